@@ -1,0 +1,55 @@
+# The two commands: `make demo` runs the main job, `make test` passes the tests. Each sets up everything that it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# An index that is set up with local link folders must not leak into the environment of the tools.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check bench lock words clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
+	@echo "make test    all tests (real servers where they are installed)"
+	@echo "make check   lint, types, floors"
+	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make lock    renew the locked requirements (needs uv)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Zegel needs Python 3.11 or later; say PYTHON=/path/to/python3.11 make ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/run.done: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what Zegel needs into $(VENV) (once)"
+	@$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	@$(PIP) install --quiet --require-hashes -r requirements/build.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
+	@echo "Installing the development tools into $(VENV) (once)"
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/run.done
+	@$(BIN)/zegel demo $(if $(ONCE),--once)
+
+test: $(VENV)/dev.done
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev.done
+	@$(BIN)/python -m bench.dkim
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	printf "hatchling\neditables\n" | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q - -c requirements/dev.txt -o requirements/build.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

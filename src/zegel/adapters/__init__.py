@@ -1,0 +1,1 @@
+"""Where the core meets the world: DNS, sockets, keys in memory, the log."""

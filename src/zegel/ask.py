@@ -1,0 +1,105 @@
+"""The dialogue: protocol evaluators ask DNS questions and receive answers; they never fetch.
+
+A protocol evaluator is a generator that yields a batch of :class:`Question` and is sent as many :class:`Answer`, in the same order. The
+drivers (``adapters.resolver.converse`` with sockets, :func:`rehearse` with an offline zone) own time-outs, budgets and caching. There is no
+socket, no clock and no event loop here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class RRType(StrEnum):
+    """The record types that e-mail authentication asks for."""
+
+    TXT = "TXT"
+    A = "A"
+    AAAA = "AAAA"
+    MX = "MX"
+    PTR = "PTR"
+    CNAME = "CNAME"
+    NS = "NS"
+    SOA = "SOA"
+
+
+class Rcode(StrEnum):
+    """How DNS answered. NOERROR without records is NODATA; the four kinds are never mixed up."""
+
+    NOERROR = "NOERROR"
+    NXDOMAIN = "NXDOMAIN"
+    SERVFAIL = "SERVFAIL"
+    TIMEOUT = "TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One DNS question. ``name`` is lower case ASCII (A-labels), without the final dot."""
+
+    name: str
+    type: RRType
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What DNS said. TXT records are ``bytes`` (their strings joined without space, RFC 6376 3.6.2.2), all others text; ``ttl`` in seconds."""
+
+    rcode: Rcode
+    records: tuple[bytes | str, ...] = ()
+    ttl: int = 0
+    authentic: bool = False
+
+    @property
+    def temporary(self) -> bool:
+        """True when asking again later may give another answer."""
+        return self.rcode in (Rcode.SERVFAIL, Rcode.TIMEOUT)
+
+
+class Together:
+    """Several dialogues side by side: a driver advances each as *its* answers arrive, so that no slow server stalls the others."""
+
+    __slots__ = ("branches",)
+
+    def __init__(self, branches: tuple[Dialogue[Any], ...]) -> None:
+        self.branches = branches
+
+
+Dialogue = Generator[tuple[Question, ...] | Together, tuple[Any, ...], R]
+
+
+def ask(name: str, rrtype: RRType) -> Dialogue[Answer]:
+    """Ask one question."""
+    (answer,) = yield (Question(name, rrtype),)
+    return cast(Answer, answer)
+
+
+def together(first: Dialogue[A], second: Dialogue[B]) -> Dialogue[tuple[A, B]]:
+    """Run two dialogues side by side and return both results, in the order given."""
+    results = yield Together((first, second))
+    return cast("tuple[A, B]", results)
+
+
+def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked: list[Question] | None = None) -> R:
+    """Drive a dialogue with a function that knows the answers: tests and offline zones.
+
+    Branches of :func:`together` run one after the other. ``asked``, when given, collects the questions in the order asked.
+    """
+    reply: tuple[Any, ...] | None = None
+    while True:
+        try:
+            request = dialogue.send(cast("tuple[Any, ...]", reply))
+        except StopIteration as stop:
+            return cast(R, stop.value)
+        if isinstance(request, Together):
+            reply = tuple(rehearse(branch, answer, asked) for branch in request.branches)
+        else:
+            if asked is not None:
+                asked.extend(request)
+            reply = tuple(answer(question) for question in request)

@@ -1,0 +1,1 @@
+"""The Authentication-Results header field. RFC 8601."""

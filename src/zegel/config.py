@@ -1,0 +1,169 @@
+"""The whole configuration, one frozen :class:`Config`, read from the text of ``zegel.toml``.
+
+This room parses text that is handed to it; it opens no file. An unknown key, a wrong type or a dangerous value is an error that names the
+key and says what to write instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from typing import Literal
+
+import msgspec
+
+from zegel.grammar.domain import Domain
+from zegel.words import N_
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the text says which key, and what to write."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Milter(_Section):
+    """Where the mail server finds us: ``unix:/path`` or ``inet:HOST:PORT`` (``inet6:[HOST]:PORT``)."""
+
+    listen: tuple[str, ...] = ("inet:127.0.0.1:8891",)
+    socket_group: str = ""
+    socket_mode: str = "0660"
+    max_connections: int = 1000
+    drain_seconds: float = 20.0
+
+
+class Allow(_Section):
+    """Who may sign as whom: exactly one of ``login``, ``network`` or ``local``, and the senders it may sign for.
+
+    ``sign`` holds domains (``example.be``), all names below one (``.example.be``), addresses (``info@example.be``) or ``*``.
+    """
+
+    login: str = ""
+    network: str = ""
+    local: bool = False
+    sign: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The network of this entry, parsed; empty when it is about a login or local mail."""
+        return (ipaddress.ip_network(self.network),) if self.network else ()
+
+
+class Outbound(_Section):
+    """Which mail is ours to sign. ``reinjected`` are the ``{daemon_name}`` values of listeners behind a content filter: never signed."""
+
+    allow: tuple[Allow, ...] = ()
+    reinjected: tuple[str, ...] = ()
+
+
+class Signing(_Section):
+    """How our signatures look. ``expire`` is in seconds after signing; 0 writes no ``x=``."""
+
+    canonicalization: Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"] = "relaxed/relaxed"
+    expire: int = 0
+
+
+class Inbound(_Section):
+    """The name under which results are written; empty means this machine's own name. RFC 8601 2.2: authserv-id."""
+
+    authserv_id: str = ""
+
+
+class Dns(_Section):
+    """The resolver: addresses of name servers (empty: the system's), seconds for one try, tries for each server."""
+
+    nameservers: tuple[str, ...] = ()
+    timeout: float = 2.0
+    tries: int = 2
+    trust_ad: bool = False
+    zone: str = ""
+
+
+class Metrics(_Section):
+    """Where Prometheus reads; empty switches it off."""
+
+    listen: str = "127.0.0.1:9199"
+
+
+class Bounds(_Section):
+    """The bounds on what a stranger can make us do for one message."""
+
+    dns_seconds: float = 20.0
+    questions: int = 100
+    signatures: int = 10
+    header_bytes: int = 262_144
+
+
+class Config(_Section):
+    """Everything that ``zegel.toml`` can say."""
+
+    milter: Milter = Milter()
+    outbound: Outbound = Outbound()
+    inbound: Inbound = Inbound()
+    signing: Signing = Signing()
+    dns: Dns = Dns()
+    metrics: Metrics = Metrics()
+    limits: Bounds = Bounds()
+
+
+def parse(text: str) -> Config:
+    """Read the text of a ``zegel.toml``. Raises :class:`ConfigError`."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(N_("zegel.toml is not valid TOML: {error}").format(error=error)) from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(N_("zegel.toml: {error}").format(error=error)) from None
+    for address in (*config.milter.listen, *filter(None, (config.metrics.listen,))):
+        _check_listen(address, metrics=address == config.metrics.listen)
+    for entry in config.outbound.allow:
+        _check_allow(entry)
+    if config.limits.signatures < 1 or config.limits.header_bytes < 1024:
+        raise ConfigError(N_("zegel.toml: limits.signatures must be at least 1 and limits.header_bytes at least 1024"))
+    return config
+
+
+def listen_address(text: str) -> tuple[Literal["unix"], str] | tuple[Literal["inet"], tuple[str, int]]:
+    """Split ``unix:/path`` or ``inet:HOST:PORT`` (also ``inet6:[HOST]:PORT``). Raises :class:`ConfigError`."""
+    kind, _, rest = text.partition(":")
+    if kind == "unix" and rest.startswith("/"):
+        return "unix", rest
+    host, _, port = rest.rpartition(":")
+    if kind in ("inet", "inet6") and host and port.isdecimal() and int(port) < 65536:
+        return "inet", (host.removeprefix("[").removesuffix("]"), int(port))
+    raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8891").format(text=text))
+
+
+def _check_listen(text: str, *, metrics: bool) -> None:
+    if metrics:
+        listen_address(f"inet:{text}")
+    else:
+        listen_address(text)
+
+
+def _check_allow(entry: Allow) -> None:
+    if sum((bool(entry.login), bool(entry.network), entry.local)) != 1:
+        raise ConfigError(N_("zegel.toml: each [[outbound.allow]] needs exactly one of login, network or local"))
+    if not entry.sign:
+        raise ConfigError(N_('zegel.toml: an [[outbound.allow]] lists no senders; write sign = ["example.be"], or sign = ["*"] for all'))
+    try:
+        networks = entry.networks
+    except ValueError as error:
+        raise ConfigError(N_("zegel.toml: outbound.allow.network: {error}").format(error=error)) from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise ConfigError(N_("zegel.toml: a network of the whole internet would make you sign for anyone; list your own networks"))
+    for sender in entry.sign:
+        if sender != "*":
+            _check_sender(sender)
+
+
+def _check_sender(sender: str) -> None:
+    try:
+        Domain.parse(sender.rpartition("@")[2].removeprefix("."))
+    except ValueError:
+        message = N_("zegel.toml: {sender!r} is no sender; write example.be, .example.be, info@example.be or *")
+        raise ConfigError(message.format(sender=sender)) from None

@@ -1,0 +1,1 @@
+"""The milter protocol without a socket: bytes in, events out."""

@@ -1,0 +1,1 @@
+"""Beside Postfix: what its configuration needs, what would change, what is wrong."""

@@ -1,0 +1,1 @@
+"""What a domain should publish, and what DNS shows of it."""

@@ -1,0 +1,1 @@
+"""What is kept: organisations, domains, keys. SQLite, in the data folder."""

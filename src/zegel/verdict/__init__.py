@@ -1,0 +1,1 @@
+"""What the results mean together, and the header edits that follow."""
