@@ -1,0 +1,72 @@
+"""The domains that we sign for. A name is in the store once, whoever's it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Row, Select, insert, select
+
+from zegel.grammar.domain import Domain
+from zegel.store import organisations, schema
+from zegel.store.errors import StoreError
+from zegel.store.transaction import Transaction, count_change
+from zegel.words import N_
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDomain:
+    """A domain of ours. With ``sign_subdomains`` its keys also sign for names below it; ``created`` in seconds since the epoch."""
+
+    name: Domain
+    organisation: str
+    sign_subdomains: bool
+    created: int
+
+
+def add(tx: Transaction, name: Domain, *, now: int, organisation: str = organisations.DEFAULT, sign_subdomains: bool = False) -> OwnDomain:
+    """Add a domain to an organisation. Raises StoreError when the name is taken or the organisation unknown."""
+    owner = organisations.row_id(tx, organisation)
+    taken = tx.connection.execute(_rows().where(schema.domains.c.name == name)).one_or_none()
+    if taken is not None:
+        sentence = N_("{domain} is in the store already, with organisation {organisation}")
+        raise StoreError(sentence, domain=name, organisation=taken.organisation)
+    values = {"organisation_id": owner, "name": str(name), "sign_subdomains": sign_subdomains, "created": now}
+    tx.connection.execute(insert(schema.domains).values(values))
+    count_change(tx)
+    return OwnDomain(name, organisation, sign_subdomains, now)
+
+
+def all(tx: Transaction) -> list[OwnDomain]:
+    """Return all domains, by name."""
+    return [_domain(row) for row in tx.connection.execute(_rows().order_by(schema.domains.c.name))]
+
+
+def get(tx: Transaction, name: Domain) -> OwnDomain:
+    """Return one domain. Raises StoreError when it is not in the store."""
+    row = tx.connection.execute(_rows().where(schema.domains.c.name == name)).one_or_none()
+    if row is None:
+        raise _unknown(name)
+    return _domain(row)
+
+
+def row_ids(tx: Transaction, name: Domain) -> tuple[int, int]:
+    """Return the row numbers of a domain and of its organisation, for rows that belong to it. Raises StoreError when it is unknown."""
+    table = schema.domains
+    row = tx.connection.execute(select(table.c.id, table.c.organisation_id).where(table.c.name == name)).one_or_none()
+    if row is None:
+        raise _unknown(name)
+    return row.id, row.organisation_id
+
+
+def _unknown(name: Domain) -> StoreError:
+    return StoreError(N_("{domain} is not in the store; add it first: zegel domain add {domain}"), domain=name)
+
+
+def _rows() -> Select[tuple[str, bool, int, str]]:
+    table = schema.domains
+    columns = (table.c.name, table.c.sign_subdomains, table.c.created, schema.organisations.c.name.label("organisation"))
+    return select(*columns).join_from(table, schema.organisations)
+
+
+def _domain(row: Row[tuple[str, bool, int, str]]) -> OwnDomain:
+    return OwnDomain(Domain(row.name), row.organisation, row.sign_subdomains, row.created)
