@@ -1,1 +1,71 @@
-"""Zegel: self-hosted e-mail authentication. The front door; its names are loaded when first used."""
+"""Zegel: self-hosted e-mail authentication. The front door; its names are loaded when first used (PEP 562), so that the import is cheap."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zegel import aio as aio
+    from zegel.adapters.resolver import Resolver as Resolver
+    from zegel.adapters.zone import Zone as Zone
+    from zegel.ask import Answer as Answer
+    from zegel.ask import Question as Question
+    from zegel.ask import Rcode as Rcode
+    from zegel.ask import RRType as RRType
+    from zegel.dkim.crypto import Key as Key
+    from zegel.dkim.result import DkimReason as DkimReason
+    from zegel.dkim.result import DkimResult as DkimResult
+    from zegel.dkim.result import DkimStatus as DkimStatus
+    from zegel.front import sign as sign
+    from zegel.front import verify as verify
+    from zegel.limits import Limits as Limits
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Answer": "zegel.ask",
+    "DkimReason": "zegel.dkim.result",
+    "DkimResult": "zegel.dkim.result",
+    "DkimStatus": "zegel.dkim.result",
+    "Key": "zegel.dkim.crypto",
+    "Limits": "zegel.limits",
+    "Question": "zegel.ask",
+    "RRType": "zegel.ask",
+    "Rcode": "zegel.ask",
+    "Resolver": "zegel.adapters.resolver",
+    "Zone": "zegel.adapters.zone",
+    "sign": "zegel.front",
+    "verify": "zegel.front",
+}
+
+__all__ = [
+    "Answer",
+    "DkimReason",
+    "DkimResult",
+    "DkimStatus",
+    "Key",
+    "Limits",
+    "Question",
+    "RRType",
+    "Rcode",
+    "Resolver",
+    "Zone",
+    "aio",
+    "sign",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "aio":
+        return import_module("zegel.aio")
+    if name in _WHERE:
+        value = getattr(import_module(_WHERE[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'zegel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What DNS said. TXT records are ``bytes`` (their strings joined without space, RFC 6376 3.6.2.2), all others text; ``ttl`` in seconds."""
+    """What DNS said. TXT records are ``bytes`` (their strings joined, RFC 6376 3.6.2.2), all others text; ``ttl`` is in seconds."""
 
     rcode: Rcode
     records: tuple[bytes | str, ...] = ()

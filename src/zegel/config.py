@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from zegel.grammar.domain import Domain
+from zegel.limits import Limits
 from zegel.words import N_
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -22,11 +23,7 @@ class ConfigError(ValueError):
     """The configuration cannot be used; the text says which key, and what to write."""
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class Milter(_Section):
+class Milter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the mail server finds us: ``unix:/path`` or ``inet:HOST:PORT`` (``inet6:[HOST]:PORT``)."""
 
     listen: tuple[str, ...] = ("inet:127.0.0.1:8891",)
@@ -36,7 +33,7 @@ class Milter(_Section):
     drain_seconds: float = 20.0
 
 
-class Allow(_Section):
+class Allow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who may sign as whom: exactly one of ``login``, ``network`` or ``local``, and the senders it may sign for.
 
     ``sign`` holds domains (``example.be``), all names below one (``.example.be``), addresses (``info@example.be``) or ``*``.
@@ -53,27 +50,27 @@ class Allow(_Section):
         return (ipaddress.ip_network(self.network),) if self.network else ()
 
 
-class Outbound(_Section):
+class Outbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which mail is ours to sign. ``reinjected`` are the ``{daemon_name}`` values of listeners behind a content filter: never signed."""
 
     allow: tuple[Allow, ...] = ()
     reinjected: tuple[str, ...] = ()
 
 
-class Signing(_Section):
+class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How our signatures look. ``expire`` is in seconds after signing; 0 writes no ``x=``."""
 
     canonicalization: Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"] = "relaxed/relaxed"
     expire: int = 0
 
 
-class Inbound(_Section):
+class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The name under which results are written; empty means this machine's own name. RFC 8601 2.2: authserv-id."""
 
     authserv_id: str = ""
 
 
-class Dns(_Section):
+class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The resolver: addresses of name servers (empty: the system's), seconds for one try, tries for each server."""
 
     nameservers: tuple[str, ...] = ()
@@ -83,22 +80,13 @@ class Dns(_Section):
     zone: str = ""
 
 
-class Metrics(_Section):
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where Prometheus reads; empty switches it off."""
 
     listen: str = "127.0.0.1:9199"
 
 
-class Bounds(_Section):
-    """The bounds on what a stranger can make us do for one message."""
-
-    dns_seconds: float = 20.0
-    questions: int = 100
-    signatures: int = 10
-    header_bytes: int = 262_144
-
-
-class Config(_Section):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that ``zegel.toml`` can say."""
 
     milter: Milter = Milter()
@@ -107,7 +95,7 @@ class Config(_Section):
     signing: Signing = Signing()
     dns: Dns = Dns()
     metrics: Metrics = Metrics()
-    limits: Bounds = Bounds()
+    limits: Limits = Limits()
 
 
 def parse(text: str) -> Config:
@@ -122,8 +110,6 @@ def parse(text: str) -> Config:
         _check_listen(address, metrics=address == config.metrics.listen)
     for entry in config.outbound.allow:
         _check_allow(entry)
-    if config.limits.signatures < 1 or config.limits.header_bytes < 1024:
-        raise ConfigError(N_("zegel.toml: limits.signatures must be at least 1 and limits.header_bytes at least 1024"))
     return config
 
 

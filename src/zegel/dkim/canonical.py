@@ -1,0 +1,160 @@
+"""The two canonical forms of header fields and bodies, "simple" and "relaxed". RFC 6376 3.4.
+
+Bodies come in chunks of any size and go out through ``write`` (mostly a hash's ``update``) in one pass and constant memory: what may
+still turn out to be an empty line at the end is a count, never bytes kept. Whole chunks go through ``bytes.replace`` and ``in``; there is
+no regular expression over a body, since it costs ten times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from zegel.grammar.message import Field
+
+_CRLF = b"\r\n"
+_MANY = 4096
+_EMPTY_LINES = _CRLF * _MANY
+
+
+def simple_field(field: Field) -> bytes:
+    """The field as it is, without its final CRLF. RFC 6376 3.4.1."""
+    return field.raw
+
+
+def relaxed_field(field: Field) -> bytes:
+    """Lower-case name, unfolded value, white space reduced, without final CRLF. RFC 6376 3.4.2."""
+    name, value = field
+    if b"\v" in value or b"\f" in value or value.count(b"\n") != value.count(_CRLF) or value.count(b"\r") != value.count(_CRLF):
+        return name.rstrip(b" \t").lower() + b":" + _relaxed_odd(value)
+    # bytes.split() knows more white space than RFC 5322 does; the check above leaves it only SP, TAB and the CRLF of folds.
+    return name.rstrip(b" \t").lower() + b":" + b" ".join(value.split())
+
+
+def _relaxed_odd(value: bytes) -> bytes:
+    """The same for a value with bare CR or LF, vertical tab or form feed: these are no white space and stand."""
+    return b" ".join(word for word in value.replace(_CRLF, b"").replace(b"\t", b" ").split(b" ") if word)
+
+
+FIELD_FORMS: dict[str, Callable[[Field], bytes]] = {"simple": simple_field, "relaxed": relaxed_field}
+
+
+class BodyForm(Protocol):
+    """A body canonicalization at work: feed all chunks in order, then finish once."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next octets of the body."""
+
+    def finish(self) -> None:
+        """Take the end of the body: what was held back is written."""
+
+
+class _Lines:
+    """Holds back the empty lines at the end: both forms ignore them. RFC 6376 3.4.3 and 3.4.4."""
+
+    __slots__ = ("_empty", "_write", "written")
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._empty = 0  # CRLFs seen after the last octet that was written
+        self.written = False
+
+    def lines(self, data: bytes) -> None:
+        """Write ``data`` but for the CRLFs that it ends with. A CR that may be half a CRLF must not be at its end."""
+        content = data.rstrip(_CRLF)
+        ending = len(data) - len(content)
+        if ending % 2 or data.count(_CRLF, len(content)) * 2 != ending:
+            cut = len(data)  # a bare CR or LF is among them: step back over whole CRLFs only
+            while data.endswith(_CRLF, 0, cut):
+                cut -= 2
+            content, ending = data[:cut], len(data) - cut
+        if content:
+            self.flush()
+            self._write(content)
+            self.written = True
+        self._empty += ending // 2
+
+    def flush(self) -> None:
+        """Write the lines that were held back: something follows them."""
+        while self._empty >= _MANY:
+            self._write(_EMPTY_LINES)
+            self._empty -= _MANY
+        if self._empty:
+            self._write(_CRLF * self._empty)
+            self._empty = 0
+
+    def last_crlf(self) -> None:
+        self._write(_CRLF)
+
+
+class SimpleBody:
+    """Everything as it is, but one CRLF at the end whatever was there. RFC 6376 3.4.3."""
+
+    __slots__ = ("_lines", "_tail")
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._lines = _Lines(write)
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next octets of the body."""
+        data = self._tail + chunk if self._tail else chunk
+        self._tail = b""
+        if data.endswith(b"\r"):
+            data, self._tail = data[:-1], b"\r"
+        self._lines.lines(data)
+
+    def finish(self) -> None:
+        """Take the end of the body. An empty body is one CRLF here."""
+        if self._tail:
+            self._lines.flush()
+            self._lines._write(self._tail)
+        self._lines.last_crlf()
+
+
+class RelaxedBody:
+    """White space at line ends ignored, elsewhere reduced to one space; an empty body is nothing at all. RFC 6376 3.4.4."""
+
+    __slots__ = ("_lines", "_tail")
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._lines = _Lines(write)
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next octets of the body."""
+        data = self._tail + chunk if self._tail else chunk
+        if b"\t" in data:
+            data = data.replace(b"\t", b" ")
+        if b"  " in data:
+            data = _one_space(data)
+        if b" \r\n" in data:
+            data = data.replace(b" \r\n", _CRLF)
+        self._tail = b""
+        if data.endswith((b" ", b"\r")):  # what they mean depends on the next octet
+            cut = len(data) - (2 if data.endswith(b" \r") else 1)
+            data, self._tail = data[:cut], data[cut:]
+        self._lines.lines(data)
+
+    def finish(self) -> None:
+        """Take the end of the body: a line without CRLF gets one, unless nothing is left of it."""
+        if self._tail.endswith(b"\r"):
+            self._lines.flush()
+            self._lines._write(self._tail)
+            self._lines.written = True
+        if self._lines.written:
+            self._lines.last_crlf()
+
+
+def _one_space(data: bytes) -> bytes:
+    """Reduce each run of spaces to one. Long runs go first, so that a run of any length costs a handful of passes."""
+    for width in (256, 16):
+        run = b" " * width
+        while run in data:
+            data = data.replace(run, b" ")
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    return data
+
+
+BODY_FORMS: dict[str, Callable[[Callable[[bytes], object]], BodyForm]] = {"simple": SimpleBody, "relaxed": RelaxedBody}

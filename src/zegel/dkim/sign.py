@@ -1,0 +1,155 @@
+"""Signing, in three stages: header, body chunks, finish. RFC 6376 5.
+
+It chooses the fields (RFC 6376 5.4.1, with List-*), names single-instance fields once more than they are there, so that none can be added
+(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (8.2). It does not mend the message: who wants 8-bit data re-encoded does it before (5.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
+from zegel.dkim.crypto import Key
+from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, format_unsigned
+from zegel.dkim.verify import FieldIndex
+from zegel.grammar.domain import Domain
+from zegel.grammar.message import Field, is_well_formed_name
+
+# RFC 6376 5.4.1, and what has come since: List-Unsubscribe-Post must be signed (RFC 8058 4).
+SIGNED = (
+    *("from", "to", "cc", "subject", "date", "message-id", "reply-to", "sender", "in-reply-to", "references"),
+    *("mime-version", "content-type", "content-transfer-encoding", "content-id", "content-description", "content-disposition"),
+    *("resent-date", "resent-from", "resent-sender", "resent-to", "resent-cc", "resent-message-id"),
+    *("list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post", "list-owner", "list-archive"),
+)
+# Named once more than they are there, present or not: a second one, or a first, would change what people see.
+OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "sender", "mime-version", "content-type", "content-transfer-encoding"))
+# The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.2 and 8.3).
+OVERSIGNED_IF_PRESENT = frozenset(("date", "message-id"))
+_MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
+_EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How signatures are written.
+
+    ``headers`` replaces the choice of fields. ``expire`` is in seconds after ``now`` (from 1e9 on a time itself); None writes no ``x=``.
+    """
+
+    canonicalization: str = "relaxed/relaxed"
+    headers: tuple[str, ...] | None = None
+    identity: str | None = None
+    expire: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.canonicalization not in CANONICALIZATIONS:
+            raise ValueError(f"canonicalization is one of {', '.join(sorted(CANONICALIZATIONS))}, not {self.canonicalization!r}")
+        if self.expire is not None and self.expire <= 0:
+            raise ValueError("expire is a number of seconds after now, more than 0")
+        if self.headers is not None:
+            if not all(is_well_formed_name(name.encode()) and ";" not in name for name in self.headers):
+                raise ValueError("headers holds names of header fields, without colon or space")
+            if "from" not in (name.lower() for name in self.headers):
+                raise ValueError('headers must hold "from" (RFC 6376 5.4)')
+
+
+class Signing:
+    """The signing of one message with one or more keys.
+
+    Make it when the header is complete; give every chunk of the body to :meth:`feed`; then :meth:`finish` gives one DKIM-Signature field
+    for each key, in the order of the keys, to be put in front of the message. Raises ValueError without a From field (RFC 6376 5.4).
+    """
+
+    def __init__(self, fields: Sequence[Field], keys: Sequence[Key], style: Style, *, now: int) -> None:
+        if not keys:
+            raise ValueError("signing needs at least one key")
+        self._index = FieldIndex(fields)
+        if b"from" not in self._index.by_name:
+            raise ValueError("the message has no From field; DKIM must sign one (RFC 6376 5.4)")
+        self._keys, self._style, self._now = keys, style, now
+        self._identity = _identity(style.identity, keys)
+        self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
+        self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(self._index)
+        self._hash = hashlib.sha256()
+        self._body = BODY_FORMS[self._body_form](self._hash.update)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next octets of the body."""
+        self._body.feed(chunk)
+
+    def finish(self) -> list[Field]:
+        """The signature fields, one for each key. Call it once."""
+        self._body.finish()
+        digest = self._hash.digest()
+        header = self._index.canonical(self._names, self._header_form)
+        return [self._sign(key, header, digest) for key in self._keys]
+
+    def _sign(self, key: Key, header: bytes, digest: bytes) -> Field:
+        domain = Domain(key.domain)
+        unsigned = Signature(
+            key.algorithm,
+            b"",
+            digest,
+            self._header_form,
+            self._body_form,
+            domain,
+            Domain(key.selector),
+            self._names,
+            f"@{domain}",
+            domain,
+            None,
+            self._now,
+            _expire(self._style.expire, self._now),
+        )
+        value = format_unsigned(unsigned, canonicalization=f"{self._header_form}/{self._body_form}", identity=self._identity)
+        field = Field(b"DKIM-Signature", value)
+        signature = key.sign(header + FIELD_FORMS[self._header_form](field))
+        return field._replace(value=value + format_signature(signature))
+
+
+def choose_fields(index: FieldIndex) -> tuple[str, ...]:
+    """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
+    names: list[str] = []
+    for name in SIGNED:
+        instances = min(len(index.by_name.get(name.encode(), ())), _MAX_INSTANCES)
+        extra = name in OVERSIGNED or (name in OVERSIGNED_IF_PRESENT and instances)
+        names.extend([name] * (instances + bool(extra)))
+    return tuple(names)
+
+
+def hop_may_break(fields: Sequence[Field], body_chunk: bytes) -> str | None:
+    """Why the next hop may change the body, or None: 8-bit data, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
+
+    ``body_chunk`` is one chunk; a long line that a chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
+    """
+    if not body_chunk.isascii():
+        return "8-bit data in the body"
+    if not all(field.value.isascii() for field in fields):
+        return "8-bit data in the header"
+    if len(body_chunk) > 998 and max(map(len, body_chunk.split(b"\r\n"))) > 998:
+        return "a line of over 998 octets"
+    return None
+
+
+def _identity(identity: str | None, keys: Sequence[Key]) -> str | None:
+    """Check ``i=`` against every key's ``d=``, and write its local part as dkim-quoted-printable. RFC 6376 3.5 and 2.11."""
+    if identity is None:
+        return None
+    local, at, host = identity.rpartition("@")
+    if not at:
+        raise ValueError("identity is an address, or @ and a domain")
+    domain = Domain.parse(host)
+    for key in keys:
+        if not domain.within(key.domain):
+            raise ValueError(f"identity {identity!r} is not within {key.domain} (RFC 6376 3.5)")
+    quoted = "".join(c if c > "\x7f" or ("!" <= c <= "~" and c not in ";=") else f"={ord(c):02X}" for c in local)
+    return f"{quoted}@{domain}"
+
+
+def _expire(expire: int | None, now: int) -> int | None:
+    if expire is None:
+        return None
+    return expire if expire >= _EPOCH_LIKE else now + expire

@@ -1,0 +1,98 @@
+"""The front door, sync: what :mod:`zegel` exports. It holds no logic: it hands bytes to the core and drives its dialogues."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from itertools import count
+from typing import Any, TypeVar
+
+from zegel.adapters.converse import AsyncResolver, Budget, converse
+from zegel.adapters.resolver import Resolver
+from zegel.adapters.zone import Zone
+from zegel.aio import begin_verification, end_verification, sign_message
+from zegel.ask import Answer, Dialogue, Question, Rcode, rehearse
+from zegel.dkim.crypto import Key
+from zegel.dkim.result import DkimResult
+from zegel.limits import Limits
+
+R = TypeVar("R")
+
+
+def sign(
+    message: bytes,
+    key: Key | list[Key],
+    *,
+    canonicalization: str = "relaxed/relaxed",
+    headers: list[str] | None = None,
+    identity: str | None = None,
+    expire: int | None = None,
+    now: float | None = None,
+) -> bytes:
+    """Sign a message with one key, or with several for one signature each. RFC 6376 5.
+
+    Returns the DKIM-Signature field(s), each ending in CRLF, in the order of the keys: put them in front of the message. ``headers`` names
+    the fields to sign instead of the choice made here; ``identity`` is ``i=``; ``expire`` the seconds that the signature holds; ``now``
+    seconds since the epoch. Raises ValueError for a message without From or an option that cannot be.
+    """
+    return sign_message(message, key, canonicalization=canonicalization, headers=headers, identity=identity, expire=expire, now=now)
+
+
+def verify(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> list[DkimResult]:
+    """Verify every DKIM signature of a message. RFC 6376 6.
+
+    ``message`` is bytes with CRLF (or with LF only); ``resolver`` a :class:`Zone`, a :class:`Resolver` or anything with its ``resolve``
+    (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
+    unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
+    """
+    limits = limits or Limits()
+    started = begin_verification(message, now, limits)
+    if isinstance(started, list):
+        return started
+    split, verification = started
+    if verification.needs_body:
+        drive(verification.look_up(), resolver, limits)
+    return end_verification(split, verification)
+
+
+def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
+    """Run a dialogue to its end from sync code: offline at once, otherwise in an event loop of its own."""
+    if isinstance(resolver, Zone):
+        return rehearse(dialogue, _counted(resolver, limits.questions))
+
+    async def run() -> R:
+        return await converse(dialogue, resolver or Resolver(), Budget(limits))
+
+    return _run(run())
+
+
+def _counted(zone: Zone, questions: int) -> Callable[[Question], Answer]:
+    """The answers of a zone, until the number of questions is used up."""
+    numbers = count()
+    return lambda question: zone.answer(question) if next(numbers) < questions else Answer(Rcode.TIMEOUT)
+
+
+def _run(work: Coroutine[Any, Any, R]) -> R:
+    """``asyncio.run``, in a thread of its own when this thread's loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    outcome: list[R] = []
+    trouble: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(asyncio.run(work))
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    thread.join()
+    if trouble:
+        raise trouble[0]
+    return outcome[0]

@@ -1,0 +1,98 @@
+"""A message as its header fields and its body, byte for byte. RFC 5322 2.1 and 2.2.
+
+The standard library's parser decodes and refolds; signatures need the bytes. This room splits and nothing more: it decodes nothing, mends
+nothing, and counts what is not a field so that a verifier can refuse to guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+CRLF = b"\r\n"
+_WSP = (b" ", b"\t")
+
+
+class Field(NamedTuple):
+    """One header field: ``name`` as written (perhaps with white space before the colon), ``value`` all after the colon, folds included."""
+
+    name: bytes
+    value: bytes
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the field, without the CRLF that ends it."""
+        return self.name + b":" + self.value
+
+    @property
+    def key(self) -> bytes:
+        """The name to compare by: lower case, without white space before the colon."""
+        return self.name.rstrip(b" \t").lower()
+
+
+class Message(NamedTuple):
+    """A split message. ``malformed`` counts header lines that are no field; ``oversized`` means that the header was not read at all."""
+
+    fields: list[Field]
+    body: bytes
+    malformed: int = 0
+    normalized: bool = False
+    oversized: bool = False
+
+
+def split_message(message: bytes, *, header_bytes: int) -> Message:
+    """Split a message at its first empty line.
+
+    A message without any CRLF is taken as one with LF line ends and normalised, since that is what files on disk hold; otherwise the bytes
+    stand. A header of more than ``header_bytes`` octets is not read: the result is ``oversized`` and has no fields.
+    """
+    normalized = False
+    if b"\n" in message and CRLF not in message:
+        message = message.replace(b"\n", CRLF)
+        normalized = True
+    if message.startswith(CRLF):
+        return Message([], message[2:], normalized=normalized)
+    end = message.find(b"\r\n\r\n", 0, header_bytes + 4)
+    if end < 0 and len(message) > header_bytes:
+        return Message([], b"", normalized=normalized, oversized=True)
+    header = message if end < 0 else message[:end]
+    body = b"" if end < 0 else message[end + 4 :]
+    fields, malformed = split_fields(header)
+    return Message(fields, body, malformed, normalized)
+
+
+def split_fields(header: bytes) -> tuple[list[Field], int]:
+    """Split a header block (with or without its final CRLF) into fields; also count the lines that are no field. RFC 5322 2.2."""
+    fields: list[Field] = []
+    malformed = 0
+    lines = header.removesuffix(CRLF).split(CRLF)
+    start, number = 0, len(lines)
+    while start < number:
+        line = lines[start]
+        following = start + 1
+        while following < number and lines[following].startswith(_WSP):
+            following += 1
+        if following - start > 1:
+            line = CRLF.join(lines[start:following])
+        start = following
+        name, colon, value = line.partition(b":")
+        if colon and name and not name.startswith(_WSP):
+            fields.append(Field(name, value))
+        elif line:
+            malformed += 1
+    return fields, malformed
+
+
+def is_well_formed_name(name: bytes) -> bool:
+    """Tell if ``name`` is an RFC 5322 3.6.8 field name: printable ASCII without colon or space."""
+    return bool(name) and all(33 <= byte <= 126 and byte != 58 for byte in name)
+
+
+def named(fields: Iterable[Field], name: bytes) -> list[Field]:
+    """The fields of that name (lower case), in header order."""
+    return [field for field in fields if field.key == name]
+
+
+def join(fields: Sequence[Field], body: bytes) -> bytes:
+    """Put a message together again: the inverse of :func:`split_message` for a well-formed message with a body."""
+    return b"".join(field.raw + CRLF for field in fields) + CRLF + body

@@ -1,0 +1,62 @@
+"""The tag=value list that DKIM signatures, key records and DMARC records share. RFC 6376 3.2, with UTF-8 by RFC 8616 3.
+
+It knows the grammar, not the tags: duplicates and broken syntax are refused whole, as the RFC asks; unknown tags are kept for the caller
+to ignore.
+"""
+
+from __future__ import annotations
+
+_FWS = " \t\r\n"
+_BYTES_FWS = b" \t\r\n"
+# Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it, and NUL ends a name in careless C. STANDARDS 3.2 A3.
+_CONTROLS = bytes(set(range(32)) - set(_BYTES_FWS)) + b"\x7f"
+
+
+class TagListError(ValueError):
+    """The text is no tag list."""
+
+
+def parse(text: bytes) -> dict[str, str]:
+    """Read a tag list: name to value, in order, outer white space removed. Raises :class:`TagListError`.
+
+    A final semicolon is allowed. Names are case-sensitive; a name that comes twice makes the whole list invalid (RFC 6376 3.2).
+    """
+    if len(text.translate(None, _CONTROLS)) != len(text):
+        raise TagListError("a control character")
+    try:
+        specs = text.decode("utf-8").split(";")
+    except UnicodeDecodeError:
+        raise TagListError("not UTF-8") from None
+    if not specs[-1].strip(_FWS):
+        specs.pop()
+    tags: dict[str, str] = {}
+    for spec in specs:
+        name, equals, value = spec.partition("=")
+        name = name.strip(_FWS)
+        if not equals or not name.isidentifier() or not name.isascii() or name[0] == "_":
+            raise TagListError(f"no tag name: {name[:20]!r}")
+        if name in tags:
+            raise TagListError(f"tag {name[:20]}= twice")
+        tags[name] = value.strip(_FWS)
+    return tags
+
+
+def emptied(text: bytes, name: bytes) -> bytes:
+    """The same text with the value of one tag deleted, white space around it included. RFC 6376 3.7 asks that for ``b=``."""
+    specs = text.split(b";")
+    for index, spec in enumerate(specs):
+        head, equals, _ = spec.partition(b"=")
+        if equals and head.strip(_BYTES_FWS) == name:
+            specs[index] = head + b"="
+            break
+    return b";".join(specs)
+
+
+def without_space(value: str) -> str:
+    """The value with all folding white space removed: base64 and colon lists may be folded anywhere."""
+    return value.replace(" ", "").replace("\t", "").replace("\r\n", "")
+
+
+def format_tags(tags: dict[str, str]) -> str:
+    """Write a tag list on one line, the inverse of :func:`parse`."""
+    return "; ".join(f"{name}={value}" for name, value in tags.items())
