@@ -52,7 +52,7 @@ class StoredKey:
 def add(
     tx: Transaction, domain: Domain, selector: str, algorithm: str, private_pem: bytes, public: str, *, now: int, force: bool = False
 ) -> StoredKey:
-    """Add a new key, its private half sealed. Raises StoreError for a taken or well-known selector (see ``force``), or an unknown domain."""
+    """Add a new key, its private half sealed. Raises StoreError for a selector that is taken or (see ``force``) well known."""
     kind = selectors.key_type(algorithm)
     selector = selectors.parse(selector, domain, force=force)
     if not 0 < len(private_pem) <= _MAX_PRIVATE or len(public) > _MAX_PUBLIC or not _BASE64.fullmatch(public):
