@@ -1,0 +1,219 @@
+"""What is right and what is wrong beside Postfix, each with a sentence and the next step. It changes nothing.
+
+The settings come from :mod:`zegel.postfix.maincf`; the socket itself is looked at in :mod:`zegel.postfix.reach`. What is said about
+signatures that break rests on where Postfix works on a message: cleanup(8) rewrites addresses, adds missing fields and applies header_checks
+*before* it hands the message to a milter; smtp(8) works on it *after* (smtp_*_checks, smtp_generic_maps, 8-bit conversion, long lines).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from zegel.postfix import maincf, reach
+from zegel.postfix.apply import OPENDKIM_FILES, opendkim_addresses
+from zegel.postfix.finding import Finding, Level, advice, ok, warning, wrong
+from zegel.postfix.maincf import Settings
+from zegel.postfix.opendkim import is_opendmarc
+from zegel.postfix.plan import LISTS, MACROS, STOP_OPENDKIM, advised_listen, missing_macros, postfix_address, service_command
+from zegel.postfix.takeover import PROTOCOL, Lists, is_reinjection, own_entry, protocol_of
+from zegel.words import N_
+
+SETUP = N_("run: zegel postfix setup --dry-run")
+_AFTER_SIGNING = (
+    "smtp_generic_maps",
+    "smtp_header_checks",
+    "smtp_mime_header_checks",
+    "smtp_nested_header_checks",
+    "smtp_body_checks",
+    "milter_header_checks",
+)
+
+
+def run(folder: Path, listen: str, *, opendkim_files: tuple[Path, Path] = OPENDKIM_FILES) -> tuple[Finding, ...]:
+    """Look at the Postfix of this folder and at our socket; ``listen`` as in zegel.toml. Raises ``PostfixError``, ``ConfigError``."""
+    settings = maincf.read(folder)
+    return (*of_settings(settings, listen, opendkim_addresses(opendkim_files)), *reach.of_socket(settings, listen))
+
+
+def worst(findings: tuple[Finding, ...]) -> Level:
+    """The gravest level among the findings."""
+    return max((finding.level for finding in findings), key=tuple(Level).index, default=Level.OK)
+
+
+def of_settings(settings: Settings, listen: str, opendkim: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+    """The findings that the settings alone give; pure. Raises ``ConfigError``."""
+    address = postfix_address(listen, settings.queue_directory)
+    lists = Lists(settings, address, opendkim)
+    return (
+        *_main_lists(settings, lists),
+        *_services(settings, lists),
+        *_chroot(settings, address),
+        *_failing(settings, lists),
+        *_protocol(settings, lists),
+        *_whole_mail(settings),
+        *_before_us(settings),
+        *_after_us(settings),
+    )
+
+
+def _main_lists(settings: Settings, lists: Lists) -> Iterator[Finding]:
+    for parameter in LISTS:
+        entries = settings.milters(parameter)
+        ours = [number for number, entry in enumerate(entries) if lists.is_ours(entry.address)]
+        old = [entry.address for entry in entries if lists.is_opendkim(entry.address)]
+        if not ours:
+            text = N_("Zegel ({address}) is not in {parameter}; that mail is neither signed nor checked")
+            yield wrong(parameter, text.format(address=lists.address, parameter=parameter), SETUP)
+        elif len(ours) > 1:
+            yield wrong(parameter, N_("Zegel is in {parameter} twice: mail is signed twice").format(parameter=parameter), SETUP)
+        else:
+            yield ok(parameter, N_("Zegel is in {parameter}").format(parameter=parameter))
+            yield from _order(parameter, [entry.address for entry in entries[ours[0] + 1 :]])
+        if old:
+            text = N_("opendkim ({old}) is in {parameter}: mail would be signed twice, or wait for a server that is gone")
+            yield wrong(parameter, text.format(old=", ".join(old), parameter=parameter), f"{SETUP}; {STOP_OPENDKIM}")
+
+
+def _order(parameter: str, behind: list[str]) -> Iterator[Finding]:
+    if risky := [address for address in behind if not is_opendmarc(address)]:
+        text = N_("in {parameter} these come after Zegel: {behind}. If one of them changes a message, our signature breaks")
+        step = N_("put Zegel behind them in {parameter}, unless they only look").format(parameter=parameter)
+        yield warning(parameter, text.format(parameter=parameter, behind=", ".join(risky)), step)
+
+
+def _services(settings: Settings, lists: Lists) -> Iterator[Finding]:
+    for service in settings.speakers:
+        overrides, label = service.overrides, service.label
+        for parameter in LISTS:
+            if parameter not in overrides:
+                continue
+            addresses = [entry.address for entry in settings.milters(parameter, service)]
+            if old := [address for address in addresses if lists.is_opendkim(address)]:
+                text = N_("{service} in master.cf has its own {parameter}, with opendkim ({old})")
+                yield wrong(label, text.format(service=label, parameter=parameter, old=", ".join(old)), SETUP)
+            elif any(map(lists.is_ours, addresses)):
+                yield ok(label, N_("{service} in master.cf has its own {parameter}, with Zegel").format(service=label, parameter=parameter))
+            elif not addresses and is_reinjection(service):
+                yield ok(label, N_("{service} in master.cf takes mail back from a filter and passes no milter").format(service=label))
+            else:
+                text = N_("{service} in master.cf has its own {parameter}, which hides main.cf's and has no Zegel in it")
+                step = N_("if its mail must be signed or checked: {command}")
+                command = service_command(settings, service, parameter, lists.own_entry)
+                yield warning(label, text.format(service=label, parameter=parameter), step.format(command=command))
+        if "no_milters" in overrides.get("receive_override_options", "") and not is_reinjection(service):
+            text = N_("{service} in master.cf has no_milters in receive_override_options: its mail is neither signed nor checked")
+            yield warning(label, text.format(service=label), N_("take no_milters out of it, or leave it for mail that comes back"))
+        elif is_reinjection(service) and "smtpd_milters" not in overrides and "no_milters" not in _options(settings, overrides):
+            text = N_("{service} in master.cf seems to take mail back from a content filter, and passes it to the milters once more")
+            step = N_(
+                "give it -o smtpd_milters= , or its own -o milter_macro_daemon_name= , listed in zegel.toml under outbound.reinjected"
+            )
+            yield warning(label, text.format(service=label), step)
+
+
+def _options(settings: Settings, overrides: Mapping[str, str]) -> str:
+    return overrides.get("receive_override_options", settings.expanded.get("receive_override_options", ""))
+
+
+def _chroot(settings: Settings, address: str) -> Iterator[Finding]:
+    path = address.removeprefix("unix:")
+    if path == address:
+        return
+    blind = [service.label for service in settings.speakers if service.chroot] if path.startswith("/") else []
+    if blind:
+        text = N_("{services} run inside {queue} and cannot see {path}")
+        step = N_("write in zegel.toml, under [milter]: listen = [{advice!r}], then run: zegel postfix setup --dry-run")
+        sentence = text.format(services=", ".join(blind), queue=settings.queue_directory, path=path)
+        yield wrong("chroot", sentence, step.format(advice=advised_listen(settings)))
+    else:
+        yield ok("chroot", N_("every service that talks to a milter can see the path of the socket"))
+
+
+def _failing(settings: Settings, lists: Lists) -> Iterator[Finding]:
+    general = settings.expanded.get("milter_default_action", "tempfail")
+    own = [entry.option("default_action") or general for entry in settings.milters("smtpd_milters") if lists.is_ours(entry.address)]
+    name = "milter_default_action"
+    match own[0] if own else general:
+        case "tempfail":
+            yield ok(
+                name, N_("while Zegel is down, senders are told to try again later (tempfail): nothing leaves unsigned, nothing is lost")
+            )
+        case "accept":
+            text = N_("while Zegel is down, mail passes unsigned and unchecked (accept)")
+            step = N_("better: {{ {address}, default_action=tempfail }} in smtpd_milters and non_smtpd_milters")
+            yield warning(name, text, step.format(address=lists.address))
+        case other:
+            text = N_("while Zegel is down, Postfix answers with {action}: mail is refused or put aside instead of tried again")
+            step = N_("better: {{ {address}, default_action=tempfail }} in smtpd_milters and non_smtpd_milters")
+            yield warning(name, text.format(action=other), step.format(address=lists.address))
+    limit = re.match(r"(\d+)s?$", settings.expanded.get("milter_content_timeout", "300s"))
+    if limit and int(limit[1]) < 60:
+        text = N_("Postfix waits only {seconds} seconds for a milter at the end of a message; slow DNS of a sender can take longer")
+        yield warning("milter_content_timeout", text.format(seconds=limit[1]), "postconf -e 'milter_content_timeout = 300s'")
+
+
+def _protocol(settings: Settings, lists: Lists) -> Iterator[Finding]:
+    own = [entry.option("protocol") for entry in settings.milters("smtpd_milters") if lists.is_ours(entry.address)]
+    version = int(own[0]) if own and own[0].isdecimal() else protocol_of(settings)
+    if version < PROTOCOL:
+        text = N_("Postfix speaks milter protocol {version} to Zegel; below 6 header fields do not arrive byte for byte")
+        step = N_("in smtpd_milters and non_smtpd_milters write: {entry}").format(entry=own_entry(settings, lists.address))
+        yield wrong("milter_protocol", text.format(version=version), step)
+    else:
+        yield ok("milter_protocol", N_("Postfix speaks milter protocol {version}").format(version=version))
+    for parameter in MACROS:
+        if missing := missing_macros(settings, parameter):
+            text = N_("{parameter} was narrowed and leaves out {macros}: Zegel cannot tell who is authenticated")
+            yield wrong(parameter, text.format(parameter=parameter, macros=" ".join(missing)), SETUP)
+
+
+def _whole_mail(settings: Settings) -> Iterator[Finding]:
+    if "bounce" in settings.expanded.get("internal_mail_filter_classes", ""):
+        yield ok("internal_mail_filter_classes", N_("bounces are signed too"))
+    else:
+        yield warning("internal_mail_filter_classes", N_("bounces that Postfix itself writes pass no milter and leave unsigned"), SETUP)
+    if "no_milters" in settings.expanded.get("receive_override_options", ""):
+        yield wrong("receive_override_options", N_("main.cf says no_milters: no mail passes any milter"), N_("take no_milters out of it"))
+    if maps := settings.expanded.get("smtpd_milter_maps"):
+        text = N_("smtpd_milter_maps = {maps} gives some clients other milters; their mail may not pass Zegel")
+        yield advice("smtpd_milter_maps", text.format(maps=maps), N_("look whether a client that must be signed for is in it"))
+    if settings.expanded.get("smtputf8_enable") == "no":
+        text = N_("Postfix refuses addresses and header fields in UTF-8 (smtputf8_enable = no)")
+        yield advice("smtputf8_enable", text, N_("nothing to do, unless you write to such addresses"))
+
+
+def _before_us(settings: Settings) -> Iterator[Finding]:
+    """What cleanup does before the milter: our own signature covers it, but it can break one that a message brings along."""
+    clients = settings.expanded.get("local_header_rewrite_clients", "")
+    if "permit_mynetworks" in clients or "static:all" in clients:
+        text = N_("Postfix completes addresses and fields in mail from local_header_rewrite_clients = {clients} before Zegel checks it")
+        step = N_("harmless for what you sign; if a gateway hands over mail of others: postconf -e 'local_header_rewrite_clients ='")
+        yield warning("local_header_rewrite_clients", text.format(clients=clients), step)
+    if domain := settings.expanded.get("remote_header_rewrite_domain"):
+        text = N_(
+            "Postfix changes headers of mail from outside (remote_header_rewrite_domain = {domain}) before Zegel checks the signature"
+        )
+        yield warning("remote_header_rewrite_domain", text.format(domain=domain), "postconf -e 'remote_header_rewrite_domain ='")
+    if settings.expanded.get("always_add_missing_headers") == "yes":
+        text = N_("Postfix adds missing Date, From or Message-ID fields to mail from outside before Zegel checks the signature")
+        yield advice("always_add_missing_headers", text, "postconf -e 'always_add_missing_headers = no'")
+
+
+def _after_us(settings: Settings) -> Iterator[Finding]:
+    """What happens to a message once it is signed."""
+    for parameter in _AFTER_SIGNING:
+        if value := settings.expanded.get(parameter):
+            text = N_("{parameter} = {value} works on mail that is signed already; a change to a signed part breaks the signature")
+            yield warning(parameter, text.format(parameter=parameter, value=value), N_("look whether it changes From, Subject or the body"))
+    if value := settings.expanded.get("content_filter"):
+        text = N_("content_filter = {value} gets mail that is signed already; a filter that changes it breaks the signature")
+        yield warning("content_filter", text.format(value=value), N_("let the filter only look, or run it as a milter before Zegel"))
+    if settings.expanded.get("disable_mime_output_conversion") != "yes":
+        text = N_("8-bit mail to a server without 8BITMIME is converted after it is signed, which breaks the signature")
+        yield advice("disable_mime_output_conversion", text, "postconf -e 'disable_mime_output_conversion = yes'")
+    limit = settings.expanded.get("smtp_line_length_limit", "998")
+    if limit.isdecimal() and 0 < int(limit) < 998:
+        text = N_("lines over {limit} octets are cut after signing, which breaks the signature")
+        yield warning("smtp_line_length_limit", text.format(limit=limit), "postconf -e 'smtp_line_length_limit = 998'")
