@@ -7,8 +7,9 @@ key and says what to write instead.
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -106,29 +107,34 @@ def parse(text: str) -> Config:
         raise ConfigError(N_("zegel.toml is not valid TOML: {error}").format(error=error)) from None
     except msgspec.ValidationError as error:
         raise ConfigError(N_("zegel.toml: {error}").format(error=error)) from None
-    for address in (*config.milter.listen, *filter(None, (config.metrics.listen,))):
-        _check_listen(address, metrics=address == config.metrics.listen)
+    for address in config.milter.listen:
+        listen_address(address)
+    if config.metrics.listen:
+        listen_address(f"inet:{config.metrics.listen}")
+    if not re.fullmatch("0?[0-7]{3}", config.milter.socket_mode):
+        raise ConfigError(N_('zegel.toml: milter.socket_mode is an octal mode such as "0660"'))
     for entry in config.outbound.allow:
         _check_allow(entry)
     return config
 
 
-def listen_address(text: str) -> tuple[Literal["unix"], str] | tuple[Literal["inet"], tuple[str, int]]:
-    """Split ``unix:/path`` or ``inet:HOST:PORT`` (also ``inet6:[HOST]:PORT``). Raises :class:`ConfigError`."""
+class Listen(NamedTuple):
+    """An address to listen on: the path of a unix socket, or (with an empty path) a host and a port."""
+
+    path: str
+    host: str
+    port: int
+
+
+def listen_address(text: str) -> Listen:
+    """Read ``unix:/path`` or ``inet:HOST:PORT`` (also ``inet6:[HOST]:PORT``). Raises :class:`ConfigError`."""
     kind, _, rest = text.partition(":")
     if kind == "unix" and rest.startswith("/"):
-        return "unix", rest
+        return Listen(rest, "", 0)
     host, _, port = rest.rpartition(":")
     if kind in ("inet", "inet6") and host and port.isdecimal() and int(port) < 65536:
-        return "inet", (host.removeprefix("[").removesuffix("]"), int(port))
+        return Listen("", host.removeprefix("[").removesuffix("]"), int(port))
     raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8891").format(text=text))
-
-
-def _check_listen(text: str, *, metrics: bool) -> None:
-    if metrics:
-        listen_address(f"inet:{text}")
-    else:
-        listen_address(text)
 
 
 def _check_allow(entry: Allow) -> None:

@@ -106,6 +106,15 @@ class Key:
             raise ValueError(f'a key is "rsa2048" or "ed25519", not {kind!r}')
         return cls(domain, selector, made.private_bytes(_PEM, _PKCS8, serialization.NoEncryption()))
 
+    @classmethod
+    def restore(cls, domain: str, selector: str, pem: bytes) -> Self:
+        """A key that this program has made or checked before, from its own store: without the 36 ms that checking an RSA key takes."""
+        key = object.__new__(cls)
+        for name, value in (("domain", Domain.parse(domain)), ("selector", selector), ("private_key", pem)):
+            object.__setattr__(key, name, value)
+        object.__setattr__(key, "_loaded", _load_private(pem, checked_before=True))
+        return key
+
     @property
     def algorithm(self) -> str:
         """The ``a=`` of its signatures."""
@@ -147,11 +156,11 @@ class Key:
         return self._loaded.sign(hashlib.sha256(data).digest())
 
 
-def _load_private(pem: bytes) -> rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey:
+def _load_private(pem: bytes, *, checked_before: bool = False) -> rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey:
     """Load a private key: PEM (PKCS#8 or PKCS#1), or the bare base64 of an Ed25519 seed as RFC 8463 A.2 prints it."""
     try:
         if b"-----BEGIN" in pem:
-            key = serialization.load_pem_private_key(pem, password=None)
+            key = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=checked_before)
         else:
             return ed25519.Ed25519PrivateKey.from_private_bytes(base64.b64decode(pem.strip(), validate=True))
     except (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error) as error:

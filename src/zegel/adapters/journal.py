@@ -1,0 +1,113 @@
+"""What the daemon tells: one line for each message in the log, and counters for Prometheus. It decides nothing and keeps no message."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from zegel.dkim.result import DkimResult
+
+_MAX_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which message a line is about: queue id, envelope sender, how it came, and the client's address."""
+
+    queue_id: str
+    sender: str
+    route: str
+    client: str
+    login: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """The words of the log line; empty ones fall away."""
+        words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "mail_from": self.sender}
+        return {name: value for name, value in words.items() if value}
+
+
+class Journal:
+    """The log and the counters of one daemon."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._log = structlog.get_logger("zegel")
+        self._messages = Counter("zegel_messages", "Messages seen, by route and outcome", ("route", "outcome"), registry=self.registry)
+        self._unsigned = Counter("zegel_not_signed", "Outbound messages left unsigned, by reason", ("reason",), registry=self.registry)
+        self._signatures = Counter("zegel_signatures", "Signatures made, by domain", ("domain",), registry=self.registry)
+        self._results = Counter(
+            "zegel_dkim_results", "Signatures verified, by result and reason", ("result", "reason"), registry=self.registry
+        )
+        self._forged = Counter(
+            "zegel_forged_results", "Authentication-Results fields in our name that were removed", registry=self.registry
+        )
+        self._faults = Counter("zegel_faults", "Our own faults; each deferred its message", registry=self.registry)
+        self.generation = Gauge("zegel_generation", "The generation of the store that signs now", registry=self.registry)
+        self.keys = Gauge("zegel_active_keys", "Keys that sign now", registry=self.registry)
+
+    def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "") -> None:
+        """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature."""
+        self._messages.labels(about.route, "signed").inc()
+        self._signatures.labels(domain).inc(len(names))
+        extra = {"warning": f"a hop may break this signature: {warning}"} if warning else {}
+        self._log.info("signed", **about.fields(), keys=",".join(names), **extra)
+
+    def not_signed(self, about: About, reason: str, sentence: str) -> None:
+        """An outbound message leaves as it is."""
+        self._messages.labels(about.route, "not_signed").inc()
+        self._unsigned.labels(reason).inc()
+        self._log.info(_line(sentence), **about.fields(), reason=reason)
+
+    def verified(self, about: About, results: Sequence[DkimResult], forged: int) -> None:
+        """A message from outside was checked; ``forged`` fields in our name were removed."""
+        self._messages.labels(about.route, results[0].status if len(results) == 1 else ("several" if results else "none")).inc()
+        for result in results:
+            self._results.labels(result.status, result.reason.id).inc()
+        extra: dict[str, object] = {}
+        if forged:
+            self._forged.inc(forged)
+            extra["forged_results_removed"] = forged
+        self._log.info("verified", **about.fields(), dkim=[_short(result) for result in results[:_MAX_SHOWN]] or ["none"], **extra)
+
+    def fault(self, error: BaseException) -> None:
+        """Something of ours went wrong. What it was about has been deferred, never judged."""
+        self._faults.inc()
+        self._log.error("fault", error=f"{type(error).__name__}: {_line(str(error))}", exc_info=error)
+
+    def note(self, event: str, **words: object) -> None:
+        """Something about the daemon itself."""
+        self._log.info(event, **words)
+
+
+def set_up_log(*, terminal: bool | None = None) -> None:
+    """Write the log to standard output: for people on a terminal, as key=value lines otherwise (journald keeps the time)."""
+    shown = sys.stdout.isatty() if terminal is None else terminal
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if shown else structlog.processors.LogfmtRenderer(key_order=["event"])
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            *([structlog.processors.TimeStamper(fmt="%H:%M:%S")] if shown else []),
+            *([] if shown else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _short(result: DkimResult) -> str:
+    who = f" d={result.domain} s={result.selector}" if result.domain else ""
+    return f"{result.status}{who} ({_line(result.explanation)})"
+
+
+def _line(text: str) -> str:
+    """One line of bounded length: a log line must not be broken by what a stranger wrote."""
+    return "".join(char if char.isprintable() else "?" for char in text[:400])

@@ -1,0 +1,198 @@
+"""The daemon: the one room that builds objects. It reads the configuration, opens the store, listens, and follows changes until it stops.
+
+A change of keys is noticed by the store's generation once a second; SIGHUP reads the configuration again. Either takes effect whole or not
+at all: what cannot be loaded leaves what runs as it is, and says so. SIGTERM and SIGINT let the messages in progress end first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import start_http_server
+
+from zegel.adapters.converse import AsyncResolver
+from zegel.adapters.journal import Journal, set_up_log
+from zegel.adapters.keyring import DomainKeys, Keyring
+from zegel.adapters.pump import Pump, run
+from zegel.adapters.resolver import Resolver
+from zegel.adapters.zone import Zone
+from zegel.authres.claim import normal
+from zegel.config import Config, ConfigError, listen_address
+from zegel.config import parse as parse_config
+from zegel.dkim.crypto import Key
+from zegel.dkim.sign import Style
+from zegel.gateway.milter import Gateway, Settings
+from zegel.gateway.outbound import Policy
+from zegel.store import masterkey
+from zegel.store.database import Store
+from zegel.store.errors import StoreError
+from zegel.words import N_
+
+if TYPE_CHECKING:
+    from zegel.store.snapshot import Snapshot
+
+_POLL_SECONDS = 1.0
+
+
+def read_config(path: Path | None, data_folder: Path) -> Config:
+    """Read ``zegel.toml``: the one that is named, or the data folder's, which may be absent. Raises :class:`ConfigError`."""
+    file = path or data_folder / "zegel.toml"
+    try:
+        return parse_config(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if path is None:
+            return Config()
+        raise ConfigError(N_("{file}: there is no such file; make one with zegel init").format(file=file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def open_store(data_folder: Path) -> Store:
+    """Open the store with the master key of the environment or of the data folder. Raises :class:`StoreError`."""
+    text = os.environ.get("ZEGEL_MASTER_KEY")
+    return Store.open(data_folder, master_key=masterkey.parse(text) if text else None)
+
+
+def make_resolver(config: Config) -> AsyncResolver:
+    """The resolver that the configuration names: a zone file, or name servers. Raises :class:`ConfigError`."""
+    try:
+        if config.dns.zone:
+            return Zone.parse(Path(config.dns.zone).read_text(encoding="utf-8"))
+        dns = config.dns
+        return Resolver(dns.nameservers or None, timeout=dns.timeout, tries=dns.tries, trust_ad=dns.trust_ad)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"dns: {error}") from None
+
+
+def serve(data_folder: Path, config_path: Path | None, *, announce: Callable[[str], None]) -> int:
+    """Run the daemon until a signal ends it; returns the exit status. ``announce`` gets one line for each address that it listens on.
+
+    Raises :class:`ConfigError` or :class:`StoreError` for what cannot start, and OSError for an address that cannot be used.
+    """
+    set_up_log()
+    config = read_config(config_path, data_folder)
+    with open_store(data_folder) as store:
+        daemon = Daemon(config, store, lambda: read_config(config_path, data_folder))
+        return run(daemon.run(announce))
+
+
+class Daemon:
+    """One running daemon."""
+
+    def __init__(self, config: Config, store: Store, reread: Callable[[], Config]) -> None:
+        self._config, self._store, self._reread = config, store, reread
+        self._journal = Journal()
+        self._keyring = Keyring()
+        self._load_keys()
+        self._settings = self._settings_for(config, make_resolver(config))
+        self._pump = Pump(
+            lambda session: Gateway(lambda: self._settings, session),
+            on_fault=self._journal.fault,
+            connection_cap=config.milter.max_connections,
+        )
+        self._stop = asyncio.Event()
+
+    async def run(self, announce: Callable[[str], None]) -> int:
+        """Listen, follow changes, and drain at the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        metrics = self._start_metrics()
+        follower: asyncio.Task[None] | None = None
+        try:
+            for address in self._config.milter.listen:
+                announce(await self._listen(address))
+            follower = asyncio.create_task(self._follow_store())
+            await self._stop.wait()
+            self._journal.note("stopping", messages=self._pump.messages)
+            cut = await self._pump.drain(self._config.milter.drain_seconds)
+            self._journal.note("stopped", messages_cut=cut)
+        finally:
+            if follower is not None:
+                follower.cancel()
+            if metrics is not None:
+                metrics.shutdown()
+        return 0
+
+    async def _listen(self, address: str) -> str:
+        milter = self._config.milter
+        try:
+            wanted = listen_address(address)
+            if wanted.path:
+                await self._pump.listen_unix(wanted.path, mode=int(milter.socket_mode, 8), group=milter.socket_group or None)
+                return address
+            host, port = await self._pump.listen_tcp(wanted.host, wanted.port)
+        except OSError as error:
+            raise OSError(
+                error.errno, N_("cannot listen on {address}: {error}").format(address=address, error=error.strerror or error)
+            ) from None
+        return f"inet:{host}:{port}"
+
+    def _start_metrics(self) -> WSGIServer | None:
+        if not self._config.metrics.listen:
+            return None
+        _, host, port = listen_address(f"inet:{self._config.metrics.listen}")
+        try:
+            server, _ = start_http_server(port, host, registry=self._journal.registry)
+        except OSError as error:
+            sentence = N_('cannot listen on {host}:{port} for metrics: {error}; set metrics.listen in zegel.toml, or "" to switch it off')
+            raise OSError(error.errno, sentence.format(host=host, port=port, error=error.strerror)) from None
+        return server
+
+    async def _follow_store(self) -> None:
+        """Look once a second if domains or keys have changed."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            try:
+                generation = await asyncio.to_thread(self._store.generation)
+                if generation != self._keyring.generation:
+                    await asyncio.to_thread(self._load_keys)
+            except (StoreError, ValueError) as error:
+                self._journal.fault(error)
+
+    def _load_keys(self) -> None:
+        """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""
+        snapshot = self._store.snapshot()
+        self._keyring.replace(_entries(snapshot, self._keyring.known()), generation=snapshot.generation)
+        self._journal.generation.set(snapshot.generation)
+        self._journal.keys.set(len(self._keyring))
+        self._journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self._keyring))
+
+    def _reload(self) -> None:
+        try:
+            config = self._reread()
+            # Listening sockets and the metrics address stay as they are: changing those takes a restart.
+            self._settings = self._settings_for(config, make_resolver(config))
+        except ConfigError as error:
+            self._journal.note("configuration not taken over", error=str(error))
+        else:
+            self._journal.note("configuration taken over")
+
+    def _settings_for(self, config: Config, resolver: AsyncResolver) -> Settings:
+        style = Style(config.signing.canonicalization, expire=config.signing.expire or None)
+        name = normal(config.inbound.authserv_id or socket.getfqdn())
+        return Settings(Policy(config.outbound), self._keyring, resolver, self._journal, name, style, config.limits)
+
+
+def _entries(snapshot: Snapshot, known: dict[tuple[str, str], Key]) -> list[DomainKeys]:
+    """The snapshot as the keyring has it. Keys already in memory are used again."""
+    by_domain: dict[str, list[Key]] = {}
+    for stored in snapshot.keys:
+        key = known.get((stored.domain, stored.selector))
+        if key is None or key.private_key != stored.private_pem:
+            key = Key.restore(stored.domain, stored.selector, stored.private_pem)
+        by_domain.setdefault(stored.domain, []).append(key)
+    return [
+        # RSA first: its signature is the one that every receiver can check.
+        DomainKeys(domain.name, tuple(sorted(by_domain[domain.name], key=lambda key: key.type != "rsa")), domain.sign_subdomains)
+        for domain in snapshot.domains
+        if domain.name in by_domain
+    ]

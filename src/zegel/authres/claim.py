@@ -1,0 +1,73 @@
+"""Whose name an Authentication-Results field claims. RFC 8601 5: what claims ours and is not ours must go.
+
+It reads the authserv-id and nothing else, as leniently as the readers downstream may: a field whose id cannot be read claims whatever
+somebody will read into it.
+"""
+
+from __future__ import annotations
+
+from zegel.grammar.domain import Domain
+
+_TSPECIALS = set(b'()<>@,;:\\"/[]?=')
+
+
+def authserv_id(value: bytes) -> str | None:
+    """The authserv-id of a field value, in lower case and A-labels, or None when there is none that can be read."""
+    at = _skip_space(value, 0)
+    if at is None or at >= len(value):
+        return None
+    if value[at : at + 1] == b'"':
+        raw, at = _quoted(value, at + 1)
+        if raw is None:
+            return None
+    else:
+        start = at
+        while at < len(value) and value[at] > 32 and value[at] != 127 and value[at] not in _TSPECIALS:
+            at += 1
+        raw = value[start:at]
+    following = _skip_space(value, at)
+    # Behind the id stands its version or ";": anything else means that this was the first result, or half of something.
+    if not raw or following is None or not (value[following : following + 1] in (b"", b";") or value[following : following + 1].isdigit()):
+        return None
+    return normal(raw)
+
+
+def normal(name: str | bytes) -> str:
+    """An authserv-id to compare by: A-labels in lower case where it is a domain name. RFC 8601 2.5 (EAI) and 5."""
+    try:
+        return str(Domain.parse(name))
+    except ValueError:
+        return (name if isinstance(name, str) else name.decode("utf-8", "replace")).casefold()
+
+
+def _skip_space(value: bytes, at: int) -> int | None:
+    """The position after white space and comments; None when a comment never ends."""
+    depth = 0
+    while at < len(value):
+        char = value[at : at + 1]
+        if depth and char == b"\\":
+            at += 1
+        elif char == b"(":
+            depth += 1
+        elif char == b")" and depth:
+            depth -= 1
+        elif not depth and char not in (b" ", b"\t", b"\r", b"\n"):
+            return at
+        at += 1
+    return None if depth else at
+
+
+def _quoted(value: bytes, at: int) -> tuple[bytes | None, int]:
+    out = bytearray()
+    while at < len(value):
+        char = value[at]
+        if char == 0x22:
+            return bytes(out), at + 1
+        if char == 0x5C:
+            at += 1
+            if at == len(value):
+                break
+            char = value[at]
+        out.append(char)
+        at += 1
+    return None, at

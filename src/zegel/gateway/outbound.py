@@ -1,0 +1,161 @@
+"""Which mail is ours to sign, and who may sign as whom.
+
+Outbound is mail of a login, of a listed network, or of this machine itself; all else came from outside. Being outbound gives no right to
+any name: a login or network signs only for the senders listed for it, and what is not signed says why. RFC 6376 gives no such rule; letting
+any client sign as anyone is how tenants forge each other (VU#244112, STANDARDS 3.2 A17).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zegel.adapters.keyring import Keyring
+from zegel.config import Allow, Outbound
+from zegel.dkim.crypto import Key
+from zegel.grammar.address import AddressError, Mailbox, mailboxes
+from zegel.grammar.domain import Domain
+from zegel.grammar.message import Field, named
+from zegel.words import N_
+
+
+class Route(StrEnum):
+    """How a message came to the mail server."""
+
+    LOGIN = "login"
+    NETWORK = "network"
+    LOCAL = "local"
+    REINJECTED = "reinjected"
+    INBOUND = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What the mail server says of who hands it a message. ``port`` 0 is a local submission; ``login`` is empty without authentication."""
+
+    address: str
+    port: int
+    login: str = ""
+    daemon_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """Why a message is not signed: a stable id for counters, and a sentence for people."""
+
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an outbound message: the keys to sign with, or the reason why there are none."""
+
+    keys: tuple[Key, ...] = ()
+    unsigned: Unsigned | None = None
+    author: Mailbox | None = None
+
+
+class Policy:
+    """The outbound part of the configuration, made ready once: networks parsed, senders in sets."""
+
+    def __init__(self, outbound: Outbound) -> None:
+        self._reinjected = frozenset(outbound.reinjected)
+        self._grants = [_Grant(entry) for entry in outbound.allow]
+
+    def route(self, client: Client) -> Route:
+        """How this client's mail is treated."""
+        if client.daemon_name and client.daemon_name in self._reinjected:
+            return Route.REINJECTED
+        if client.login:
+            return Route.LOGIN
+        if client.port == 0:
+            return Route.LOCAL
+        address = _address(client.address)
+        if address is not None and any(address in network for grant in self._grants for network in grant.networks):
+            return Route.NETWORK
+        return Route.INBOUND
+
+    def may_sign(self, client: Client, author: Mailbox) -> bool:
+        """Tell if that client may have mail of that author signed."""
+        return any(grant.covers(author) and grant.holds_for(client) for grant in self._grants)
+
+
+def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, fields: Sequence[Field], *, ours: bool) -> Decision:
+    """Decide what to sign an outbound message with.
+
+    ``fields`` is its whole header; ``ours`` tells that a field in it carries our own authserv-id.
+    """
+    if route is Route.REINJECTED:
+        return _no("reinjected", N_("not signed: mail that comes back from a content filter ({daemon})"), daemon=client.daemon_name)
+    # A field of ours on mail from a network or from here was put there when the mail came in. A login's is only a forgery, and is removed.
+    if route is not Route.LOGIN and ours:
+        return _no("checked_before", N_("not signed: the message carries our own Authentication-Results, so it came in from outside"))
+    authors = named(fields, b"from")
+    if len(authors) != 1:
+        return _no("from_count", N_("not signed: the message has {count} From fields, it must have one"), count=len(authors))
+    try:
+        found = mailboxes(authors[0].value)
+    except AddressError as error:
+        return _no("from_syntax", N_("not signed: From cannot be read: {error}"), error=error)
+    if len({mailbox.domain for mailbox in found}) != 1:
+        return _no("from_several", N_("not signed: From names several domains"))
+    for author in found:
+        if not policy.may_sign(client, author):
+            who = {Route.LOGIN: f"login {client.login}", Route.NETWORK: f"network client {client.address}"}.get(route, "this machine")
+            sentence = N_("not signed: {who} is not listed for {author}; see [[outbound.allow]] in zegel.toml")
+            return _no("not_allowed", sentence, author=author, who=who)
+    keys = keyring.find(found[0].domain)
+    if not keys:
+        return _no("no_key", N_("not signed: no key for {domain}"), author=found[0], domain=found[0].domain)
+    return Decision(keys, author=found[0])
+
+
+def _no(reason: str, sentence: str, *, author: Mailbox | None = None, **words: object) -> Decision:
+    shown = {name: value.address if isinstance(value, Mailbox) else value for name, value in {**words, "author": author}.items()}
+    return Decision(unsigned=Unsigned(reason, sentence.format(**shown)), author=author)
+
+
+class _Grant:
+    """One [[outbound.allow]] entry."""
+
+    def __init__(self, entry: Allow) -> None:
+        self.login = entry.login
+        self.local = entry.local
+        self.networks = entry.networks
+        self._all = "*" in entry.sign
+        self._senders = frozenset(map(_sender, entry.sign))
+
+    def holds_for(self, client: Client) -> bool:
+        """A login from a listed network has the rights of both; this machine's own mail those of ``local`` only."""
+        if client.login and self.login in (client.login, "*"):
+            return True
+        if client.port == 0:
+            return self.local
+        address = _address(client.address)
+        return address is not None and any(address in network for network in self.networks)
+
+    def covers(self, author: Mailbox) -> bool:
+        if self._all or author.domain in self._senders or author.address.lower() in self._senders:
+            return True
+        return any(f".{parent}" in self._senders for parent in author.domain.parents)
+
+
+def _sender(text: str) -> str:
+    """A sender of the configuration as it is compared: lower case, its domain in A-labels."""
+    if text == "*":
+        return text
+    local, at, host = text.rpartition("@")
+    dot = "." if host.startswith(".") else ""
+    return f"{local.lower()}{at}{dot}{Domain.parse(host.removeprefix('.'))}"
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The client's address; one of IPv4 in IPv6 clothes as plain IPv4, so that it meets the network it belongs to."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address

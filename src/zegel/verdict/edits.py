@@ -1,0 +1,66 @@
+"""The header edits that follow from the results: fields that forge our name go, ours comes on top. RFC 8601 5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zegel.authres import claim
+from zegel.authres.model import AuthenticationResults, MethodResult, Property
+from zegel.dkim.result import DkimResult, DkimStatus
+from zegel.milter.edits import DeleteHeader, Edit, InsertHeader
+
+FIELD = b"Authentication-Results"
+_KEY = b"authentication-results"
+_MAX_RESULTS = 20
+_TOP = 0
+
+
+class Claims:
+    """The Authentication-Results fields of one message, as they come by: which of them claim our name.
+
+    It sees every field, those past the header bound too: a forged field must not hide behind a long header.
+    """
+
+    __slots__ = ("_count", "_forged", "ours")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._forged: list[int] = []
+        self.ours = False  # one of them carries our authserv-id, readably
+
+    def see(self, name: bytes, value: bytes, authserv_id: str) -> None:
+        """Take the next field of the header. ``authserv_id`` is ours, as :func:`zegel.authres.claim.normal` gives it."""
+        if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
+            return
+        self._count += 1
+        written_by = claim.authserv_id(value)
+        # A field whose id cannot be read may be read as ours by somebody: it goes too.
+        if written_by is None or written_by == authserv_id:
+            self._forged.append(self._count)
+        self.ours = self.ours or written_by == authserv_id
+
+    def removals(self) -> list[Edit]:
+        """Deletions of the fields that claim our name, highest index first: the mail server counts anew after each."""
+        return [DeleteHeader(index, FIELD) for index in reversed(self._forged)]
+
+
+def results_field(authserv_id: str, results: Sequence[DkimResult]) -> Edit:
+    """Our own field, for the very top of the header."""
+    methods = tuple(map(dkim_method, results[:_MAX_RESULTS])) or (MethodResult("dkim", DkimStatus.NONE),)
+    return InsertHeader(_TOP, FIELD, AuthenticationResults(authserv_id, methods).format())
+
+
+def dkim_method(result: DkimResult) -> MethodResult:
+    """One DKIM result as the field has it: RFC 8601 2.7.1, with header.s and header.a, and header.b of RFC 6008."""
+    values = (
+        ("d", result.domain or ""),
+        ("i", result.identity if result.identity and result.identity != f"@{result.domain}" else ""),
+        ("s", result.selector or ""),
+        ("a", result.algorithm or ""),
+        ("b", result.signature_start or ""),
+    )
+    properties = tuple(Property("header", name, value) for name, value in values if value)
+    reason = "" if result.status is DkimStatus.PASS else result.explanation
+    if result.testing:
+        reason = f"{reason}, the key says that the domain only tests (t=y)".removeprefix(", ")
+    return MethodResult("dkim", result.status, reason, properties)
