@@ -8,6 +8,7 @@ import stat
 import subprocess
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_nothing_is_overwritten(store: Store, tmp_path: Path, kind: str) -> None
     if kind == "file":
         assert path.read_bytes() == b"precious"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_of_several_at_once_one_gets_the_name(store: Store, tmp_path: Path) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            backup.write(store, tmp_path / "zegel.tar", now=number)
+        except StoreError as error:
+            assert "is not overwritten" in str(error)
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(attempt, range(6))).count(True) == 1
 
 
 def test_a_key_from_the_environment_is_in_it_too(tmp_path: Path) -> None:

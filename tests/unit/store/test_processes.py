@@ -92,6 +92,11 @@ def test_two_first_starts_at_once_make_one_store(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["master.key", "zegel.db"]
 
 
+def test_an_up_to_date_store_is_opened_without_alembic(store: Store) -> None:
+    opened = run(START + "Store.open(folder).close(); print('alembic' in sys.modules, 'sqlalchemy' in sys.modules)", store.folder, "x")
+    assert opened.communicate(timeout=60)[0].split() == ["False", "True"]
+
+
 def test_two_that_add_keys_at_once_lose_nothing(store: Store) -> None:
     with store.writing() as tx:
         domains.add(tx, EXAMPLE, now=1)
