@@ -1,0 +1,317 @@
+"""One connection of the MTA: bytes to the session, its events to the handler, the replies back in one write.
+
+Nothing is buffered without a bound: bytes that come while a message is being concluded stop the reading, and so does an MTA that does not
+read our replies. The time and the sockets are the event loop's; what is said is the handler's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final, cast
+
+from zegel.milter import codec
+from zegel.milter.codec import ProtocolError
+from zegel.milter.edits import FAULT, render_action
+from zegel.milter.events import (
+    Aborted,
+    BodyChunk,
+    Closed,
+    Connected,
+    EndOfHeaders,
+    EndOfMessage,
+    Event,
+    Header,
+    MailFrom,
+    Recipient,
+    Reset,
+)
+
+if TYPE_CHECKING:
+    from .pump import Handler, Pump
+
+_FAULT_REPLY: Final = render_action(FAULT.action)
+_LINGER_SECONDS: Final = 10.0
+
+
+class Connection(asyncio.Protocol):
+    """One connection of the MTA: its transport, session and handler."""
+
+    def __init__(self, pump: Pump, loop: asyncio.AbstractEventLoop) -> None:
+        self.session = pump.session_factory()
+        self._pump = pump
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._handler: Handler | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._heard = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._progress_timer: asyncio.TimerHandle | None = None
+        self._unusable = False  # the handler does not know its client, so that all messages are answered with 451
+        self._faulty = False  # this message will be answered with 451
+        self._told = False  # the handler has a message in hand
+        self._body_wanted = True
+        self._write_blocked = False
+        self._read_paused = False
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or close it at once when there are too many."""
+        # uvloop's transports are none of asyncio's classes, but have the same calls.
+        transport = self._transport = cast(asyncio.Transport, transport)
+        pump = self._pump
+        if pump.draining or len(pump.connections) >= pump.connection_cap:
+            pump.refused += 1
+            transport.abort()
+            return
+        pump.accepted += 1
+        pump.connections.add(self)
+        pump.emptied.clear()
+        peer = transport.get_extra_info("socket")
+        if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._heard = self._loop.time()
+        self._idle_timer = self._loop.call_later(pump.idle_seconds, self._close_when_silent)
+        self._new_handler()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle what came, or keep it until the message at hand is concluded."""
+        self._heard = self._loop.time()
+        if self._task is None:
+            self._advance(data)
+            return
+        # The MTA should be waiting. Reading goes on up to here, so that its going away is seen.
+        self._pause()
+        try:
+            self.session.receive(data)
+        except ProtocolError as error:
+            self._refuse(error)
+
+    def pause_writing(self) -> None:
+        """The MTA does not read our replies: take no more from it."""
+        self._write_blocked = True
+        self._pause()
+
+    def resume_writing(self) -> None:
+        """The MTA reads again."""
+        self._write_blocked = False
+        self._resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop what is under way and tell the handler."""
+        for timer in (self._idle_timer, self._progress_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._task is None:
+            self._close_handler()
+            self._forget()
+        else:
+            # closed() is the handler's last call, so it waits for the task's own end.
+            self._task.add_done_callback(self._task_ended)
+            self._task.cancel()
+
+    # The pump's calls.
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a message is in progress."""
+        if not self.session.in_message:
+            self._close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # The way of the events.
+
+    def _advance(self, data: bytes) -> None:
+        """Handle all events that ``data`` completes, then write all replies at once."""
+        try:
+            for event in self.session.receive(data):
+                self._dispatch(event)
+        except ProtocolError as error:
+            self._flush()
+            self._refuse(error)
+            return
+        self._flush()
+        if self._pump.draining:
+            self.close_if_idle()
+
+    def _dispatch(self, event: Event) -> None:
+        kind = type(event)
+        handler = self._handler
+        if handler is None:
+            return  # none could be made, and the connection is being closed
+        if kind is Header or kind is BodyChunk or kind is EndOfHeaders or kind is Recipient:
+            if self._faulty:
+                self.session.respond(_FAULT_REPLY)
+                return
+            try:
+                if isinstance(event, Header):
+                    handler.header(event)
+                elif isinstance(event, BodyChunk):
+                    self._body(handler, event.data)
+                elif isinstance(event, Recipient):
+                    handler.recipient(event)
+                else:
+                    handler.end_of_headers()
+            except Exception as error:
+                self._fault(error)
+        elif isinstance(event, MailFrom):
+            self._begin(handler, event)
+        elif isinstance(event, EndOfMessage):
+            self._end(handler, event.data)
+        elif isinstance(event, Aborted):
+            self._tell_aborted()
+        elif isinstance(event, Connected):
+            self._connected(handler, event)
+        elif isinstance(event, Reset):
+            self._close_handler()
+            self._new_handler()
+        elif isinstance(event, Closed):
+            self._close()
+
+    def _connected(self, handler: Handler, event: Connected) -> None:
+        try:
+            handler.connected(event)
+        except Exception as error:
+            self._unusable = True
+            self._fault(error)
+
+    def _begin(self, handler: Handler, event: MailFrom) -> None:
+        self._body_wanted = True
+        self._faulty = self._unusable
+        if self._faulty:
+            self.session.respond(_FAULT_REPLY)
+            return
+        self._told = True
+        try:
+            handler.mail_from(event)
+        except Exception as error:
+            self._fault(error)
+
+    def _body(self, handler: Handler, data: bytes) -> None:
+        if self._body_wanted and handler.body(data):
+            self._body_wanted = False
+        if not self._body_wanted and self.session.can_skip:
+            self.session.respond(codec.SKIP)
+
+    def _end(self, handler: Handler, data: bytes) -> None:
+        if data and self._body_wanted and not self._faulty:
+            try:
+                handler.body(data)
+            except Exception as error:
+                self._fault(error)
+        if self._faulty:
+            self.session.finish(FAULT)
+            self._pump.messages += 1
+            return
+        self._progress_timer = self._loop.call_later(self._pump.progress_seconds, self._progress)
+        self._task = self._loop.create_task(self._conclude(handler))
+
+    async def _conclude(self, handler: Handler) -> None:
+        """Await the outcome, say it, and go on with what has come meanwhile."""
+        try:
+            self.session.finish(await handler.end_of_message(self.session))
+            self._told = False
+        except asyncio.CancelledError:
+            # Not a verdict either: the MTA does what it does when a milter is gone, which is to defer the message.
+            self.abort()
+            raise
+        except Exception as error:
+            self._fault(error)
+            if self.session.awaiting_finish:
+                self.session.finish(FAULT)
+        if self._progress_timer is not None:
+            self._progress_timer.cancel()
+        self._task = None
+        self._pump.messages += 1
+        self._advance(b"")
+        self._resume()
+
+    def _progress(self) -> None:
+        if self._task is not None and self.session.progress():
+            self._flush()
+            self._progress_timer = self._loop.call_later(self._pump.progress_seconds, self._progress)
+
+    # Endings.
+
+    def _fault(self, error: Exception) -> None:
+        """Report a fault of ours; its message is answered with 451, now where the MTA waits for a reply, else at its end."""
+        self._faulty = True
+        self._pump.fault(error)
+        self._tell_aborted()
+        self.session.respond(_FAULT_REPLY)
+
+    def _tell_aborted(self) -> None:
+        if not self._told or self._handler is None:
+            return
+        self._told = False
+        try:
+            self._handler.aborted()
+        except Exception as error:
+            self._pump.fault(error)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._pump.fault(error)
+        self._close()
+
+    def _new_handler(self) -> None:
+        self._unusable = self._faulty = self._told = False
+        try:
+            self._handler = self._pump.handler_factory(self.session)
+        except Exception as error:
+            self._handler = None
+            self._pump.fault(error)
+            self.abort()
+
+    def _close_handler(self) -> None:
+        handler, self._handler = self._handler, None
+        if handler is None:
+            return
+        try:
+            handler.closed()
+        except Exception as error:
+            self._pump.fault(error)
+
+    def _close_when_silent(self) -> None:
+        left = self._heard + self._pump.idle_seconds - self._loop.time()
+        if self._task is not None:
+            left = self._pump.idle_seconds
+        if left <= 0:
+            self._close()
+        else:
+            self._idle_timer = self._loop.call_later(left, self._close_when_silent)
+
+    def _close(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.close()
+        if transport.get_write_buffer_size():
+            self._loop.call_later(_LINGER_SECONDS, transport.abort)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._close_handler()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pump.connections.discard(self)
+        if not self._pump.connections:
+            self._pump.emptied.set()
+
+    def _flush(self) -> None:
+        data = self.session.outgoing()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _pause(self) -> None:
+        if self._transport is not None:
+            self._read_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._read_paused and self._transport is not None and self._task is None and not self._write_blocked:
+            self._read_paused = False
+            self._transport.resume_reading()
