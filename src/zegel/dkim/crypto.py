@@ -116,6 +116,11 @@ class Key:
         return key
 
     @property
+    def pem(self) -> bytes:
+        """The PEM of the private half."""
+        return self.private_key.encode() if isinstance(self.private_key, str) else self.private_key
+
+    @property
     def algorithm(self) -> str:
         """The ``a=`` of its signatures."""
         return "rsa-sha256" if isinstance(self._loaded, rsa.RSAPrivateKey) else "ed25519-sha256"
