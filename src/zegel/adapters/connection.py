@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._unusable = False  # the handler does not know its client, so that all messages are answered with 451
         self._faulty = False  # this message will be answered with 451
         self._told = False  # the handler has a message in hand
+        self._overdue = False  # its outcome has taken too long
+        self._deadline = 0.0
         self._body_wanted = True
         self._write_blocked = False
         self._read_paused = False
@@ -104,8 +106,7 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         if self._task is None:
-            self._close_handler()
-            self._forget()
+            self._leave()
         else:
             # closed() is the handler's last call, so it waits for the task's own end.
             self._task.add_done_callback(self._task_ended)
@@ -207,33 +208,55 @@ class Connection(asyncio.Protocol):
             self.session.finish(FAULT)
             self._pump.messages += 1
             return
-        self._progress_timer = self._loop.call_later(self._pump.progress_seconds, self._progress)
+        pump = self._pump
+        self._overdue = False
+        self._deadline = self._loop.time() + pump.outcome_seconds
+        self._progress_timer = self._loop.call_later(min(pump.progress_seconds, pump.outcome_seconds), self._progress)
         self._task = self._loop.create_task(self._conclude(handler))
 
     async def _conclude(self, handler: Handler) -> None:
         """Await the outcome, say it, and go on with what has come meanwhile."""
         try:
-            self.session.finish(await handler.end_of_message(self.session))
-            self._told = False
-        except asyncio.CancelledError:
-            # Not a verdict either: the MTA does what it does when a milter is gone, which is to defer the message.
+            await self._say_outcome(handler)
+            if self._progress_timer is not None:
+                self._progress_timer.cancel()
+            self._task = None
+            self._pump.messages += 1
+            self._advance(b"")
+            self._resume()
+        except BaseException:
+            # Cancelled, or the report of a fault failed in its turn: the MTA finds its milter gone and defers the message.
             self.abort()
             raise
-        except Exception as error:
-            self._fault(error)
-            if self.session.awaiting_finish:
-                self.session.finish(FAULT)
-        if self._progress_timer is not None:
-            self._progress_timer.cancel()
-        self._task = None
-        self._pump.messages += 1
-        self._advance(b"")
-        self._resume()
+
+    async def _say_outcome(self, handler: Handler) -> None:
+        try:
+            self.session.finish(await handler.end_of_message(self.session))
+            self._told = False
+            return
+        except asyncio.CancelledError:
+            task = self._task
+            if not self._overdue or task is None:
+                raise
+            task.uncancel()
+            error: Exception = TimeoutError(f"no outcome of a message within {self._pump.outcome_seconds:g} seconds")
+        except Exception as fault:
+            error = fault
+        self._fault(error)
+        if self.session.awaiting_finish:
+            self.session.finish(FAULT)
 
     def _progress(self) -> None:
-        if self._task is not None and self.session.progress():
+        if self._task is None:
+            return
+        left = self._deadline - self._loop.time()
+        if left <= 0:
+            self._overdue = True
+            self._task.cancel()
+            return
+        if self.session.progress():
             self._flush()
-            self._progress_timer = self._loop.call_later(self._pump.progress_seconds, self._progress)
+        self._progress_timer = self._loop.call_later(min(self._pump.progress_seconds, left), self._progress)
 
     # Endings.
 
@@ -293,13 +316,18 @@ class Connection(asyncio.Protocol):
             self._loop.call_later(_LINGER_SECONDS, transport.abort)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._close_handler()
-        self._forget()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._loop.call_exception_handler({"message": "the report of a fault failed", "exception": error, "task": task})
+        self._leave()
 
-    def _forget(self) -> None:
-        self._pump.connections.discard(self)
-        if not self._pump.connections:
-            self._pump.emptied.set()
+    def _leave(self) -> None:
+        try:
+            self._close_handler()
+        finally:
+            self._pump.connections.discard(self)
+            if not self._pump.connections:
+                self._pump.emptied.set()
 
     def _flush(self) -> None:
         data = self.session.outgoing()

@@ -25,9 +25,10 @@ def bind_unix(path: str, *, mode: int, group: str | int | None) -> socket.socket
         if gid is not None:
             os.chown(path, -1, gid)
         os.chmod(path, mode)
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        hint = "the folder must exist and be writable, the group be one's own (unless root), the path shorter than 108 octets"
+        raise OSError(error.errno, f"cannot make the socket ({error.strerror or error}): {hint}", path) from error
     return bound
 
 

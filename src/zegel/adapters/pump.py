@@ -26,7 +26,7 @@ _CUT_SECONDS: Final = 10.0
 
 
 class Handler(Protocol):
-    """What the pump calls, in the order of the session's events. One handler serves one connection, message after message."""
+    """What the pump calls, in the order of the session's events. One handler serves one SMTP client, message after message."""
 
     def connected(self, event: Connected) -> None:
         """An SMTP client has come."""
@@ -68,11 +68,13 @@ class Pump:
         idle_seconds: float = 7200.0,
         connection_cap: int = 1000,
         progress_seconds: float = 10.0,
+        outcome_seconds: float = 300.0,
     ) -> None:
         """Serve each connection by a handler of its own; ``on_fault`` hears of every failure, ours or (ProtocolError) the peer's.
 
         A connection that is silent for ``idle_seconds`` is closed (Postfix keeps one as long as its SMTP client stays); one beyond
-        ``connection_cap`` is closed at once and counted in ``refused``.
+        ``connection_cap`` is closed at once and counted in ``refused``. The MTA is kept patient every ``progress_seconds``; an outcome that
+        takes ``outcome_seconds`` is a fault of ours.
         """
         self.handler_factory = handler_factory
         self.session_factory = session_factory
@@ -80,6 +82,7 @@ class Pump:
         self.idle_seconds = idle_seconds
         self.connection_cap = connection_cap
         self.progress_seconds = progress_seconds
+        self.outcome_seconds = outcome_seconds
         self.accepted = 0
         self.refused = 0
         self.messages = 0

@@ -2,7 +2,8 @@
 
 After milter-protocol.txt and its extras, version 6 (versions 2 to 5 are served with what they offer). ``receive`` is lazy: while an event
 is in hand, the state and the macros are those of that event, however the bytes were cut. Where the MTA waits for a reply, ``respond`` may
-give one while the event is in hand; else CONTINUE is given. After ``EndOfMessage`` nothing more is read until ``finish`` has said the outcome.
+give one while the event is in hand; else CONTINUE is given. After ``EndOfMessage`` nothing more is read until ``finish`` has said the
+outcome.
 
     state        taken                                  leads to
     START        OPTNEG                                 NEGOTIATED

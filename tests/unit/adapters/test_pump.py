@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,14 @@ from zegel.milter.session import Session
 T = TypeVar("T")
 
 MESSAGE = b"From: a@example.org\r\nSubject: one\r\n\ttwo\r\n\r\nhello\r\n"
+
+
+@pytest.fixture(autouse=True, params=["uvloop", "asyncio"])
+def _either_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "asyncio":
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    else:
+        pytest.importorskip("uvloop", reason="uvloop is not installed here")
 
 
 class Journal:
@@ -429,6 +438,43 @@ def test_connections_over_the_cap_are_closed_at_once_and_counted() -> None:
     serve(test, connection_cap=2)
 
 
+def test_an_outcome_that_takes_too_long_is_451() -> None:
+    def two(address: tuple[str, int], journal: Journal) -> list[Result]:
+        with Mta(address) as mta:
+            mta.open()
+            first = mta.send(MESSAGE)
+            journal.gate = None
+            return [first, mta.send(MESSAGE)]
+
+    async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
+        journal.gate = asyncio.Event()
+        results = await asyncio.to_thread(two, address, journal)
+        assert results[0].reply.startswith("451 4.7.0 ")
+        assert results[1].action == "accept"
+        assert [type(fault) for fault in journal.faults] == [TimeoutError]
+        assert journal.cancelled == 1
+        assert journal.calls.count("aborted") == 1
+
+    serve(test, outcome_seconds=0.05)
+
+
+def test_when_even_the_report_fails_the_mta_finds_the_milter_gone() -> None:
+    async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
+        def fail(exception: Exception) -> None:
+            raise exception
+
+        pump.on_fault = fail
+        reports: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context.get("exception")))
+        journal.fail_at = "end_of_message"
+        with pytest.raises(MilterGone):
+            await asyncio.to_thread(send_one, address)
+        await until(lambda: pump.active == 0)
+        assert [type(report) for report in reports] == [LookupError]
+
+    serve(test)
+
+
 def test_silent_connections_are_closed() -> None:
     async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
         with Mta(address) as mta:
@@ -555,6 +601,8 @@ def test_unix_socket_refuses_files_and_unknown_groups(tmp_path: Path) -> None:
         assert path.read_text() == "precious"
         with pytest.raises(LookupError, match="no-such-group"):
             await pump.listen_unix(str(tmp_path / "s"), group="no-such-group")
+        with pytest.raises(OSError, match="folder must exist"):
+            await pump.listen_unix(str(tmp_path / "absent" / "s"))
 
     serve(test)
 
