@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import struct
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.listener import Listener
 from support.postfix import Postfix
 from support.servers import wait_for
 
@@ -77,54 +76,10 @@ def test_nothing_is_left_behind() -> None:
     assert not [pid for pid in pids if runs(pid)]
 
 
-class Listener:
-    """A milter that says yes to everything and keeps what it was told about the client."""
-
-    def __init__(self) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.address = f"inet:127.0.0.1:{self._server.getsockname()[1]}"
-        self.macros: dict[str, str] = {}
-        self.connects: list[bytes] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                peer, _ = self._server.accept()
-            except OSError:
-                return
-            with peer, peer.makefile("rb") as stream:
-                while len(head := stream.read(4)) == 4:
-                    packet = stream.read(struct.unpack(">I", head)[0])
-                    self._packet(peer, packet[:1], packet[1:])
-
-    def _packet(self, peer: socket.socket, kind: bytes, rest: bytes) -> None:
-        match kind:
-            case b"O":
-                peer.sendall(struct.pack(">IcIII", 13, b"O", 6, 0, 0))
-            case b"D":
-                words = rest[1:].decode().split("\0")
-                self.macros.update(zip(words[0::2], words[1::2], strict=False))
-            case b"A" | b"Q" | b"K":
-                pass
-            case _:
-                if kind == b"C":
-                    self.connects.append(rest)
-                peer.sendall(struct.pack(">Ic", 1, b"c"))
-
-    def close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join(5)
-
-
 @pytest.fixture(scope="module")
 def overheard() -> Iterator[tuple[Postfix, Listener]]:
-    milter = Listener()
-    with Postfix(smtpd_milters=milter.address, non_smtpd_milters=milter.address) as running:
+    with Listener() as milter, Postfix(smtpd_milters=milter.address, non_smtpd_milters=milter.address) as running:
         yield running, milter
-    milter.close()
 
 
 def test_the_milter_hears_who_is_authenticated(overheard: tuple[Postfix, Listener]) -> None:
@@ -151,3 +106,18 @@ def test_local_mail_has_client_port_nought(overheard: tuple[Postfix, Listener]) 
     running.sendmail(MESSAGE, sender="info@example.org")
     running.sink.wait(1)
     assert milter.connects[-1].endswith(b"\x004" + struct.pack(">H", 0) + b"127.0.0.1\x00")
+
+
+def test_postfix_mends_headers_before_the_milter_sees_them() -> None:
+    """So a signature covers what was mended, and the message that leaves is what was signed."""
+    bare = b"From: info\r\nTo: someone@example.net\r\nSubject: hello\r\n\r\ntext\r\n"
+    with Listener() as milter:
+        settings = {"local_header_rewrite_clients": "permit_inet_interfaces, permit_mynetworks"}
+        with Postfix(smtpd_milters=milter.address, settings=settings) as running:
+            running.send(bare, sender="info@example.org")
+            (arrived,) = running.sink.wait(1)
+    seen = dict(milter.fields)
+    assert seen["From"].strip() == "info@example.org"
+    assert {"Date", "Message-Id"} <= set(seen)
+    assert b"From: info@example.org\r\n" in arrived.data
+    assert f"Message-Id: {seen['Message-Id'].strip()}\r\n".encode() in arrived.data

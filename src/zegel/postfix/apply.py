@@ -57,8 +57,8 @@ def prepare(
 ) -> Plan:
     """Read what there is and make the plan. ``listen`` as in zegel.toml. Raises :class:`PostfixError`, ``ConfigError``."""
     settings = maincf.read(folder)
-    where = listen_address(listen)[1]
-    present = look(Path(where).parent) if isinstance(where, str) else None
+    path = listen_address(listen).path
+    present = look(Path(path).parent) if path else None
     return make(settings, listen, opendkim=opendkim_addresses(opendkim_files), present=present, owner=owner, group=group)
 
 

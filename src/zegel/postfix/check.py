@@ -1,7 +1,7 @@
 """What is right and what is wrong beside Postfix, each with a sentence and the next step. It changes nothing.
 
 The settings come from :mod:`zegel.postfix.maincf`; the socket itself is looked at in :mod:`zegel.postfix.reach`. What is said about
-signatures that break rests on where Postfix works on a message: cleanup(8) rewrites addresses, adds missing fields and applies header_checks
+signatures that break rests on where Postfix works on a message: cleanup(8) rewrites addresses, adds missing fields, applies header_checks
 *before* it hands the message to a milter; smtp(8) works on it *after* (smtp_*_checks, smtp_generic_maps, 8-bit conversion, long lines).
 """
 

@@ -75,14 +75,13 @@ def advised_listen(settings: Settings) -> str:
 
 def postfix_address(listen: str, queue_directory: str) -> str:
     """Our address in Postfix's words: relative to the queue folder when the socket is inside it. Raises ``ConfigError``."""
-    where = listen_address(listen)[1]
-    if isinstance(where, str):
-        path = posixpath.normpath(where)
+    where = listen_address(listen)
+    if where.path:
+        path = posixpath.normpath(where.path)
         inside = milterlist.is_inside(path, queue_directory)
         return f"unix:{posixpath.relpath(path, queue_directory)}" if inside else f"unix:{path}"
-    host, port = where
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where to connect, not to listen
-    return f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 - where to connect, not to listen
+    return f"inet:[{host}]:{where.port}" if ":" in host else f"inet:{host}:{where.port}"
 
 
 def make(
@@ -216,10 +215,10 @@ def missing_macros(settings: Settings, parameter: str) -> tuple[str, ...]:
 
 
 def _socket_folder(listen: str, settings: Settings, owner: str, group: str) -> SocketFolder | None:
-    where = listen_address(listen)[1]
-    if not isinstance(where, str):
+    path = listen_address(listen).path
+    if not path:
         return None
-    parent = posixpath.dirname(posixpath.normpath(where))
+    parent = posixpath.dirname(posixpath.normpath(path))
     return SocketFolder(Path(parent), owner, group) if milterlist.is_inside(parent, settings.queue_directory) else None
 
 

@@ -28,8 +28,9 @@ _START = N_("start it: systemctl start zegel (or: zegel serve), and read: journa
 
 def of_socket(settings: Settings, listen: str, *, seconds: float = SECONDS) -> tuple[Finding, ...]:
     """Look at the socket that zegel.toml names as ``listen``; waits at most ``seconds`` for each answer. Raises ``ConfigError``."""
-    where = listen_address(listen)[1]
-    found = list(_path(settings, Path(where))) if isinstance(where, str) else []
+    address = listen_address(listen)
+    where = address.path or (address.host, address.port)
+    found = list(_path(settings, Path(address.path))) if address.path else []
     if any(finding.about == "socket" for finding in found):
         return tuple(found)
     return (*found, _greet(where, seconds))

@@ -47,13 +47,17 @@ class Lists:
                 elif not self.is_ours(entry.address):
                     keep.append(entry.text)
                 elif not ours:
-                    # An entry with options of its own is the administrator's word; one that another parameter holds is changed there.
-                    keep.append(entry.text if entry.options or token != entry.text else self.own_entry)
+                    keep.append(entry.text if token != entry.text else self._kept(entry))
                     ours = True
             tokens.extend([token] if keep == [entry.text for entry in inner] else keep)
         if not ours:
             tokens.insert(_last_place(tokens, parameters) if place is None else place, self.own_entry)
         return (before if tuple(tokens) == milterlist.split(before) else ", ".join(tokens)), tuple(removed)
+
+    def _kept(self, entry: milterlist.Entry) -> str:
+        """Our entry as it stands, when it has options of its own (the administrator's word) or only spells our host otherwise."""
+        plain = self.own_entry == self.address
+        return entry.text if entry.options or (plain and not self.address.startswith("unix:")) else self.own_entry
 
 
 def _last_place(tokens: list[str], parameters: Mapping[str, str]) -> int:
