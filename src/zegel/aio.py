@@ -58,8 +58,7 @@ async def sign(
 
 def begin_verification(message: bytes, now: float | None, limits: Limits) -> tuple[Message, Verification] | list[DkimResult]:
     """Split the message and start its verification; or the results, when there is nothing to ask."""
-    _check_bytes(message)
-    split = split_message(message, header_bytes=limits.header_bytes)
+    split = split_message(_octets(message), header_bytes=limits.header_bytes)
     if split.oversized:
         return [DkimResult(DkimReason.HEADER_TOO_LARGE, detail=f"over {limits.header_bytes} octets")]
     return split, Verification(split.fields, now=time.time() if now is None else now, limits=limits, malformed=split.malformed)
@@ -84,12 +83,12 @@ def sign_message(
     now: float | None = None,
 ) -> bytes:
     """Sign a message: see :func:`zegel.sign`."""
-    _check_bytes(message)
+    octets = _octets(message)
     keys = [key] if isinstance(key, Key) else list(key)
     if not all(isinstance(item, Key) for item in keys):
         raise TypeError("key must be a zegel.Key or a list of them")
     style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
-    split = split_message(message, header_bytes=_SIGN_HEADER_BYTES)
+    split = split_message(octets, header_bytes=_SIGN_HEADER_BYTES)
     if split.oversized or split.malformed:
         raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
     signing = Signing(split.fields, keys, style, now=int(time.time() if now is None else now))
@@ -101,6 +100,9 @@ def _line(field: Field) -> bytes:
     return field.raw + b"\r\n"
 
 
-def _check_bytes(message: bytes) -> None:
-    if not isinstance(message, (bytes, bytearray, memoryview)):
-        raise TypeError(f"message must be bytes, not {type(message).__name__}")
+def _octets(message: bytes | bytearray | memoryview) -> bytes:
+    if isinstance(message, bytes):
+        return message
+    if isinstance(message, (bytearray, memoryview)):
+        return bytes(message)
+    raise TypeError(f"message must be bytes, not {type(message).__name__}")

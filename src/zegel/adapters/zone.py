@@ -40,7 +40,7 @@ class Zone:
         import dns.zonefile
 
         try:
-            rrsets = dns.zonefile.read_rrsets(text, origin=dns.name.root, default_ttl=_TTL, relativize=False)
+            rrsets = dns.zonefile.read_rrsets(text, origin=dns.name.root, default_ttl=_TTL, rdclass=None, relativize=False)
         except (dns.exception.DNSException, ValueError, KeyError) as error:
             raise ValueError(f"this is no zone file: {error}") from None
         answers: dict[tuple[str, str], Answer] = {}
@@ -69,6 +69,9 @@ class Zone:
 
     def answer(self, question: Question) -> Answer:
         """Answer one question at once."""
+        direct = self._answers.get((question.name, question.type))
+        if direct is not None:
+            return direct
         name = _plain(question.name)
         for _ in range(_MAX_CNAMES):
             found, target = self._look(name, question.type)

@@ -7,7 +7,7 @@ no regular expression over a body, since it costs ten times as much.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from zegel.grammar.message import Field
@@ -23,20 +23,34 @@ def simple_field(field: Field) -> bytes:
 
 
 def relaxed_field(field: Field) -> bytes:
-    """Lower-case name, unfolded value, white space reduced, without final CRLF. RFC 6376 3.4.2."""
-    name, value = field
-    if b"\v" in value or b"\f" in value or value.count(b"\n") != value.count(_CRLF) or value.count(b"\r") != value.count(_CRLF):
-        return name.rstrip(b" \t").lower() + b":" + _relaxed_odd(value)
-    # bytes.split() knows more white space than RFC 5322 does; the check above leaves it only SP, TAB and the CRLF of folds.
-    return name.rstrip(b" \t").lower() + b":" + b" ".join(value.split())
+    """Lower-case name, unfolded value, white space reduced, without final CRLF. RFC 6376 3.4.2.
+
+    A bare CR or LF, a vertical tab or a form feed is no white space in RFC 5322, and stands.
+    """
+    value = field.value.replace(_CRLF, b"").replace(b"\t", b" ")
+    if b"  " in value:
+        value = _one_space(value)
+    return field.key + b":" + value.strip(b" ")
 
 
-def _relaxed_odd(value: bytes) -> bytes:
-    """The same for a value with bare CR or LF, vertical tab or form feed: these are no white space and stand."""
-    return b" ".join(word for word in value.replace(_CRLF, b"").replace(b"\t", b" ").split(b" ") if word)
+def _relaxed_fields(fields: Sequence[Field]) -> list[bytes]:
+    """All fields at once: one pass over the whole header is three times as fast as forty small ones."""
+    joined = b"\0".join([field.value for field in fields])
+    if joined.count(b"\0") != len(fields) - 1:
+        return [relaxed_field(field) for field in fields]
+    joined = joined.replace(_CRLF, b"").replace(b"\t", b" ")
+    if b"  " in joined:
+        joined = _one_space(joined)
+    values = joined.replace(b" \0", b"\0").replace(b"\0 ", b"\0").strip(b" ").split(b"\0")
+    return [field.name.rstrip(b" \t").lower() + b":" + value for field, value in zip(fields, values, strict=True)]
+
+
+def _simple_fields(fields: Sequence[Field]) -> list[bytes]:
+    return [name + b":" + value for name, value in fields]
 
 
 FIELD_FORMS: dict[str, Callable[[Field], bytes]] = {"simple": simple_field, "relaxed": relaxed_field}
+HEADER_FORMS: dict[str, Callable[[Sequence[Field]], list[bytes]]] = {"simple": _simple_fields, "relaxed": _relaxed_fields}
 
 
 class BodyForm(Protocol):
@@ -148,7 +162,7 @@ class RelaxedBody:
 
 def _one_space(data: bytes) -> bytes:
     """Reduce each run of spaces to one. Long runs go first, so that a run of any length costs a handful of passes."""
-    for width in (256, 16):
+    for width in (256, 16) if len(data) > _MANY else ():
         run = b" " * width
         while run in data:
             data = data.replace(run, b" ")

@@ -5,7 +5,6 @@ A record that does not parse wholly is no key. What the record allows is asked h
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,11 +80,11 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
     if not encoded:
         return KeyRecordError(DkimReason.KEY_REVOKED, "p= is empty")
     try:
-        key = load_public(key_type, binascii.a2b_base64(encoded.encode("ascii"), strict_mode=True))
+        key = load_public(key_type, taglist.base64(encoded))
     except KeySizeError as error:
         reason = DkimReason.KEY_TOO_LONG if error.bits > MAX_RSA_BITS else DkimReason.KEY_TOO_SHORT
         return KeyRecordError(reason, f"{error.bits} bits", error.bits)
-    except (ValueError, binascii.Error):
+    except ValueError:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "p= holds no key of that type")
     return KeyRecord(key_type, key, _words(tags, "h"), _words(tags, "s"), _words(tags, "t") or frozenset())
 

@@ -25,9 +25,11 @@ SIGNED = (
     *("list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post", "list-owner", "list-archive"),
 )
 # Named once more than they are there, present or not: a second one, or a first, would change what people see.
-OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "sender", "mime-version", "content-type", "content-transfer-encoding"))
-# The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.2 and 8.3).
-OVERSIGNED_IF_PRESENT = frozenset(("date", "message-id"))
+OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"))
+# The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.1 to 8.3).
+OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
+# Name, the same in octets, named when absent, and named once more when present.
+_CHOICES = tuple((name, name.encode(), name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
 
@@ -113,10 +115,12 @@ class Signing:
 def choose_fields(index: FieldIndex) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
     names: list[str] = []
-    for name in SIGNED:
-        instances = min(len(index.by_name.get(name.encode(), ())), _MAX_INSTANCES)
-        extra = name in OVERSIGNED or (name in OVERSIGNED_IF_PRESENT and instances)
-        names.extend([name] * (instances + bool(extra)))
+    for name, octets, always, when_there in _CHOICES:
+        found = index.by_name.get(octets)
+        if found is not None:
+            names.extend([name] * (min(len(found), _MAX_INSTANCES) + when_there))
+        elif always:
+            names.append(name)
     return tuple(names)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
-from typing import NoReturn
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
 
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.grammar import taglist
@@ -24,9 +24,11 @@ CANONICALIZATIONS = {
     "relaxed/relaxed": ("relaxed", "relaxed"),
 }
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
-_HEX_ESCAPE = re.compile(r"=([0-9A-F]{2})")
-_FIELD_NAME = re.compile(r"[!-9<-~]+(?::[!-9<-~]+)*")
+_HEX_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
+_FIELD_NAMES = re.compile(r"[!-9<-~]+(?::[!-9<-~]+)*")
 _LINE = 76
+_FEW = 100  # names in h= of ours that are worth remembering
+_SHORT = 2048  # characters of h= that are worth remembering
 
 
 class SignatureError(ValueError):
@@ -37,8 +39,7 @@ class SignatureError(ValueError):
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A DKIM-Signature as a value. ``headers`` is ``h=`` in lower case, ``identity`` is ``i=`` decoded, times are epoch seconds."""
 
     algorithm: str
@@ -170,7 +171,12 @@ def _identity(tags: dict[str, str], domain: Domain) -> tuple[str, Domain]:
     """``i=``: an address whose domain is ``d=`` or below it; its local part is dkim-quoted-printable."""
     if "i" not in tags:
         return f"@{domain}", domain
-    decoded = _HEX_ESCAPE.sub(lambda match: chr(int(match[1], 16)), taglist.without_space(tags["i"]))
+    value = taglist.without_space(tags["i"])
+    try:
+        # The whole value is encoded, its domain too; what the escapes give is UTF-8 (RFC 6376 2.11, RFC 8616 3).
+        decoded = _HEX_ESCAPE.sub(_octet, value.encode()).decode() if "=" in value else value
+    except UnicodeDecodeError:
+        _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
     local, at, host = decoded.rpartition("@")
     try:
         identity_domain = Domain.parse(host)
@@ -183,14 +189,25 @@ def _identity(tags: dict[str, str], domain: Domain) -> tuple[str, Domain]:
     return f"{local}@{identity_domain}", identity_domain
 
 
+def _octet(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),))
+
+
 def _headers(tags: dict[str, str]) -> tuple[str, ...]:
-    names = taglist.without_space(tags["h"]).lower()
-    if not _FIELD_NAME.fullmatch(names):
+    text = tags["h"]
+    headers = _names(text) if len(text) <= _SHORT else _names.__wrapped__(text)
+    if not headers:
         _refuse(tags, DkimReason.TAG_SYNTAX, "h=")
-    headers = tuple(names.split(":"))
     if "from" not in headers:
         _refuse(tags, DkimReason.FROM_NOT_SIGNED)
     return headers
+
+
+@lru_cache(maxsize=512)
+def _names(text: str) -> tuple[str, ...]:
+    """The names of ``h=``, lower case; none when an item is empty or no field name. Senders repeat theirs, so the last are remembered."""
+    names = taglist.without_space(text).lower()
+    return tuple(names.split(":")) if _FIELD_NAMES.fullmatch(names) else ()
 
 
 def _number(tags: dict[str, str], name: str, digits: int) -> int | None:
@@ -204,8 +221,8 @@ def _number(tags: dict[str, str], name: str, digits: int) -> int | None:
 
 def _base64(tags: dict[str, str], name: str) -> bytes:
     try:
-        decoded = binascii.a2b_base64(taglist.without_space(tags[name]).encode("ascii"), strict_mode=True)
-    except (binascii.Error, UnicodeEncodeError):
+        decoded = taglist.base64(tags[name])
+    except ValueError:
         decoded = b""
     if not decoded:
         _refuse(tags, DkimReason.TAG_SYNTAX, f"{name}=")
@@ -230,12 +247,24 @@ def format_unsigned(signature: Signature, *, canonicalization: str, identity: st
     text, column = "", len("DKIM-Signature:")
     for tag in tags:
         text, column = _append(text, column, f" {tag};")
-    first, *rest = signature.headers
-    text, column = _append(text, column, f" h={first}")
-    for name in rest:
-        text, column = _append(text, column, f":{name}")
+    text, column = _append_names(text, column, signature.headers)
     text, column = _append(text + ";", column + 1, f" bh={binascii.b2a_base64(signature.body_hash, newline=False).decode()};")
     return f"{text}\r\n b=".encode()
+
+
+def _append_names(text: str, column: int, headers: tuple[str, ...]) -> tuple[str, int]:
+    names, after = _fold_names(column, headers) if len(headers) <= _FEW else _fold_names.__wrapped__(column, headers)
+    return text + names, after
+
+
+@lru_cache(maxsize=256)
+def _fold_names(column: int, headers: tuple[str, ...]) -> tuple[str, int]:
+    """``h=`` folded from a column on. Mail of one kind has the same names, so the last are remembered."""
+    first, *rest = headers
+    text, column = _append("", column, f" h={first}")
+    for name in rest:
+        text, column = _append(text, column, f":{name}")
+    return text, column
 
 
 def _append(text: str, column: int, piece: str) -> tuple[str, int]:

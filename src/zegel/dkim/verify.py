@@ -7,12 +7,13 @@ signature gets its own result, and no signature's trouble touches another's. It 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from zegel.ask import Answer, Dialogue, Question, Rcode, RRType
 from zegel.dkim import keyrecord, signature
-from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS, BodyForm
+from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS, HEADER_FORMS, BodyForm
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.signature import Signature, SignatureError
 from zegel.grammar import taglist
@@ -48,42 +49,42 @@ class FieldIndex:
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = fields
         self.by_name: dict[bytes, list[int]] = {}
-        for index, field in enumerate(fields):
-            self.by_name.setdefault(field.key, []).append(index)
+        for index, (name, _) in enumerate(fields):
+            key = name.rstrip(b" \t").lower()
+            if key in self.by_name:
+                self.by_name[key].append(index)
+            else:
+                self.by_name[key] = [index]
         self._forms: dict[str, dict[int, bytes]] = {}
 
     def canonical(self, names: Sequence[str], form: str, *, own: int | None = None) -> bytes:
         """The canonical fields that ``h=`` names, each with CRLF: for each name the next instance from the bottom up. RFC 6376 5.4.2.
 
-        ``own`` is the index of the field that is being verified: it never signs itself (RFC 6376 3.5, ``h=``).
+        ``own`` is the index of the field that is being verified: it never signs itself (RFC 6376 3.5, ``h=``). A name without an
+        instance left is the null input.
         """
-        write, made = FIELD_FORMS[form], self._forms.setdefault(form, {})
-        used: dict[str, int] = {}
-        parts: list[bytes] = []
+        left: dict[str, list[int]] = {}
+        picked: list[int] = []
         for name in names:
-            instances = self.by_name.get(name.encode())
+            instances = left.get(name)
             if instances is None:
-                continue
-            taken = used.get(name, 0) + 1
-            if own is not None and name == "dkim-signature" and taken <= len(instances) and instances[-taken] == own:
-                taken += 1
-            used[name] = taken
-            if taken > len(instances):
-                continue
-            index = instances[-taken]
-            if index not in made:
-                made[index] = write(self.fields[index])
-            parts.append(made[index])
-        parts.append(b"")
-        return b"\r\n".join(parts)
+                instances = left[name] = [index for index in self.by_name.get(name.encode(), ()) if index != own]
+            if instances:
+                picked.append(instances.pop())
+        made = self._forms.setdefault(form, {})
+        missing = [index for index in picked if index not in made]
+        if missing:
+            made.update(zip(missing, HEADER_FORMS[form]([self.fields[index] for index in missing]), strict=True))
+        return b"".join([made[index] + b"\r\n" for index in picked])
 
     def added(self, names: Sequence[str]) -> str | None:
         """The name of a single-instance field that is signed and there more often than ``h=`` names it, or None."""
+        signed: Counter[str] | None = None
         for name, instances in self.by_name.items():
             if len(instances) > 1 and (name in SINGLE or name.startswith(b"content-")):
-                signed = names.count(name.decode())
-                if 0 < signed < len(instances):
-                    return name.decode()
+                signed = signed or Counter(names)  # once: h= may hold thousands of names, the header thousands of fields
+                if 0 < signed[text := name.decode("ascii", "replace")] < len(instances):
+                    return text
         return None
 
 

@@ -6,6 +6,8 @@ to ignore.
 
 from __future__ import annotations
 
+import binascii
+
 _FWS = " \t\r\n"
 _BYTES_FWS = b" \t\r\n"
 # Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it, and NUL ends a name in careless C. STANDARDS 3.2 A3.
@@ -44,8 +46,8 @@ def parse(text: bytes) -> dict[str, str]:
 def emptied(text: bytes, name: bytes) -> bytes:
     """The same text with the value of one tag deleted, white space around it included. RFC 6376 3.7 asks that for ``b=``."""
     specs = text.split(b";")
-    for index, spec in enumerate(specs):
-        head, equals, _ = spec.partition(b"=")
+    for index in range(len(specs) - 1, -1, -1):  # b= mostly comes last
+        head, equals, _ = specs[index].partition(b"=")
         if equals and head.strip(_BYTES_FWS) == name:
             specs[index] = head + b"="
             break
@@ -55,6 +57,15 @@ def emptied(text: bytes, name: bytes) -> bytes:
 def without_space(value: str) -> str:
     """The value with all folding white space removed: base64 and colon lists may be folded anywhere."""
     return value.replace(" ", "").replace("\t", "").replace("\r\n", "")
+
+
+def base64(value: str) -> bytes:
+    """Decode a base64 value. Raises ValueError.
+
+    The padding may be missing: RFC 6376 2.10 writes it as optional, and some who publish keys cut it off. All else is strict.
+    """
+    text = without_space(value)
+    return binascii.a2b_base64((text + "=" * (-len(text) % 4)).encode("ascii"), strict_mode=True)
 
 
 def format_tags(tags: dict[str, str]) -> str:
