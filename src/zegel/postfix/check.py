@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from zegel.postfix import maincf, reach
+from zegel.postfix import maincf, milterlist, reach
 from zegel.postfix.apply import OPENDKIM_FILES, opendkim_addresses
 from zegel.postfix.finding import Finding, Level, advice, ok, warning, wrong
-from zegel.postfix.maincf import Settings
+from zegel.postfix.maincf import Service, Settings
 from zegel.postfix.opendkim import is_opendmarc
-from zegel.postfix.plan import LISTS, MACROS, STOP_OPENDKIM, advised_listen, missing_macros, postfix_address, service_command
+from zegel.postfix.plan import LISTS, MACROS, READ_BY, STOP_OPENDKIM, advised_listen, missing_macros, postfix_address, service_command
 from zegel.postfix.takeover import PROTOCOL, Lists, is_reinjection, own_entry, protocol_of
 from zegel.words import N_
 
 SETUP = N_("run: zegel postfix setup --dry-run")
+_SHADOWED = ("milter_default_action", "milter_protocol", "milter_connect_macros", "milter_mail_macros", "internal_mail_filter_classes")
 _AFTER_SIGNING = (
     "smtp_generic_maps",
     "smtp_header_checks",
@@ -48,6 +49,7 @@ def of_settings(settings: Settings, listen: str, opendkim: tuple[str, ...] = ())
     lists = Lists(settings, address, opendkim)
     return (
         *_main_lists(settings, lists),
+        *_other_signers(settings),
         *_services(settings, lists),
         *_chroot(settings, address),
         *_failing(settings, lists),
@@ -76,6 +78,14 @@ def _main_lists(settings: Settings, lists: Lists) -> Iterator[Finding]:
             yield wrong(parameter, text.format(old=", ".join(old), parameter=parameter), f"{SETUP}; {STOP_OPENDKIM}")
 
 
+def _other_signers(settings: Settings) -> Iterator[Finding]:
+    for entry in settings.milters("smtpd_milters"):
+        if "rspamd" in entry.address.lower() or milterlist.same(entry.address, "inet:localhost:11332", settings.queue_directory):
+            text = N_("rspamd ({address}) can sign mail too; where its dkim_signing is on, mail gets two signatures")
+            step = N_("switch it off: write enabled = false; in /etc/rspamd/local.d/dkim_signing.conf")
+            yield advice("rspamd", text.format(address=entry.address), step)
+
+
 def _order(parameter: str, behind: list[str]) -> Iterator[Finding]:
     if risky := [address for address in behind if not is_opendmarc(address)]:
         text = N_("in {parameter} these come after Zegel: {behind}. If one of them changes a message, our signature breaks")
@@ -85,32 +95,43 @@ def _order(parameter: str, behind: list[str]) -> Iterator[Finding]:
 
 def _services(settings: Settings, lists: Lists) -> Iterator[Finding]:
     for service in settings.speakers:
-        overrides, label = service.overrides, service.label
-        for parameter in LISTS:
-            if parameter not in overrides:
-                continue
-            addresses = [entry.address for entry in settings.milters(parameter, service)]
-            if old := [address for address in addresses if lists.is_opendkim(address)]:
-                text = N_("{service} in master.cf has its own {parameter}, with opendkim ({old})")
-                yield wrong(label, text.format(service=label, parameter=parameter, old=", ".join(old)), SETUP)
-            elif any(map(lists.is_ours, addresses)):
-                yield ok(label, N_("{service} in master.cf has its own {parameter}, with Zegel").format(service=label, parameter=parameter))
-            elif not addresses and is_reinjection(service):
-                yield ok(label, N_("{service} in master.cf takes mail back from a filter and passes no milter").format(service=label))
-            else:
-                text = N_("{service} in master.cf has its own {parameter}, which hides main.cf's and has no Zegel in it")
-                step = N_("if its mail must be signed or checked: {command}")
-                command = service_command(settings, service, parameter, lists.own_entry)
-                yield warning(label, text.format(service=label, parameter=parameter), step.format(command=command))
-        if "no_milters" in overrides.get("receive_override_options", "") and not is_reinjection(service):
-            text = N_("{service} in master.cf has no_milters in receive_override_options: its mail is neither signed nor checked")
-            yield warning(label, text.format(service=label), N_("take no_milters out of it, or leave it for mail that comes back"))
-        elif is_reinjection(service) and "smtpd_milters" not in overrides and "no_milters" not in _options(settings, overrides):
-            text = N_("{service} in master.cf seems to take mail back from a content filter, and passes it to the milters once more")
-            step = N_(
-                "give it -o smtpd_milters= , or its own -o milter_macro_daemon_name= , listed in zegel.toml under outbound.reinjected"
-            )
-            yield warning(label, text.format(service=label), step)
+        if READ_BY[service.program] in service.overrides:
+            yield _own_list(settings, lists, service)
+        yield from _passing(settings, service)
+        for parameter in _SHADOWED:
+            value, general = service.overrides.get(parameter), settings.expanded.get(parameter, "")
+            if value is not None and value != general:
+                text = N_("{service} in master.cf has its own {parameter} = {value}, which hides {general} of main.cf")
+                sentence = text.format(service=service.label, parameter=parameter, value=value, general=general)
+                yield warning(service.label, sentence, N_("take it out of master.cf, unless it is meant so"))
+
+
+def _own_list(settings: Settings, lists: Lists, service: Service) -> Finding:
+    parameter, label = READ_BY[service.program], service.label
+    addresses = [entry.address for entry in settings.milters(parameter, service)]
+    if old := [address for address in addresses if lists.is_opendkim(address)]:
+        text = N_("{service} in master.cf has its own {parameter}, with opendkim ({old})")
+        return wrong(label, text.format(service=label, parameter=parameter, old=", ".join(old)), SETUP)
+    if any(map(lists.is_ours, addresses)):
+        return ok(label, N_("{service} in master.cf has its own {parameter}, with Zegel").format(service=label, parameter=parameter))
+    if not addresses and is_reinjection(service):
+        return ok(label, N_("{service} in master.cf takes mail back from a filter and passes no milter").format(service=label))
+    text = N_("{service} in master.cf has its own {parameter}, which hides main.cf's and has no Zegel in it")
+    step = N_("if its mail must be signed or checked: {command}")
+    command = service_command(settings, service, parameter, lists.own_entry)
+    return warning(label, text.format(service=label, parameter=parameter), step.format(command=command))
+
+
+def _passing(settings: Settings, service: Service) -> Iterator[Finding]:
+    """Whether mail passes the milters of a service at all, and whether it passes them once more."""
+    overrides, label = service.overrides, service.label
+    if "no_milters" in overrides.get("receive_override_options", "") and not is_reinjection(service):
+        text = N_("{service} in master.cf has no_milters in receive_override_options: its mail is neither signed nor checked")
+        yield warning(label, text.format(service=label), N_("take no_milters out of it, or leave it for mail that comes back"))
+    elif is_reinjection(service) and "smtpd_milters" not in overrides and "no_milters" not in _options(settings, overrides):
+        text = N_("{service} in master.cf seems to take mail back from a content filter, and passes it to the milters once more")
+        step = N_("give it -o smtpd_milters= , or its own -o milter_macro_daemon_name= , listed in zegel.toml under outbound.reinjected")
+        yield warning(label, text.format(service=label), step)
 
 
 def _options(settings: Settings, overrides: Mapping[str, str]) -> str:

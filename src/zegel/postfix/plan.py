@@ -18,7 +18,9 @@ from zegel.postfix.maincf import Service, Settings
 from zegel.postfix.takeover import Lists, is_reinjection, without_spaces
 from zegel.words import N_
 
-LISTS = ("smtpd_milters", "non_smtpd_milters")
+# Which program reads which list: cleanup connects for mail that did not come by SMTP.
+READ_BY = {"smtpd": "smtpd_milters", "cleanup": "non_smtpd_milters"}
+LISTS = tuple(READ_BY.values())
 # What we must hear, and when, in the milter protocol's names. The client's address and port come with the connection itself.
 MACROS = {"milter_connect_macros": ("j", "{daemon_name}", "v"), "milter_mail_macros": ("i", "{auth_type}", "{auth_authen}")}
 STOP_OPENDKIM = "systemctl disable --now opendkim"
@@ -146,17 +148,17 @@ class _Work:
         """A service with its own list does not see main.cf's: where that list leads to opendkim, its mail would stop with opendkim."""
         found = []
         for service in self.settings.speakers:
-            for parameter in LISTS:
-                before = service.overrides.get(parameter, "")
-                parameters = {**self.parameters, **service.overrides}
-                entries = milterlist.entries(before, parameters)
-                if any(self.keeper.is_opendkim(entry.address) for entry in entries):
-                    after, removed = self.keeper.rewritten(before, parameters)
-                    why = N_("this service of master.cf has its own list, which leads to opendkim; Zegel takes its place there")
-                    found.append(Change(parameter, before, without_spaces(after), why, service.label))
-                    self._took_over(removed)
-                elif parameter in service.overrides and not any(self.keeper.is_ours(entry.address) for entry in entries):
-                    self.notes.append(self._left_alone(service, parameter))
+            parameter = READ_BY[service.program]
+            before = service.overrides.get(parameter, "")
+            parameters = {**self.parameters, **service.overrides}
+            entries = milterlist.entries(before, parameters)
+            if any(self.keeper.is_opendkim(entry.address) for entry in entries):
+                after, removed = self.keeper.rewritten(before, parameters)
+                why = N_("this service of master.cf has its own list, which leads to opendkim; Zegel takes its place there")
+                found.append(Change(parameter, before, without_spaces(after), why, service.label))
+                self._took_over(removed)
+            elif parameter in service.overrides and not any(self.keeper.is_ours(entry.address) for entry in entries):
+                self.notes.append(self._left_alone(service, parameter))
         return found
 
     def bounces(self) -> list[Change]:

@@ -84,6 +84,17 @@ def test_each_fault_is_found_with_a_next_step(parameter: str, value: str, level:
     assert all(finding.step for finding in faults)
 
 
+def test_rspamd_may_sign_too() -> None:
+    found = findings(smtpd_milters=f"inet:localhost:11332, {OURS}")
+    assert about(found, Level.ADVICE) == {"rspamd"}
+    assert check.worst(found) is Level.ADVICE
+
+
+def test_a_cleanup_of_its_own_without_us() -> None:
+    cleanup = Service("cleanup", "unix", "cleanup", chroot=True, overrides={"non_smtpd_milters": ""})
+    assert about(findings(cleanup), Level.WARNING) == {"cleanup/unix"}
+
+
 def test_opendmarc_behind_us_is_well() -> None:
     assert check.worst(findings(smtpd_milters=f"{OURS}, local:opendmarc/opendmarc.sock")) is Level.OK
 
@@ -104,6 +115,9 @@ def test_our_own_options_stand_above_the_general_ones() -> None:
         ("submission", {"smtpd_milters": ""}, Level.WARNING),
         ("submission", {"smtpd_milters": DKIM}, Level.WRONG),
         ("submission", {"receive_override_options": "no_milters"}, Level.WARNING),
+        ("submission", {"non_smtpd_milters": ""}, Level.OK),
+        ("submission", {"milter_default_action": "accept"}, Level.WARNING),
+        ("submission", {"milter_default_action": "tempfail"}, Level.OK),
         ("127.0.0.1:10025", {"smtpd_milters": ""}, Level.OK),
         ("127.0.0.1:10025", {"receive_override_options": "no_milters,no_address_mappings"}, Level.OK),
         ("127.0.0.1:10025", {"content_filter": ""}, Level.WARNING),
