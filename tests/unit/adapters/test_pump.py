@@ -519,6 +519,45 @@ def test_drain_lets_messages_end_and_closes_the_idle() -> None:
     serve(test)
 
 
+def test_drain_takes_no_second_message_on_a_connection() -> None:
+    def stay(address: tuple[str, int]) -> str:
+        with Mta(address) as mta:
+            mta.open()
+            first = mta.send(MESSAGE)
+            with pytest.raises(MilterGone):
+                mta.read()
+            return first.action
+
+    async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
+        journal.gate = asyncio.Event()
+        sending = asyncio.create_task(asyncio.to_thread(stay, address))
+        await journal.entered.wait()
+        draining = asyncio.create_task(pump.drain(600))
+        await asyncio.sleep(0)
+        journal.gate.set()
+        async with asyncio.timeout(20):
+            assert await draining == 0
+        assert await sending == "accept"
+
+    serve(test)
+
+
+def test_drain_closes_when_the_message_in_progress_is_given_up() -> None:
+    async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
+        with Mta(address) as mta:
+            await asyncio.to_thread(mta.open)
+            await asyncio.to_thread(mta.envelope)
+            await asyncio.to_thread(mta.flush)
+            await until(lambda: "recipient" in journal.calls)
+            draining = asyncio.create_task(pump.drain(600))
+            await asyncio.sleep(0)
+            await asyncio.to_thread(mta.abort)
+            async with asyncio.timeout(20):
+                assert await draining == 0
+
+    serve(test)
+
+
 def test_drain_cuts_what_does_not_end() -> None:
     async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
         journal.gate = asyncio.Event()

@@ -146,7 +146,9 @@ def test_macros_of_a_message_end_at_abort_and_at_the_next_mail() -> None:
 
 def test_names_with_and_without_braces_and_the_latest_stage_wins() -> None:
     session = started(optneg() + macros("C", **{"i": "early", "{daemon_name}": "smtpd"}) + mta.connect())
-    feed(session, mail() + macros("R", i="Q1") + rcpt() + macros("R", i="Q2") + rcpt())
+    feed(session, mail() + macros("R", i="Q1") + rcpt())
+    assert session.macro(b"i") == b"Q1"
+    feed(session, macros("R", i="Q2") + rcpt())
     assert session.macro(b"i") == session.macro(b"{i}") == b"Q2"
     assert session.macro(b"daemon_name") == session.macro(b"{daemon_name}") == b"smtpd"
     assert session.macro(b"{nothing}") is None
@@ -185,6 +187,13 @@ def test_abort_in_mid_message() -> None:
     assert feed(session, ABORT) == [Aborted()]
     assert not session.in_message
     assert feed(session, message())[-1] == EndOfMessage(b"hello\r\n")
+
+
+def test_a_message_given_up_is_over_when_that_is_told() -> None:
+    session = started()
+    told = [session.in_message for event in session.receive(mail() + ABORT + mail() + mail()) if isinstance(event, Aborted)]
+    assert told == [False, False]
+    assert session.in_message
 
 
 def test_abort_without_a_message_says_nothing() -> None:
