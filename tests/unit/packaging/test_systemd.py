@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,17 @@ def test_what_it_runs_and_as_whom() -> None:
     service = settings()["Service"]
     words = service["ExecStart"].split()
     assert Path(words[0]).name == "zegel"
-    assert words[1] == "serve"
+    assert words[-1] == "serve"
     assert words[words.index("--data") + 1] == f"/var/lib/{service['StateDirectory']}"
     assert (service["User"], service["SupplementaryGroups"]) == ("zegel", "postfix")
     assert service["Restart"] == "on-failure"
+
+
+def test_the_command_line_takes_what_it_runs() -> None:
+    words = settings()["Service"]["ExecStart"].split()[1:]
+    command = [sys.executable, "-m", "zegel.cli.main", *words, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_has_longer_to_stop_than_zegel_takes_to_drain() -> None:
