@@ -477,10 +477,9 @@ def test_when_even_the_report_fails_the_mta_finds_the_milter_gone() -> None:
 
 def test_silent_connections_are_closed() -> None:
     async def test(pump: Pump, journal: Journal, address: tuple[str, int]) -> None:
-        with Mta(address) as mta:
-            with pytest.raises(MilterGone):
-                await asyncio.to_thread(mta.open)
-                await asyncio.to_thread(mta.read)
+        with Mta(address) as mta, pytest.raises(MilterGone):
+            await asyncio.to_thread(mta.open)
+            await asyncio.to_thread(mta.read)
         await until(lambda: "closed" in journal.calls)
 
     serve(test, idle_seconds=0.05)
