@@ -1,0 +1,110 @@
+"""``zegel domain add | list | records``: the domains that are ours, and what they publish."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from zegel.cli import place, publish, screen
+from zegel.cli.screen import Mark
+from zegel.cli.words import _
+
+app = typer.Typer(no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="DOMAIN", help=_("The domain, such as example.be."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Write JSON, for programs."))]
+
+
+@app.command(help=_("Add a domain that you sign for."))
+def add(
+    ctx: typer.Context,
+    name: Name,
+    organisation: Annotated[str, typer.Option(metavar="NAME", help=_("Whose domain it is; made when it is new."))] = "default",
+    sign_subdomains: Annotated[
+        bool, typer.Option("--sign-subdomains", help=_("Its keys also sign mail from names below it that have no key."))
+    ] = False,
+) -> None:
+    """Add a domain."""
+    here, domain = place.of(ctx), place.domain(name)
+    with here.store() as store:
+        from zegel.store import domains, organisations
+
+        now = int(time.time())
+        with store.writing() as tx:
+            new = organisation not in (known.name for known in organisations.all(tx))
+            if new:
+                organisations.add(tx, organisation, now=now)
+            domains.add(tx, domain, now=now, organisation=organisation, sign_subdomains=sign_subdomains)
+    if new:
+        screen.marked(Mark.NOTE, _("organisation {name}: made, there was none of that name").format(name=organisation))
+    screen.marked(Mark.OK, _("{domain} added").format(domain=_with_unicode(domain)))
+    screen.say(_("Now make its key:"))
+    screen.command(here.command(f"key new {domain}"))
+
+
+@app.command("list", help=_("List the domains, with their keys counted."))
+def list_(ctx: typer.Context, json: AsJson = False) -> None:
+    """List the domains."""
+    here = place.of(ctx)
+    with here.store_to_look() as store, store.reading() as tx:
+        from zegel.store import domains, keys
+
+        found = domains.all(tx)
+        states: dict[str, dict[str, int]] = {domain.name: {"new": 0, "active": 0, "retired": 0} for domain in found}
+        for key in keys.all(tx):
+            states[key.domain][key.state] += 1
+    if json:
+        rows = [
+            {
+                "domain": domain.name,
+                "organisation": domain.organisation,
+                "sign_subdomains": domain.sign_subdomains,
+                "created": domain.created,
+                "keys": states[domain.name],
+            }
+            for domain in found
+        ]
+        screen.json_line(rows)
+    elif found:
+        headings = (_("Domain"), _("Organisation"), _("Names below it"), _("Keys"))
+        shown = [
+            (
+                _with_unicode(domain.name),
+                domain.organisation,
+                _("signed too") if domain.sign_subdomains else _("not signed"),
+                ", ".join(f"{count} {publish.state_word(state)}" for state, count in states[domain.name].items() if count) or _("none"),
+            )
+            for domain in found
+        ]
+        screen.table(headings, shown)
+    else:
+        screen.say(_("There are no domains yet. Add one:"))
+        screen.command(here.command("domain add example.be"))
+
+
+@app.command(help=_("Show the exact text to publish in DNS for a domain's keys, new and active."))
+def records(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
+    """Show the records to publish."""
+    here, domain = place.of(ctx), place.domain(name)
+    with here.store_to_look() as store, store.reading() as tx:
+        from zegel.store import keys
+
+        found = [key for key in keys.all(tx, domain) if key.state != "retired"]
+    if json:
+        screen.json_line({"domain": domain, "records": [publish.as_json(key) for key in found]})
+        return
+    for number, key in enumerate(found):
+        if number:
+            screen.say()
+        publish.show(key)
+    if not found:
+        screen.say(_("{domain} has no key to publish yet. Make one:").format(domain=domain))
+        screen.command(here.command(f"key new {domain}"))
+
+
+def _with_unicode(domain: str) -> str:
+    from zegel.grammar.domain import Domain
+
+    shown = Domain(domain).unicode
+    return domain if shown == domain else f"{domain} ({shown})"

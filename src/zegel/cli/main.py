@@ -1,0 +1,134 @@
+"""The command ``zegel``: its global options, its commands, and what becomes of what goes wrong.
+
+An error that a person can mend is one line on standard error with the next step, and exit status 2 (1 where a command says so). A traceback
+means a bug of ours. Each command loads what it needs when it runs, so that the quick ones stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from zegel import __version__
+from zegel.cli import backup, demo_command, domain, init, key, postfix, screen, serve, sign, status, verify
+from zegel.cli.place import Place, usual_data
+from zegel.cli.words import _
+
+
+class _Ordered(TyperGroup):
+    """Shows the commands in the order of use, groups among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        found = super().list_commands(ctx)
+        return sorted(found, key=_ORDER.index)
+
+
+_ORDER = ("demo", "init", "postfix", "domain", "key", "sign", "verify", "serve", "status", "backup")
+
+app = typer.Typer(
+    name="zegel",
+    cls=_Ordered,
+    help=_("Zegel signs the mail that you send and checks the mail that you receive, beside the Postfix that you run."),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+_START, _KEYS, _MAIL, _CARE = _("Begin"), _("Domains and keys"), _("Messages"), _("Look after it")
+app.command("demo", help=_("Play example mail through Zegel and tell what happens, until Ctrl-C."), rich_help_panel=_START)(
+    demo_command.demo
+)
+app.command("init", help=_("Make the data folder, the master key and a commented zegel.toml."), rich_help_panel=_START)(init.init)
+app.add_typer(postfix.app, name="postfix", help=_("Set up Postfix beside Zegel, and check it."), rich_help_panel=_START)
+app.add_typer(domain.app, name="domain", help=_("The domains that you sign for, and the records they publish."), rich_help_panel=_KEYS)
+app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."), rich_help_panel=_KEYS)
+app.command("sign", help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(sign.sign)
+app.command("verify", help=_("Verify the DKIM signatures of messages."), rich_help_panel=_MAIL)(verify.verify)
+app.command("serve", help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(serve.serve)
+app.command("status", help=_("Tell if all is well; exit status 1 when something is wrong."), rich_help_panel=_CARE)(status.status)
+app.command("backup", help=_("Write database and master key together into one new file."), rich_help_panel=_CARE)(backup.backup)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        screen.exact(f"zegel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def place(
+    ctx: typer.Context,
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="ZEGEL_DATA", metavar="FOLDER", help=_("The data folder: keys and database. Made on first use.")),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(envvar="ZEGEL_CONFIG", metavar="FILE", help=_("The configuration, instead of zegel.toml in the data folder.")),
+    ] = None,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Tell the version and end."))
+    ] = False,
+) -> None:
+    """Find the data folder and the configuration."""
+    ctx.obj = Place(data.absolute() if data else usual_data(), config.absolute() if config else None)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        app(args=arguments, prog_name="zegel")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        explained = _explained(error)
+        if explained is None:
+            raise
+        sentence, status_ = explained
+        screen.fail(sentence)
+        return status_
+    return 0
+
+
+def _explained(error: Exception) -> tuple[str, int] | None:
+    """The sentence and the exit status of an error that a person can mend; None for a bug."""
+    if isinstance(error, screen.Refusal):
+        return str(error), error.status
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            return f"{error.filename}: {error.strerror}", 2
+        return (error.strerror or str(error)), 2
+    # Only what is loaded can have been raised: to ask for its name must not load it.
+    if "zegel.config" in sys.modules:
+        from zegel.config import ConfigError
+
+        if isinstance(error, ConfigError):
+            return str(error), 2
+    if "zegel.store.errors" in sys.modules:
+        from zegel.store.errors import StoreError
+
+        if isinstance(error, StoreError):
+            return _(error.sentence).format(**error.values), 2
+    if "zegel.postfix.maincf" in sys.modules:
+        from zegel.postfix.maincf import PostfixError
+
+        if isinstance(error, PostfixError):
+            return str(error), 2
+    return None
+
+
+def main() -> None:
+    """Run the command ``zegel``."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Where this installation is: the data folder and ``zegel.toml``, and what is opened from there.
+
+Nothing heavy is imported until it is needed: ``zegel verify`` never loads the store.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from zegel.cli.screen import Refusal
+from zegel.cli.words import _
+
+if TYPE_CHECKING:
+    from zegel.adapters.converse import AsyncResolver
+    from zegel.config import Config
+    from zegel.grammar.domain import Domain
+    from zegel.store.database import Store
+
+CONFIG = "zegel.toml"
+_MASTER_KEY = "ZEGEL_MASTER_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The data folder, and the configuration file where one was named."""
+
+    data: Path
+    config: Path | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """The file of the configuration, there or not."""
+        return self.config or self.data / CONFIG
+
+    def command(self, words: str) -> str:
+        """A command of ours as one has to type it here: with the data folder and the configuration where they are not the usual ones."""
+        options = [] if self.data == usual_data() else ["--data", str(self.data)]
+        if self.config is not None and str(self.config) != os.environ.get("ZEGEL_CONFIG"):
+            options += ["--config", str(self.config)]
+        return " ".join(["zegel", *map(shlex.quote, options), words])
+
+    def read_config(self) -> Config:
+        """Read the configuration; the defaults when none was named and none is there. Raises ConfigError, Refusal."""
+        from zegel.config import Config, ConfigError, parse
+
+        file = self.config_file
+        try:
+            return parse(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            if self.config is None:
+                return Config()
+            raise Refusal(
+                _("there is no configuration {file}; make it: {command}").format(file=file, command=self.command("init"))
+            ) from None
+        except UnicodeDecodeError:
+            raise ConfigError(_("{file} is not UTF-8 text; write it anew: zegel init says how").format(file=file)) from None
+
+    def store(self, *, create: bool = True) -> Store:
+        """Open the store, made when it is not there. Raises StoreError."""
+        from zegel.store import masterkey
+        from zegel.store.database import Store
+
+        text = os.environ.get(_MASTER_KEY)
+        return Store.open(self.data, master_key=masterkey.parse(text) if text else None, create=create)
+
+    def store_to_look(self) -> Store:
+        """Open the store to look at, without its master key. Raises StoreError."""
+        from zegel.store.database import Store
+
+        return Store.read_only(self.data)
+
+
+def of(ctx: typer.Context) -> Place:
+    """The place that the global options name."""
+    place = ctx.find_object(Place)
+    if place is None:
+        raise RuntimeError("the command was called without its group")
+    return place
+
+
+def usual_data() -> Path:
+    """The data folder when none is named: ZEGEL_DATA, else below the user's data folder (XDG_DATA_HOME, which must be absolute)."""
+    named = os.environ.get("ZEGEL_DATA")
+    if named:
+        return Path(named).absolute()
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "zegel"
+
+
+def domain(text: str) -> Domain:
+    """Read a domain name as typed. Raises Refusal."""
+    from zegel.grammar.domain import Domain
+
+    try:
+        return Domain.parse(text)
+    except ValueError as error:
+        raise Refusal(_("{text} is no domain name ({error}); write it as in example.be").format(text=text, error=error)) from None
+
+
+def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
+    """The resolver: a zone file named here or in the configuration, or name servers. Raises Refusal, OSError."""
+    from zegel.adapters.resolver import Resolver
+    from zegel.adapters.zone import Zone
+
+    file = zone or (Path(config.dns.zone) if config.dns.zone else None)
+    try:
+        if file is not None:
+            return Zone.parse(file.read_text(encoding="utf-8"))
+        return Resolver(config.dns.nameservers or None, timeout=config.dns.timeout, tries=config.dns.tries, trust_ad=config.dns.trust_ad)
+    except ValueError as error:
+        where = str(file) if file else "dns.nameservers"
+        raise Refusal(f"{where}: {error}") from None

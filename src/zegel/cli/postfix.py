@@ -1,0 +1,98 @@
+"""``zegel postfix setup | check``: what Postfix needs to pass its mail through Zegel. The work is in :mod:`zegel.postfix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zegel.cli import place, screen
+from zegel.cli.place import Place
+from zegel.cli.screen import Mark
+from zegel.cli.words import _
+
+if TYPE_CHECKING:
+    from zegel.postfix.maincf import Settings
+
+app = typer.Typer(no_args_is_help=True)
+Folder = Annotated[
+    Path | None, typer.Option("--config-dir", metavar="FOLDER", help=_("The folder of Postfix's main.cf; /etc/postfix when not named."))
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="ADDRESS", help=_("Where Zegel listens; one of milter.listen in zegel.toml when not named.")),
+]
+
+
+@app.command(help=_("Put Zegel into Postfix's configuration, keeping copies; a second time changes nothing."))
+def setup(
+    ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Only show what would change."))] = False,
+    config_dir: Folder = None,
+    listen: Address = None,
+) -> None:
+    """Set up Postfix."""
+    from zegel.postfix import apply, maincf, plan
+
+    folder = (config_dir or maincf.DEFAULT_FOLDER).absolute()
+    settings = maincf.read(folder)
+    address = listen or _address(place.of(ctx), settings)
+    wanted = apply.prepare(folder, address)
+    screen.lines(plan.render(wanted))
+    if address.startswith("inet") and not wanted.is_empty:
+        sentence = _(
+            'a unix socket is safer beside Postfix. In zegel.toml, under [milter]: listen = ["{advice}"], socket_group = "postfix"'
+        )
+        screen.marked(Mark.NOTE, sentence.format(advice=plan.advised_listen(settings)))
+    if wanted.problems:
+        screen.fail(_("Postfix is not changed; first mend what is named above, then say it again"))
+        raise typer.Exit(1)
+    if dry_run:
+        if not wanted.is_empty:
+            screen.say(_("Nothing was changed. To have it done, leave out --dry-run (as root)."))
+        return
+    done = apply.apply(wanted)
+    if not done.changed:
+        return
+    for copy in done.copies:
+        screen.marked(Mark.OK, _("copy of the file as it was: {copy}").format(copy=copy))
+    if done.warnings:
+        screen.marked(Mark.NOTE, _("postfix check says: {warnings}").format(warnings=" ".join(done.warnings.split())))
+    screen.marked(Mark.OK, _("Postfix is set up and reloaded") if done.reloaded else _("Postfix is set up; it does not run now"))
+    screen.say(_("See if all is well:"))
+    screen.command(place.of(ctx).command("postfix check" + (f" --config-dir {config_dir}" if config_dir else "")))
+
+
+@app.command(help=_("Say what is wrong between Postfix and Zegel; exit status 1 when something is."))
+def check(
+    ctx: typer.Context,
+    config_dir: Folder = None,
+    listen: Address = None,
+    json: Annotated[bool, typer.Option("--json", help=_("Write JSON, for programs."))] = False,
+) -> None:
+    """Check Postfix."""
+    from zegel.postfix import check as checks
+    from zegel.postfix import maincf
+    from zegel.postfix.finding import Level
+
+    folder = (config_dir or maincf.DEFAULT_FOLDER).absolute()
+    findings = checks.run(folder, listen or _address(place.of(ctx), maincf.read(folder)))
+    worst = checks.worst(findings)
+    marks = {Level.OK: Mark.OK, Level.WRONG: Mark.WRONG}
+    if json:
+        shown = [{"level": str(f.level), "about": f.about, "sentence": f.sentence, "step": f.step} for f in findings]
+        screen.json_line({"worst": str(worst), "findings": shown})
+    else:
+        for finding in findings:
+            screen.marked(marks.get(finding.level, Mark.NOTE), _(finding.sentence))
+            if finding.step:
+                screen.command(_(finding.step))
+    raise typer.Exit(int(worst is Level.WRONG))
+
+
+def _address(here: Place, settings: Settings) -> str:
+    """Which of the addresses that Zegel listens on Postfix had best use: a socket in its queue folder, else the first."""
+    addresses = here.read_config().milter.listen
+    inside = [address for address in addresses if address.startswith(f"unix:{settings.queue_directory}/")]
+    return (*inside, *addresses)[0]

@@ -1,0 +1,187 @@
+"""What people see: prose that wraps, lines that never do, marks, tables, and a bar for what takes long.
+
+Text to be copied is written as it is, without colour and without wrapping. A mark is a sign, never a colour alone. What strangers wrote
+(DNS, messages, file names) is made harmless for a terminal before it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# Nothing is wrapped for a reader that is a program.
+_NO_TERMINAL = 10_000
+_PATIENCE = 1.0
+
+
+class Refusal(Exception):  # noqa: N818 - what people get is a refusal
+    """Something is wrong; the sentence says what, and what to do next. ``status`` is the exit status."""
+
+    def __init__(self, sentence: str, *, status: int = 2) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Mark(Enum):
+    """How it stands with something: a sign, the sign for a terminal without it, and a colour that says the same once more."""
+
+    OK = ("✓", "+", "green")
+    WRONG = ("✗", "x", "bold red")
+    NOTE = ("!", "!", "yellow")
+
+    def __init__(self, sign: str, plain: str, style: str) -> None:
+        self.sign, self.plain, self.style = sign, plain, style
+
+    def text(self, encoding: str) -> Text:
+        """The sign as the encoding can write it."""
+        from rich.text import Text
+
+        return Text(self.sign if encoding.lower().startswith("utf") else self.plain, style=self.style)
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """The console on standard output, or on another stream."""
+    from rich.console import Console
+
+    file = stream or sys.stdout
+    found = Console(file=file, highlight=False, markup=False, emoji=False)
+    return found if found.is_terminal else Console(file=file, highlight=False, markup=False, emoji=False, width=_NO_TERMINAL)
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Write a paragraph of prose."""
+    console().print(safe(text), style=style)
+
+
+def exact(text: str) -> None:
+    """Write a line that is meant to be copied: as it is, never wrapped."""
+    sys.stdout.write(safe(text) + "\n")
+
+
+def lines(text: str) -> None:
+    """Write several lines that are meant to be copied or compared, none of them wrapped."""
+    for line in text.splitlines():
+        exact(line)
+
+
+def command(text: str) -> None:
+    """Write a command to type next."""
+    sys.stdout.write(f"    {safe(text)}\n")
+
+
+def json_line(value: Any) -> None:
+    """Write one value as one line of JSON (ASCII, so that no terminal and no locale can spoil it)."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def marked(mark: Mark, text: str, step: str = "", *, to: Console | None = None) -> None:
+    """Write one line with its mark, and below it the command to type; where the text wraps, it stays beside the mark."""
+    from rich.table import Table
+
+    console_ = to or console()
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(mark.text(console_.encoding), safe(text))
+    console_.print(grid)
+    if step:
+        console_.file.write(f"    {safe(step)}\n")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table; long words are folded, never cut."""
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for heading in headings:
+        shown.add_column(heading, overflow="fold")
+    for row in rows:
+        shown.add_row(*map(safe, row))
+    console().print(shown)
+
+
+def fail(text: str) -> None:
+    """Write an error: one line on standard error."""
+    text = safe(text)
+    sys.stderr.write(f"zegel: {text}\n")
+
+
+def safe(text: str) -> str:
+    """The text without anything that steers a terminal: control characters and the like are written out."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on standard error that work is going on, on a terminal and only when it takes over a second."""
+    with bar(text, None):
+        yield
+
+
+class Bar:
+    """A progress bar on standard error, shown once the work takes over a second. Made by :func:`bar`."""
+
+    def __init__(self, text: str, total: int | None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+        columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
+        if total is not None:
+            columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        # Standard output stays the caller's own: it may be a file.
+        self._progress = Progress(*columns, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._task = self._progress.add_task(text, total=total)
+        self._lock = threading.Lock()
+        self._over = False
+        self._timer = threading.Timer(_PATIENCE, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._over:
+                self._progress.start()
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._progress.advance(self._task)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Write to the terminal meanwhile: the bar makes room and comes back."""
+        with self._lock:
+            shown = self._progress.live.is_started
+            self._progress.stop()
+            yield
+            sys.stdout.flush()
+            if shown:
+                self._progress.start()
+
+    def close(self) -> None:
+        """The work is over."""
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            self._progress.stop()
+
+
+@contextmanager
+def bar(text: str, total: int | None) -> Iterator[Bar | None]:
+    """Show progress on standard error when that is a terminal; None when it is not."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    shown = Bar(text, total)
+    try:
+        yield shown
+    finally:
+        shown.close()

@@ -1,0 +1,127 @@
+"""The commented ``zegel.toml`` that ``zegel init`` writes: every option, its default, and what it is for.
+
+Defaults are written as comments without a space after the sign (``#option = value``): who wants another value takes the sign away.
+"""
+
+from __future__ import annotations
+
+from zegel.cli.words import _
+
+
+def text() -> str:
+    """The text of the file, in the reader's language."""
+    return (
+        "\n\n".join(f"{part}" for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _metrics(), _limits())) + "\n"
+    )
+
+
+def _section(name: str, *options: tuple[str, str, str]) -> str:
+    """One table: each option with its sentence above it."""
+    lines = [f"[{name}]"]
+    for option, default, sentence in options:
+        lines += [*(f"# {line}" for line in sentence.split("\n")), f"#{option} = {default}"]
+    return "\n".join(lines)
+
+
+def _head() -> str:
+    sentence = _(
+        "The configuration of Zegel. What is commented out is the default: take the # away to change it.\n"
+        "After a change: systemctl reload zegel (addresses to listen on need a restart). To see if it is right: zegel status"
+    )
+    return "\n".join(f"# {line}" for line in sentence.split("\n"))
+
+
+def _milter() -> str:
+    return _section(
+        "milter",
+        (
+            "listen",
+            '["inet:127.0.0.1:8891"]',
+            _(
+                "Where Postfix finds Zegel: unix:/path or inet:HOST:PORT, one or several.\n"
+                'Beside Debian\'s Postfix: ["unix:/var/spool/postfix/zegel/milter.sock"], with socket_group = "postfix".'
+            ),
+        ),
+        ("socket_group", '""', _("The group that a unix socket is given to; empty leaves it as it is.")),
+        ("socket_mode", '"0660"', _("The file mode of a unix socket.")),
+        ("max_connections", "1000", _("Connections at the same time; more have to wait for the mail server's next try.")),
+        ("drain_seconds", "20.0", _("How long messages in progress may still take when Zegel stops, in seconds.")),
+    )
+
+
+def _outbound() -> str:
+    general = _section(
+        "outbound",
+        (
+            "reinjected",
+            "[]",
+            _(
+                "Listeners behind a content filter (their milter_macro_daemon_name): their mail has been signed before.\n"
+                'For example ["filter-back"].'
+            ),
+        ),
+    )
+    sentence = _(
+        "Who may sign as whom. Nothing is signed for whom no [[outbound.allow]] is written. Each has exactly one of\n"
+        'login (a name, or "*" for all), network, or local = true (the sendmail command on this machine), and in sign the\n'
+        'senders: "example.be", ".example.be" (all names below it), "info@example.be", or "*" for all. Three examples:'
+    )
+    examples = (
+        ('login = "*"', 'sign = ["example.be"]'),
+        ('network = "192.0.2.0/24"', 'sign = ["example.be", "shop@example.org"]'),
+        ("local = true", 'sign = ["example.be"]'),
+    )
+    shown = ["\n".join(("#[[outbound.allow]]", *(f"#{line}" for line in lines))) for lines in examples]
+    return "\n".join([general, "", *(f"# {line}" for line in sentence.split("\n")), "\n\n".join(shown)])
+
+
+def _inbound() -> str:
+    return _section(
+        "inbound",
+        (
+            "authserv_id",
+            '""',
+            _("The name under which results are written into Authentication-Results; empty means this machine's full name."),
+        ),
+    )
+
+
+def _signing() -> str:
+    return _section(
+        "signing",
+        (
+            "canonicalization",
+            '"relaxed/relaxed"',
+            _(
+                "How much a signature bears of what servers do on the way, for header and body: relaxed/relaxed, relaxed/simple,\n"
+                "simple/relaxed or simple/simple."
+            ),
+        ),
+        ("expire", "0", _("Seconds that a signature holds (x=), for example 1209600 for two weeks; 0 sets no end.")),
+    )
+
+
+def _dns() -> str:
+    return _section(
+        "dns",
+        ("nameservers", "[]", _('Addresses of name servers, asked in order, for example ["127.0.0.1"]; empty means the system\'s.')),
+        ("timeout", "2.0", _("Seconds to wait for one answer.")),
+        ("tries", "2", _("How often each server is asked.")),
+        ("trust_ad", "false", _("Believe a resolver on this machine when it says that an answer is signed with DNSSEC.")),
+        ("zone", '""', _("A zone file to answer from instead of DNS: for tests, offline.")),
+    )
+
+
+def _metrics() -> str:
+    return _section("metrics", ("listen", '"127.0.0.1:9199"', _("Where Prometheus reads /metrics; empty switches it off.")))
+
+
+def _limits() -> str:
+    return _section(
+        "limits",
+        ("dns_seconds", "20.0", _("Seconds that all questions to DNS for one message may take together.")),
+        ("questions", "100", _("Questions to DNS for one message.")),
+        ("signatures", "10", _("Signatures that are checked in one message.")),
+        ("header_bytes", "262144", _("Bytes of header that are read.")),
+        ("arc_sets", "50", _("ARC sets that are read.")),
+    )

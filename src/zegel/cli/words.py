@@ -1,0 +1,25 @@
+"""Translates the sentences that people read: gettext, with English as written where there is no catalogue.
+
+The language is that of LANGUAGE, LC_ALL, LC_MESSAGES or LANG, in this order, as gettext has it. The catalogues are in ``zegel/locale``;
+``make words`` collects the sentences and compiles them.
+"""
+
+from __future__ import annotations
+
+import gettext
+from functools import cache
+from pathlib import Path
+
+DOMAIN = "zegel"
+FOLDER = Path(__file__).parent.parent / "locale"
+
+
+@cache
+def _catalogue() -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, FOLDER, fallback=True)
+
+
+def _(sentence: str) -> str:
+    """Translate a sentence; its ``{names}`` are filled in afterwards."""
+    # gettext gives the header of a catalogue for the empty text.
+    return _catalogue().gettext(sentence) if sentence else ""
