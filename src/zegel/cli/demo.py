@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 import zegel
@@ -30,7 +32,13 @@ from zegel.milter.codec import ProtocolError
 _START_SECONDS = 30.0
 _LOG_SECONDS = 5.0
 _WATCH_SECONDS = 5.0
-_MARKS = {"signed": ("✔", "green"), "dkim=pass": ("✔", "green"), "dkim=fail": ("✘", "red"), "dkim=none": ("○", "yellow")}
+_MARKS = {
+    "signed": ("✔", "green"),
+    "dkim=pass": ("✔", "green"),
+    "dkim=fail": ("✘", "red"),
+    "dkim=none": ("○", "yellow"),
+    "not signed": ("○", "yellow"),
+}
 
 
 class DemoError(Exception):
@@ -147,20 +155,35 @@ def _show_all(console: Console, child: Child, address: Listen, scenes: list[Scen
 
 
 def _show(console: Console, number: int, scene: Scene, handled: Handled, found: str, log: str) -> None:
-    mark, colour = next((value for words, value in _MARKS.items() if found.startswith("signed") or words in found), ("–", "yellow"))
+    mark, colour = _MARKS[scene.wanted]
+    what, why = _told(scene, handled, found, log)
     console.print(Text.assemble((f" {number} ", "reverse"), " ", (_(scene.title), "bold")))
-    console.print(Text.assemble("   ", (mark, colour), " ", (_outcome_line(found, scene, handled), colour)))
-    console.print(Text(f"     log: {_short_log(log)}\n", style="dim"), soft_wrap=True)
+    console.print(Text(f"    {mark} {what}", style=colour))
+    for text in (Text(why), Text(f"log: {_short_log(log)}", style="dim")):
+        console.print(Padding(text, (0, 0, 0, 6), expand=False))
+    console.print()
 
 
-def _outcome_line(found: str, scene: Scene, handled: Handled) -> str:
+def _told(scene: Scene, handled: Handled, found: str, log: str) -> tuple[str, str]:
+    """What happened and why, from the fields that came back over the socket, and for a message left alone from the log."""
     if found == "signed":
-        return _("signed: {fields} put in front").format(fields=", ".join(field.name.decode() for field in handled.inserted))
+        names = ", ".join(f"{tags['s']}._domainkey.{tags['d']}" for tags in demo_mail.signatures(handled))
+        return _("signed"), _("a DKIM-Signature was put in front, with the key {names}").format(names=names)
     if scene.outbound:
-        return _("left as it is")
+        sentence = re.search(r"not signed: ([^\"]*)", log)
+        return _("not signed, it leaves as it is"), sentence[1] if sentence else log
+    result, _semicolon, rest = found.partition("; ")[2].partition(" ")
+    reason = re.search(r'reason="([^"]*)"', rest)
+    signer = re.search(r"header\.d=(\S+)", rest)
+    if reason:
+        why = reason[1]
+    elif signer:
+        why = _("the signature of {domain} verifies").format(domain=signer[1])
+    else:
+        why = _("nobody signed it")
     if handled.deleted:
-        return _("{result}; the forged result was removed").format(result=found.partition("; ")[2])
-    return found.partition("; ")[2]
+        why = _("{why}, and the result that it forged in our name was removed").format(why=why)
+    return _("{result}, written in Authentication-Results").format(result=result), why
 
 
 def _short_log(line: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zegel.adapters.mta import Handled, MailServer
 from zegel.config import Listen
+from zegel.grammar import taglist
 from zegel.words import N_
 
 OURS, PARTNER, SERVER = "town.example", "partner.example", "mx.town.example"
@@ -110,3 +111,8 @@ def outcome(handled: Handled) -> str:
         if field.key == b"authentication-results":
             return " ".join(field.value.decode("ascii", "replace").split())
     return "not signed"
+
+
+def signatures(handled: Handled) -> list[dict[str, str]]:
+    """The tags of the DKIM-Signature fields that were put in front."""
+    return [taglist.parse(field.value) for field in handled.inserted if field.key == b"dkim-signature"]
