@@ -31,7 +31,7 @@ from zegel.milter.codec import ProtocolError
 
 _START_SECONDS = 30.0
 _LOG_SECONDS = 5.0
-_WATCH_SECONDS = 5.0
+_WATCH_SECONDS = 2.0
 _MARKS = {
     "signed": ("✔", "green"),
     "dkim=pass": ("✔", "green"),
@@ -86,7 +86,7 @@ class Child:
         """End it as systemd would, and by force when it does not listen."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(4)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

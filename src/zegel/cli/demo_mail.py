@@ -12,6 +12,7 @@ from zegel.words import N_
 
 OURS, PARTNER, SERVER = "town.example", "partner.example", "mx.town.example"
 LOGIN = "desk"
+_ANSWER_SECONDS = 5.0
 
 
 def _mail(date: str, author: str, to: str, subject: str, rest: str) -> bytes:
@@ -86,7 +87,7 @@ def scenes(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
 
 def play(scene: Scene, address: Listen, kept: dict[str, bytes], number: int) -> Handled:
     """Hand the scene's message to the milter as a mail server does. Raises OSError when the milter is not there."""
-    with MailServer(address) as server:
+    with MailServer(address, timeout=_ANSWER_SECONDS) as server:
         if scene.outbound:
             server.connect("desk.town.example", "192.0.2.10", 40_001, "desk", {"j": SERVER, "{daemon_name}": "submission"})
             macros = {"i": f"DEMO{number}", "{auth_type}": "PLAIN", "{auth_authen}": LOGIN}
