@@ -97,7 +97,7 @@ def _signing() -> str:
                 "simple/relaxed or simple/simple."
             ),
         ),
-        ("expire", "0", _("Seconds that a signature holds (x=), for example 1209600 for two weeks; 0 sets no end.")),
+        ("expire", "0", _("Seconds that a signature holds (x=), at least 3600, for example 1209600 for two weeks; 0 sets no end.")),
     )
 
 

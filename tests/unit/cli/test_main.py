@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zegel as package
+
+from .conftest import Run
+
+_LOADED = """
+import sys
+from zegel.cli.main import run
+status = run({arguments!r})
+heavy = [name for name in ("sqlalchemy", "alembic", "dns", "cryptography", "zegel.app") if name in sys.modules]
+print("loaded", status, *heavy, file=sys.stderr)
+"""
+
+
+def _loaded(arguments: list[str], tmp_path: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ZEGEL_")} | {"ZEGEL_DATA": str(tmp_path / "d")}
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED.format(arguments=arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        input="From: a@example.org\n\nHello\n",
+    )
+    return done.stderr.splitlines()[-1]
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    assert _loaded(["--help"], tmp_path) == "loaded 0"
+    assert _loaded(["key", "new", "--help"], tmp_path) == "loaded 0"
+
+
+def test_verify_does_not_load_the_store(tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    zone.write_text("")
+    loaded = _loaded(["verify", "--zone", str(zone)], tmp_path).split()
+    assert loaded[:2] == ["loaded", "1"]
+    assert "sqlalchemy" not in loaded
+    assert not (tmp_path / "d").exists()
+
+
+def test_the_program_itself(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zegel.cli.main", "--data", str(tmp_path / "d"), "key", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("zegel: there is no data folder")
+    assert done.stderr.count("\n") == 1
+    assert "zegel init" in done.stderr
+
+
+def test_version(zegel: Run) -> None:
+    assert zegel("--version").text == f"zegel {package.__version__}\n"
+
+
+def test_misuse_is_status_2(zegel: Run) -> None:
+    assert zegel("nonsense").status == 2
+    assert zegel("key", "new").status == 2
+    assert zegel("key", "new", "example.be", "--algorithm", "dsa").status == 2
+    assert zegel("verify", "--zone", "/nowhere/zone").status == 2
+
+
+def test_ctrl_c_ends_quietly(zegel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zegel.store.database import Store
+
+    def interrupted(folder: Path) -> Store:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "read_only", interrupted)
+    ended = zegel("key", "list")
+    assert (ended.status, ended.stdout, ended.errors) == (130, b"", "")
+
+
+def test_a_bug_is_not_hidden(zegel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zegel.store.database import Store
+
+    def broken(folder: Path) -> Store:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Store, "read_only", broken)
+    with pytest.raises(ZeroDivisionError):
+        zegel("key", "list")
+
+
+def test_a_configuration_that_cannot_be_read(zegel: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[milter]\nlisten = 5\n")
+    ended = zegel("--config", file, "verify", stdin=b"From: a@b\n\n")
+    assert ended.status == 2
+    assert ended.errors.startswith("zegel: zegel.toml: ")
+    assert "milter.listen" in ended.errors
+    file.write_bytes(b"\xff")
+    assert "not UTF-8" in zegel("--config", file, "verify").errors
+    missing = zegel("--config", tmp_path / "none.toml", "verify")
+    assert missing.status == 2
+    assert "none.toml" in missing.errors
+    assert "zegel --config" in missing.errors
