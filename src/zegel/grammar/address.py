@@ -1,16 +1,22 @@
 """Address lists as From has them, read strictly: all of it, or a reason. RFC 5322 3.4, with UTF-8 by RFC 6532.
 
 Readers disagree about odd addresses, and forgers live on that (STANDARDS 3.2, A6 to A13; VU#517845). So group syntax, source routes,
-encoded words inside an address, control characters and anything that is left over are refused; nothing is picked from what remains.
+encoded words inside an address, white space or comments within a domain (RFC 5322 4.4), control characters and anything that is left over
+are refused; nothing is picked from what remains.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from zegel.grammar.domain import Domain
 
 _SPECIALS = set('()<>[]:;@\\,."')
+_ATEXT = re.compile(r"[^\s()<>\[\]:;@\\,.\"]+(?:\.[^\s()<>\[\]:;@\\,.\"]+)*")
+# With the C1 controls and the line separators of Unicode, which some readers take for line ends.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_MAX_OCTETS = 16_384
 _MAX_ADDRESSES = 100
 _MAX_COMMENT_DEPTH = 20
 
@@ -29,17 +35,24 @@ class Mailbox:
 
     @property
     def address(self) -> str:
-        """The address in one line."""
-        return f"{self.local_part}@{self.domain}"
+        """The address in one line, its local part quoted where it must be."""
+        local = self.local_part
+        if not _ATEXT.fullmatch(local):
+            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{local}@{self.domain}"
 
 
 def mailboxes(value: bytes) -> list[Mailbox]:
     """Read the value of a From field: one or more mailboxes. Raises :class:`AddressError`."""
+    if len(value) > _MAX_OCTETS:
+        raise AddressError("it is too long")
     try:
-        text = value.decode("utf-8")
+        text = value.decode("utf-8").replace("\r\n", "")
     except UnicodeDecodeError:
         raise AddressError("it is not UTF-8") from None
-    tokens = _tokens(text.replace("\r\n", "").strip(" \t"))
+    if _CONTROL.search(text):
+        raise AddressError("it has a control character")
+    tokens = _tokens(text)
     found: list[Mailbox] = []
     part: list[_Token] = []
     for token in [*tokens, _Token(",", ",")]:
@@ -55,38 +68,40 @@ def mailboxes(value: bytes) -> list[Mailbox]:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """``kind`` is "atom", "quoted", "literal" or the special character itself."""
+    """``kind`` is "atom", "quoted", "literal" or the special character itself; ``apart`` tells that white space or a comment precedes."""
 
     kind: str
     text: str
+    apart: bool = False
 
 
 def _tokens(text: str) -> list[_Token]:
     """Split into tokens; comments and white space fall away. RFC 5322 3.2."""
     tokens: list[_Token] = []
-    at, end = 0, len(text)
+    at, end, apart = 0, len(text), False
     while at < end:
         char = text[at]
         if char in " \t":
-            at += 1
-        elif char == "(":
-            at = _after_comment(text, at)
-        elif char == '"':
+            at, apart = at + 1, True
+            continue
+        if char == "(":
+            at, apart = _after_comment(text, at), True
+            continue
+        if char == '"':
             word, at = _delimited(text, at, '"')
-            tokens.append(_Token("quoted", word))
+            tokens.append(_Token("quoted", word, apart))
         elif char == "[":
             word, at = _delimited(text, at, "]")
-            tokens.append(_Token("literal", word))
+            tokens.append(_Token("literal", word, apart))
         elif char in _SPECIALS:
-            tokens.append(_Token(char, char))
+            tokens.append(_Token(char, char, apart))
             at += 1
-        elif char < " " or char == "\x7f":
-            raise AddressError("it has a control character")
         else:
             start = at
-            while at < end and text[at] not in _SPECIALS and text[at] > " " and text[at] != "\x7f":
+            while at < end and text[at] not in _SPECIALS and text[at] not in " \t":
                 at += 1
-            tokens.append(_Token("atom", text[start:at]))
+            tokens.append(_Token("atom", text[start:at], apart))
+        apart = False
     return tokens
 
 
@@ -103,8 +118,6 @@ def _delimited(text: str, start: int, close: str) -> tuple[str, int]:
             if at == len(text):
                 break
             char = text[at]
-        if char != "\t" and (char < " " or char == "\x7f"):
-            raise AddressError("it has a control character")
         out.append(char)
         at += 1
     raise AddressError("a quote is not closed")
@@ -154,21 +167,25 @@ def _addr_spec(display_name: str, tokens: list[_Token]) -> Mailbox:
         raise AddressError("it is no single address")
     at = kinds.index("@")
     local, host = tokens[:at], tokens[at + 1 :]
-    if not _dotted(local, ("atom", "quoted")) or not _dotted(host, ("atom",)):
+    if not (_is_dot_atom(local) or [token.kind for token in local] == ["quoted"]) or not _is_dot_atom(host):
         raise AddressError("it is no address")
-    if any(token.kind == "atom" and token.text.startswith("=?") for token in local):
+    local_part = "".join(token.text for token in local)
+    # RFC 2047 5 (3): none in an address. Some readers decode them even in a quoted string.
+    if "=?" in local_part:
         raise AddressError("it has an encoded word inside an address")
+    if not local_part.isprintable():
+        raise AddressError("it has invisible characters inside an address")
     try:
         domain = Domain.parse("".join(token.text for token in host))
     except ValueError:
         raise AddressError("its domain is no domain name") from None
-    return Mailbox(display_name, "".join(token.text for token in local), domain)
+    return Mailbox(display_name, local_part, domain)
 
 
-def _dotted(tokens: list[_Token], words: tuple[str, ...]) -> bool:
-    """Words with single dots between them."""
+def _is_dot_atom(tokens: list[_Token]) -> bool:
+    """Atoms with single dots between them, and nothing else between them. RFC 5322 3.2.3."""
     return (
-        bool(tokens)
-        and all(token.kind in words if i % 2 == 0 else token.kind == "." for i, token in enumerate(tokens))
-        and len(tokens) % 2 == 1
+        len(tokens) % 2 == 1
+        and all(token.kind == (".", "atom")[place % 2 == 0] for place, token in enumerate(tokens))
+        and not any(token.apart for token in tokens[1:])
     )

@@ -65,7 +65,12 @@ def base64(value: str) -> bytes:
     The padding may be missing: RFC 6376 2.10 writes it as optional, and some who publish keys cut it off. All else is strict.
     """
     text = without_space(value)
-    return binascii.a2b_base64((text + "=" * (-len(text) % 4)).encode("ascii"), strict_mode=True)
+    padding = len(text) - len(text.rstrip("="))
+    if padding == 0:
+        text += "=" * (-len(text) % 4)
+    elif padding > 2 or len(text) % 4:
+        raise ValueError("wrong base64 padding")
+    return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
 
 
 def format_tags(tags: dict[str, str]) -> str:

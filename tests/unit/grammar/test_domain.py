@@ -1,0 +1,72 @@
+"""Domain names: one spelling, and no mending."""
+
+from __future__ import annotations
+
+import pytest
+
+from zegel.grammar.domain import Domain
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("example.org", "example.org"),
+        ("EXAMPLE.Org.", "example.org"),
+        ("a_b._domainkey.example.org", "a_b._domainkey.example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ("faß.example", "xn--fa-hia.example"),
+        (b"b\xc3\xbccher.example", "xn--bcher-kva.example"),
+        ("localhost", "localhost"),
+        ("1.2.3.4", "1.2.3.4"),
+        ("a" * 63 + ".example", "a" * 63 + ".example"),
+    ],
+)
+def test_valid(text: str | bytes, domain: str) -> None:
+    assert Domain.parse(text) == domain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "a..b",
+        ".a",
+        "-a.example",
+        "a-.example",
+        "a b",
+        "a\x00.example",
+        "a(.example",
+        "a@b",
+        "a" * 64 + ".example",
+        "a." * 127 + "a",
+    ]
+    + ["a\n", "a;b", "a/b", "exa\u00admple..org", "\u2024.example", "a" * 2000, "é" * 300 + ".example", "[192.0.2.1]", "a,b", "a:b"],
+)
+def test_invalid(text: str) -> None:
+    with pytest.raises(ValueError):
+        Domain.parse(text)
+
+
+def test_bytes_that_are_no_utf8() -> None:
+    with pytest.raises(ValueError):
+        Domain.parse(b"\xff.example")
+
+
+def test_relations() -> None:
+    domain = Domain.parse("a.mail.example.org")
+    assert domain.parents == ("mail.example.org", "example.org", "org")
+    assert domain.labels == ("a", "mail", "example", "org")
+    assert domain.within("example.org")
+    assert domain.within("a.mail.example.org")
+    assert not domain.within("ample.org")
+    assert not domain.within("b.a.mail.example.org")
+
+
+def test_as_people_write_it() -> None:
+    assert Domain.parse("xn--bcher-kva.example").unicode == "bücher.example"
+    assert Domain.parse("example.org").unicode == "example.org"
+    assert Domain.parse("xn--a.example").unicode == "xn--a.example"
