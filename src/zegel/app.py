@@ -32,7 +32,6 @@ from zegel.gateway.milter import Gateway, Settings
 from zegel.gateway.outbound import Policy
 from zegel.store import masterkey
 from zegel.store.database import Store
-from zegel.store.errors import StoreError
 from zegel.words import N_
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
 
 
 def open_store(data_folder: Path) -> Store:
-    """Open the store with the master key of the environment or of the data folder. Raises :class:`StoreError`."""
+    """Open the store with the master key of the environment or of the data folder. Raises ``StoreError``."""
     text = os.environ.get("ZEGEL_MASTER_KEY")
     return Store.open(data_folder, master_key=masterkey.parse(text) if text else None)
 
@@ -74,7 +73,7 @@ def make_resolver(config: Config) -> AsyncResolver:
 def serve(data_folder: Path, config_path: Path | None, *, announce: Callable[[str], None]) -> int:
     """Run the daemon until a signal ends it; returns the exit status. ``announce`` gets one line for each address that it listens on.
 
-    Raises :class:`ConfigError` or :class:`StoreError` for what cannot start, and OSError for an address that cannot be used.
+    Raises :class:`ConfigError` or ``StoreError`` for what cannot start, and OSError for an address that cannot be used.
     """
     set_up_log()
     config = read_config(config_path, data_folder)
@@ -98,6 +97,7 @@ class Daemon:
             connection_cap=config.milter.max_connections,
         )
         self._stop = asyncio.Event()
+        self._trouble = ""
 
     async def run(self, announce: Callable[[str], None]) -> int:
         """Listen, follow changes, and drain at the end."""
@@ -105,9 +105,10 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        metrics = self._start_metrics()
+        metrics: WSGIServer | None = None
         follower: asyncio.Task[None] | None = None
         try:
+            metrics = self._start_metrics()
             for address in self._config.milter.listen:
                 announce(await self._listen(address))
             follower = asyncio.create_task(self._follow_store())
@@ -116,10 +117,12 @@ class Daemon:
             cut = await self._pump.drain(self._config.milter.drain_seconds)
             self._journal.note("stopped", messages_cut=cut)
         finally:
+            await self._pump.drain(0)  # what could not start whole leaves no socket behind; after a drain there is nothing left to do
             if follower is not None:
                 follower.cancel()
             if metrics is not None:
                 metrics.shutdown()
+                metrics.server_close()
         return 0
 
     async def _listen(self, address: str) -> str:
@@ -130,6 +133,8 @@ class Daemon:
                 await self._pump.listen_unix(wanted.path, mode=int(milter.socket_mode, 8), group=milter.socket_group or None)
                 return address
             host, port = await self._pump.listen_tcp(wanted.host, wanted.port)
+        except LookupError as error:
+            raise ConfigError(N_("zegel.toml: milter.socket_group: {error}").format(error=error.args[0])) from None
         except OSError as error:
             raise OSError(
                 error.errno, N_("cannot listen on {address}: {error}").format(address=address, error=error.strerror or error)
@@ -155,8 +160,12 @@ class Daemon:
                 generation = await asyncio.to_thread(self._store.generation)
                 if generation != self._keyring.generation:
                     await asyncio.to_thread(self._load_keys)
-            except (StoreError, ValueError) as error:
-                self._journal.fault(error)
+                self._trouble = ""
+            except Exception as error:
+                # Whatever it is, what signs now goes on; and it is told once, not once a second.
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    self._journal.fault(error)
 
     def _load_keys(self) -> None:
         """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""
@@ -171,7 +180,7 @@ class Daemon:
             config = self._reread()
             # Listening sockets and the metrics address stay as they are: changing those takes a restart.
             self._settings = self._settings_for(config, make_resolver(config))
-        except ConfigError as error:
+        except Exception as error:
             self._journal.note("configuration not taken over", error=str(error))
         else:
             self._journal.note("configuration taken over")

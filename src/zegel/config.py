@@ -7,9 +7,11 @@ key and says what to write instead.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import tomllib
-from typing import Literal, NamedTuple
+from dataclasses import fields
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +20,13 @@ from zegel.limits import Limits
 from zegel.words import N_
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Wider than a /8 (or the /7 of RFC 4193, private IPv6) is nobody's own network.
+_WIDEST = {4: 8, 6: 7}
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_MAX_SOCKET_PATH = 107  # octets; what sockaddr_un holds on Linux
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]?", re.ASCII)
+_SHORTEST_EXPIRE, _EPOCH_LIKE = 3600, 1_000_000_000
 
 
 class ConfigError(ValueError):
@@ -102,20 +111,79 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def parse(text: str) -> Config:
     """Read the text of a ``zegel.toml``. Raises :class:`ConfigError`."""
     try:
-        config = msgspec.convert(tomllib.loads(text), Config)
+        data = tomllib.loads(text)
+        config = msgspec.convert(data, Config)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(N_("zegel.toml is not valid TOML: {error}").format(error=error)) from None
     except msgspec.ValidationError as error:
-        raise ConfigError(N_("zegel.toml: {error}").format(error=error)) from None
-    for address in config.milter.listen:
-        listen_address(address)
-    if config.metrics.listen:
-        listen_address(f"inet:{config.metrics.listen}")
-    if not re.fullmatch("0?[0-7]{3}", config.milter.socket_mode):
-        raise ConfigError(N_('zegel.toml: milter.socket_mode is an octal mode such as "0660"'))
+        raise ConfigError(N_("zegel.toml: {error}").format(error=str(error).replace("`$.", "`"))) from None
+    _check_limits(data, config.limits)
+    _check_milter(config.milter)
     for entry in config.outbound.allow:
         _check_allow(entry)
+    _check_rest(config)
     return config
+
+
+def _check_limits(data: dict[str, Any], limits: Limits) -> None:
+    known = [field.name for field in fields(Limits)]
+    for name in data.get("limits", {}):
+        if name not in known:
+            message = N_("zegel.toml: limits.{name} is unknown; write one of {known}")
+            raise ConfigError(message.format(name=name, known=", ".join(known)))
+    _check_seconds("limits.dns_seconds", limits.dns_seconds)
+
+
+def _check_milter(milter: Milter) -> None:
+    if not milter.listen:
+        raise ConfigError(N_('zegel.toml: milter.listen is empty; write listen = ["inet:127.0.0.1:8891"]'))
+    for address in milter.listen:
+        _check_listen("milter.listen", address, address)
+    if not re.fullmatch("0?[0-7]{3}", milter.socket_mode):
+        raise ConfigError(N_('zegel.toml: milter.socket_mode is an octal mode such as "0660"'))
+    if int(milter.socket_mode, 8) & 0o002:
+        # Whoever can write to the socket says who is logged in, and so has mail signed as anybody.
+        message = N_(
+            'zegel.toml: milter.socket_mode {mode} lets everybody on this machine sign; write "0660", and socket_group = "postfix"'
+        )
+        raise ConfigError(message.format(mode=milter.socket_mode))
+    if milter.max_connections < 1:
+        raise ConfigError(N_("zegel.toml: milter.max_connections must be at least 1"))
+    if milter.drain_seconds:
+        _check_seconds("milter.drain_seconds", milter.drain_seconds)
+
+
+def _check_rest(config: Config) -> None:
+    if config.metrics.listen:
+        _check_listen("metrics.listen", config.metrics.listen, f"inet:{config.metrics.listen}")
+    _check_seconds("dns.timeout", config.dns.timeout)
+    if not 1 <= config.dns.tries <= 10:
+        raise ConfigError(N_("zegel.toml: dns.tries is a number from 1 to 10"))
+    expire = config.signing.expire
+    if expire and not _SHORTEST_EXPIRE <= expire < _EPOCH_LIKE:
+        # RFC 6376 3.5 sets no least value; a signature that ends while the message waits in a queue only does harm.
+        raise ConfigError(N_("zegel.toml: signing.expire is a number of seconds, at least 3600 (1209600 for two weeks), or 0 for no end"))
+    if config.inbound.authserv_id:
+        try:
+            Domain.parse(config.inbound.authserv_id)
+        except ValueError:
+            message = N_("zegel.toml: inbound.authserv_id {name!r} is no host name; write one such as mail.example.be")
+            raise ConfigError(message.format(name=config.inbound.authserv_id)) from None
+
+
+def _check_seconds(key: str, value: float) -> None:
+    if not (math.isfinite(value) and 0 < value <= 3600):
+        raise ConfigError(N_("zegel.toml: {key} is a number of seconds, more than 0 and at most 3600").format(key=key))
+
+
+def _check_listen(key: str, shown: str, address: str) -> None:
+    try:
+        listen_address(address)
+    except ConfigError as error:
+        if shown != address:
+            message = N_("zegel.toml: {key}: {text!r} is no address to listen on; write 127.0.0.1:9199")
+            raise ConfigError(message.format(key=key, text=shown)) from None
+        raise ConfigError(f"zegel.toml: {key}: {error}") from None
 
 
 class Listen(NamedTuple):
@@ -129,10 +197,13 @@ class Listen(NamedTuple):
 def listen_address(text: str) -> Listen:
     """Read ``unix:/path`` or ``inet:HOST:PORT`` (also ``inet6:[HOST]:PORT``). Raises :class:`ConfigError`."""
     kind, _, rest = text.partition(":")
-    if kind == "unix" and rest.startswith("/"):
+    if kind == "unix" and rest.startswith("/") and "\0" not in rest:
+        if len(rest.encode()) > _MAX_SOCKET_PATH:
+            message = N_("{text!r}: the path of a unix socket has at most {most} octets; choose a shorter one")
+            raise ConfigError(message.format(text=text, most=_MAX_SOCKET_PATH))
         return Listen(rest, "", 0)
     host, _, port = rest.rpartition(":")
-    if kind in ("inet", "inet6") and host and port.isdecimal() and int(port) < 65536:
+    if kind in ("inet", "inet6") and _HOST.fullmatch(host) and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536:
         return Listen("", host.removeprefix("[").removesuffix("]"), int(port))
     raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8891").format(text=text))
 
@@ -146,16 +217,26 @@ def _check_allow(entry: Allow) -> None:
         networks = entry.networks
     except ValueError as error:
         raise ConfigError(N_("zegel.toml: outbound.allow.network: {error}").format(error=error)) from None
-    if any(network.prefixlen == 0 for network in networks):
-        raise ConfigError(N_("zegel.toml: a network of the whole internet would make you sign for anyone; list your own networks"))
+    for network in networks:
+        if network.prefixlen < _WIDEST[network.version]:
+            message = N_(
+                "zegel.toml: outbound.allow.network {network}: so wide a network would make you sign for anyone; list your own networks"
+            )
+            raise ConfigError(message.format(network=network))
+        if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+            message = N_("zegel.toml: outbound.allow.network {network}: write the IPv4 network itself")
+            raise ConfigError(message.format(network=network))
     for sender in entry.sign:
         if sender != "*":
             _check_sender(sender)
 
 
 def _check_sender(sender: str) -> None:
+    local, at, host = sender.rpartition("@")
     try:
-        Domain.parse(sender.rpartition("@")[2].removeprefix("."))
+        if at and (not local or host.startswith(".")):
+            raise ValueError("neither an address nor a domain")
+        Domain.parse(host.removeprefix("."))
     except ValueError:
-        message = N_("zegel.toml: {sender!r} is no sender; write example.be, .example.be, info@example.be or *")
+        message = N_("zegel.toml: outbound.allow.sign: {sender!r} is no sender; write example.be, .example.be, info@example.be or *")
         raise ConfigError(message.format(sender=sender)) from None

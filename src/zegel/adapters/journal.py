@@ -1,10 +1,14 @@
-"""What the daemon tells: one line for each message in the log, and counters for Prometheus. It decides nothing and keeps no message."""
+"""What the daemon tells: one line for each message in the log, and counters for Prometheus. It decides nothing and keeps no message.
+
+Mail goes on when the log does not: a line that cannot be written is counted and lost. What a stranger wrote is bounded, and cannot make
+a line of its own or steer a terminal.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -28,7 +32,7 @@ class About:
     def fields(self) -> dict[str, str]:
         """The words of the log line; empty ones fall away."""
         words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "mail_from": self.sender}
-        return {name: value for name, value in words.items() if value}
+        return {name: _line(value) for name, value in words.items() if value}
 
 
 class Journal:
@@ -47,6 +51,7 @@ class Journal:
             "zegel_forged_results", "Authentication-Results fields in our name that were removed", registry=self.registry
         )
         self._faults = Counter("zegel_faults", "Our own faults; each deferred its message", registry=self.registry)
+        self._lost = Counter("zegel_log_lines_lost", "Log lines that could not be written", registry=self.registry)
         self.generation = Gauge("zegel_generation", "The generation of the store that signs now", registry=self.registry)
         self.keys = Gauge("zegel_active_keys", "Keys that sign now", registry=self.registry)
 
@@ -55,13 +60,18 @@ class Journal:
         self._messages.labels(about.route, "signed").inc()
         self._signatures.labels(domain).inc(len(names))
         extra = {"warning": f"a hop may break this signature: {warning}"} if warning else {}
-        self._log.info("signed", **about.fields(), keys=",".join(names), **extra)
+        self._write("signed", {**about.fields(), "keys": ",".join(names), **extra})
 
     def not_signed(self, about: About, reason: str, sentence: str) -> None:
         """An outbound message leaves as it is."""
         self._messages.labels(about.route, "not_signed").inc()
         self._unsigned.labels(reason).inc()
-        self._log.info(_line(sentence), **about.fields(), reason=reason)
+        self._write(_line(sentence), {**about.fields(), "reason": reason})
+
+    def refused(self, about: About, reason: str, sentence: str) -> None:
+        """A message is answered with a refusal for good."""
+        self._messages.labels(about.route, "refused").inc()
+        self._write(_line(sentence), {**about.fields(), "reason": reason})
 
     def verified(self, about: About, results: Sequence[DkimResult], forged: int) -> None:
         """A message from outside was checked; ``forged`` fields in our name were removed."""
@@ -72,16 +82,24 @@ class Journal:
         if forged:
             self._forged.inc(forged)
             extra["forged_results_removed"] = forged
-        self._log.info("verified", **about.fields(), dkim=[_short(result) for result in results[:_MAX_SHOWN]] or ["none"], **extra)
+        shown = "; ".join(map(_short, results[:_MAX_SHOWN])) or "none"
+        self._write("verified", {**about.fields(), "dkim": shown, **extra})
 
     def fault(self, error: BaseException) -> None:
         """Something of ours went wrong. What it was about has been deferred, never judged."""
         self._faults.inc()
-        self._log.error("fault", error=f"{type(error).__name__}: {_line(str(error))}", exc_info=error)
+        words = {"error": f"{type(error).__name__}: {_line(str(error))}", "exc_info": error}
+        self._write("fault", words, level=logging.ERROR)
 
     def note(self, event: str, **words: object) -> None:
         """Something about the daemon itself."""
-        self._log.info(event, **words)
+        self._write(event, words)
+
+    def _write(self, event: str, words: Mapping[str, object], *, level: int = logging.INFO) -> None:
+        try:
+            self._log.log(level, event, **words)
+        except (OSError, ValueError):  # a pipe without a reader, a full disk, a closed file
+            self._lost.inc()
 
 
 def set_up_log(*, terminal: bool | None = None) -> None:

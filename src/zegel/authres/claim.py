@@ -1,7 +1,7 @@
 """Whose name an Authentication-Results field claims. RFC 8601 5: what claims ours and is not ours must go.
 
-It reads the authserv-id and nothing else, as leniently as the readers downstream may: a field whose id cannot be read claims whatever
-somebody will read into it.
+It reads the authserv-id and nothing else, as leniently as the readers downstream may: a field whose id cannot be read claims what somebody
+will read into it. So does one with our name in a comment before its id: not every reader knows comments, or that they nest.
 """
 
 from __future__ import annotations
@@ -9,6 +9,17 @@ from __future__ import annotations
 from zegel.grammar.domain import Domain
 
 _TSPECIALS = set(b'()<>@,;:\\"/[]?=')
+# What some reader drops: white space and controls in a quoted string (RFC 5322 3.2.4 allows a fold there), dots at the end of a name.
+_DROPPED = bytes(range(33)) + b"\x7f"
+
+
+def claims(value: bytes, ours: str) -> bool:
+    """Tell if somebody may read our name into this field value. ``ours`` is the name as :func:`normal` gives it."""
+    found = authserv_id(value)
+    if found is None or found == ours:
+        return True
+    before = value[: _skip_space(value, 0)]
+    return b"(" in before and ours.encode() in before.translate(None, _DROPPED + b"\\").lower()
 
 
 def authserv_id(value: bytes) -> str | None:
@@ -29,7 +40,7 @@ def authserv_id(value: bytes) -> str | None:
     # Behind the id stands its version or ";": anything else means that this was the first result, or half of something.
     if not raw or following is None or not (value[following : following + 1] in (b"", b";") or value[following : following + 1].isdigit()):
         return None
-    return normal(raw)
+    return normal(raw.translate(None, _DROPPED).rstrip(b"."))
 
 
 def normal(name: str | bytes) -> str:

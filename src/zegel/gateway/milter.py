@@ -7,6 +7,7 @@ end of the message gives the edits. Each message has a state of its own: nothing
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,15 +19,19 @@ from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.sign import Signing, Style, hop_may_break
 from zegel.dkim.verify import Verification
 from zegel.gateway.outbound import Client, Decision, Policy, Route, Unsigned, decide
-from zegel.grammar.message import Field
+from zegel.grammar.message import Field, is_well_formed_name
 from zegel.limits import Limits
-from zegel.milter.edits import Edit, InsertHeader, Outcome
+from zegel.milter.edits import Edit, InsertHeader, Outcome, Reject
 from zegel.milter.events import Connected, Header, MailFrom, Recipient
 from zegel.milter.session import Session
 from zegel.verdict.edits import Claims, results_field
 from zegel.words import N_
 
 _TOP = 0
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+# No mail system writes so many in one name; Postfix reads the whole header again for each deletion.
+_MAX_REMOVALS = 500
+_TOO_MANY = Outcome(action=Reject("550", "5.7.1", "Too many Authentication-Results header fields"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class _Message:
     route: Route
     fields: list[Field] = field(default_factory=list)
     header_bytes: int = 0
+    malformed: int = 0  # fields that are none, as grammar.message counts them
     claims: Claims = field(default_factory=Claims)
     decision: Decision | None = None
     signing: Signing | None = None
@@ -93,9 +99,16 @@ class Gateway:
         message.header_bytes += len(event.name) + len(event.value) + 3
         if message.header_bytes <= message.settings.limits.header_bytes:
             value = event.value
-            if b"\n" in value and b"\r" not in value:
+            if b"\r" in value:
+                # Some mail servers send CRLF. A CR on its own stands: what was signed had it, or not.
+                value = _BARE_LF.sub(b"\r\n", value)
+                message.malformed += value.count(b"\r") != value.count(b"\r\n")
+            elif b"\n" in value:
                 value = value.replace(b"\n", b"\r\n")
-            message.fields.append(Field(event.name, value))
+            if is_well_formed_name(event.name.rstrip(b" \t")):
+                message.fields.append(Field(event.name, value))
+            else:
+                message.malformed += 1
 
     def end_of_headers(self) -> None:
         """Choose the way of this message, and let the questions leave."""
@@ -104,7 +117,9 @@ class Gateway:
         oversized = message.header_bytes > settings.limits.header_bytes
         if message.route is Route.INBOUND:
             if not oversized:
-                message.verification = Verification(message.fields, now=settings.clock(), limits=settings.limits)
+                message.verification = Verification(
+                    message.fields, now=settings.clock(), limits=settings.limits, malformed=message.malformed
+                )
                 if message.verification.needs_body:
                     message.look_up = asyncio.create_task(_look_up(message.verification, settings))
         elif oversized:
@@ -134,6 +149,12 @@ class Gateway:
         message = self._current
         about = self._about(message, session)
         self._message = None
+        removes = message.route in (Route.INBOUND, Route.LOGIN)
+        if removes and message.claims.count > _MAX_REMOVALS:
+            _stop(message.look_up)
+            sentence = N_("refused: more than {limit} Authentication-Results fields claim our name").format(limit=_MAX_REMOVALS)
+            message.settings.journal.refused(about, "too_many_claims", sentence)
+            return _TOO_MANY
         if message.route is Route.INBOUND:
             return await self._verified(message, about)
         decision = message.decision
@@ -166,8 +187,8 @@ class Gateway:
 
     def aborted(self) -> None:
         """The message is over without an end: forget it, and stop asking for it."""
-        if self._message is not None and self._message.look_up is not None:
-            self._message.look_up.cancel()
+        if self._message is not None:
+            _stop(self._message.look_up)
         self._message = None
 
     def closed(self) -> None:
@@ -187,6 +208,12 @@ class Gateway:
 
 async def _look_up(verification: Verification, settings: Settings) -> None:
     await converse(verification.look_up(), settings.resolver, Budget(settings.limits))
+
+
+def _stop(look_up: asyncio.Task[None] | None) -> None:
+    """Cancel a look-up that nobody waits for any more; what it may have failed with is nobody's either."""
+    if look_up is not None and not look_up.cancel() and not look_up.cancelled():
+        look_up.exception()
 
 
 def _text(octets: bytes | None) -> str:

@@ -71,9 +71,9 @@ class Policy:
             return Route.REINJECTED
         if client.login:
             return Route.LOGIN
-        if client.port == 0:
-            return Route.LOCAL
         address = _address(client.address)
+        if _is_local(client, address):
+            return Route.LOCAL
         if address is not None and any(address in network for grant in self._grants for network in grant.networks):
             return Route.NETWORK
         return Route.INBOUND
@@ -132,9 +132,9 @@ class _Grant:
         """A login from a listed network has the rights of both; this machine's own mail those of ``local`` only."""
         if client.login and self.login in (client.login, "*"):
             return True
-        if client.port == 0:
-            return self.local
         address = _address(client.address)
+        if _is_local(client, address):
+            return self.local
         return address is not None and any(address in network for network in self.networks)
 
     def covers(self, author: Mailbox) -> bool:
@@ -150,6 +150,11 @@ def _sender(text: str) -> str:
     local, at, host = text.rpartition("@")
     dot = "." if host.startswith(".") else ""
     return f"{local.lower()}{at}{dot}{Domain.parse(host.removeprefix('.'))}"
+
+
+def _is_local(client: Client, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bool:
+    """Mail of this machine has port 0 and a loopback address. Port 0 alone is also what Postfix says of an unknown client."""
+    return client.port == 0 and address is not None and address.is_loopback
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

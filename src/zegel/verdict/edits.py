@@ -33,11 +33,14 @@ class Claims:
         if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
             return
         self._count += 1
-        written_by = claim.authserv_id(value)
-        # A field whose id cannot be read may be read as ours by somebody: it goes too.
-        if written_by is None or written_by == authserv_id:
+        if claim.claims(value, authserv_id):
             self._forged.append(self._count)
-        self.ours = self.ours or written_by == authserv_id
+            self.ours = self.ours or claim.authserv_id(value) == authserv_id
+
+    @property
+    def count(self) -> int:
+        """How many fields claim our name."""
+        return len(self._forged)
 
     def removals(self) -> list[Edit]:
         """Deletions of the fields that claim our name, highest index first: the mail server counts anew after each."""
