@@ -13,6 +13,7 @@ help:
 	@echo "make test    all tests (real servers where they are installed)"
 	@echo "make check   lint, types, floors"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
 
 $(BIN)/python:
@@ -50,6 +51,16 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	printf "hatchling\neditables\n" | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q - -c requirements/dev.txt -o requirements/build.txt
+
+# Collects the sentences that people read, and compiles the catalogues (Debian: apt-get install gettext).
+words:
+	@mkdir -p src/zegel/locale
+	find src/zegel -name '*.py' | LC_ALL=C sort | LC_ALL=C.UTF-8 xgettext --language=Python --from-code=UTF-8 --keyword=_ --keyword=N_ --add-comments=words: \
+		--no-location --package-name=zegel --output=src/zegel/locale/zegel.pot --files-from=-
+	@sed -i -e 's/charset=CHARSET/charset=UTF-8/' -e '/^"POT-Creation-Date/d' src/zegel/locale/zegel.pot
+	@for catalogue in src/zegel/locale/*/LC_MESSAGES/zegel.po; do \
+		if test -f "$$catalogue"; then msgmerge --quiet --update --backup=none "$$catalogue" src/zegel/locale/zegel.pot && \
+		msgfmt --check --output-file="$${catalogue%.po}.mo" "$$catalogue" || exit 1; fi; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -39,12 +39,13 @@ def setup(
     settings = maincf.read(folder)
     address = listen or _address(place.of(ctx), settings)
     wanted = apply.prepare(folder, address)
-    screen.lines(plan.render(wanted))
+    screen.changes(plan.render(wanted))
     if address.startswith("inet") and not wanted.is_empty:
         sentence = _(
             'a unix socket is safer beside Postfix. In zegel.toml, under [milter]: listen = ["{advice}"], socket_group = "postfix"'
         )
         screen.marked(Mark.NOTE, sentence.format(advice=plan.advised_listen(settings)))
+        screen.say()
     if wanted.problems:
         screen.fail(_("Postfix is not changed; first mend what is named above, then say it again"))
         raise typer.Exit(1)
@@ -87,7 +88,7 @@ def check(
         for finding in findings:
             screen.marked(marks.get(finding.level, Mark.NOTE), _(finding.sentence))
             if finding.step:
-                screen.command(_(finding.step))
+                screen.advice(_(finding.step))
     raise typer.Exit(int(worst is Level.WRONG))
 
 

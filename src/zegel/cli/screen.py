@@ -67,10 +67,24 @@ def exact(text: str) -> None:
     sys.stdout.write(safe(text) + "\n")
 
 
-def lines(text: str) -> None:
-    """Write several lines that are meant to be copied or compared, none of them wrapped."""
+def changes(text: str) -> None:
+    """Write prose with lines of a change (``- ``, ``+ ``) and of commands (``$ ``) in it, which are not wrapped."""
+    styles = {"- ": "red", "+ ": "green", "$ ": ""}
     for line in text.splitlines():
-        exact(line)
+        if line[:2] in styles:
+            console().print(safe(line), style=styles[line[:2]], soft_wrap=True)
+        else:
+            say(line)
+
+
+def advice(text: str) -> None:
+    """Write what to do next, indented: a command as it is, prose wrapped."""
+    if text.startswith(("postconf ", "postfix ", "zegel ", "systemctl ")):
+        command(text)
+    else:
+        from rich.padding import Padding
+
+        console().print(Padding(safe(text), (0, 0, 0, 4)))
 
 
 def command(text: str) -> None:
@@ -176,8 +190,8 @@ class Bar:
 
 @contextmanager
 def bar(text: str, total: int | None) -> Iterator[Bar | None]:
-    """Show progress on standard error when that is a terminal; None when it is not."""
-    if not sys.stderr.isatty():
+    """Show progress on standard error when that is a terminal; None when it is not, or when results that scroll by show it already."""
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and total not in (None, 1)):
         yield None
         return
     shown = Bar(text, total)

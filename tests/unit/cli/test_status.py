@@ -104,3 +104,16 @@ def test_notes_are_not_wrong_by_themselves(zegel: Run, data: Path) -> None:
     states = _states(zegel("status", "--json").json)
     assert states["domains"] == "note"
     assert states["outbound"] == "note"
+
+
+def test_serve_says_which_address_is_taken(zegel: Run, data: Path) -> None:
+    zegel("init")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        (data / "zegel.toml").write_text(f'[milter]\nlisten = ["inet:127.0.0.1:{port}"]\n[metrics]\nlisten = ""\n')
+        command = [sys.executable, "-m", "zegel.cli.main", "--data", str(data), "serve"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("zegel: cannot listen on")
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from zegel.cli import screen
+from zegel.cli.screen import Mark
+
+
+class Stream(io.TextIOWrapper):
+    """A standard output of a given encoding, a terminal or not."""
+
+    def __init__(self, encoding: str, *, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, write_through=True)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    @property
+    def written(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """Standard output becomes a terminal of 40 columns without colour."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Stream("utf-8", terminal=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    return stream
+
+
+def test_prose_wraps_and_lines_to_copy_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    text = "word " * 20
+    screen.say(text)
+    assert max(map(len, narrow.written.splitlines())) <= 40
+    before = len(narrow.written)
+    screen.exact("v=DKIM1; k=rsa; p=" + "A" * 400)
+    screen.command("zegel key activate " + "a" * 80)
+    assert len(narrow.written[before:].splitlines()) == 2
+
+
+def test_changes_are_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    line = "+ smtpd_milters = " + ", ".join(["inet:127.0.0.1:8891"] * 5)
+    screen.changes(f"a reason\n{line}\n")
+    assert line in narrow.written.splitlines()
+
+
+def test_no_word_of_a_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    name = "a-very-long-selector-name._domainkey.of-a-long-domain.example"
+    screen.table(("Domain", "State"), [(name, "active")])
+    assert name in "".join(line.split()[0] for line in narrow.written.splitlines()[1:])
+    assert "…" not in narrow.written
+
+
+def test_nothing_is_wrapped_for_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    stream = Stream("utf-8", terminal=False)
+    monkeypatch.setattr(sys, "stdout", stream)
+    screen.marked(Mark.NOTE, "word " * 30, "zegel status")
+    assert len(stream.written.splitlines()) == 2
+    assert stream.written.splitlines()[1] == "    zegel status"
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "✓"), ("ascii", "+")])
+def test_a_mark_is_a_sign(monkeypatch: pytest.MonkeyPatch, encoding: str, sign: str) -> None:
+    stream = Stream(encoding, terminal=False)
+    monkeypatch.setattr(sys, "stdout", stream)
+    screen.marked(Mark.OK, "fine")
+    assert stream.written.split() == [sign, "fine"]
+    assert len({mark.plain for mark in Mark}) == len({mark.sign for mark in Mark}) == len(Mark)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain café", "plain café"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\r\nb\x07", "a\\r\\nb\\x07"),
+        ("evil\u202egpj", "evil\\u202egpj"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_steers_a_terminal_is_written_out(text: str, shown: str) -> None:
+    assert screen.safe(text) == shown
+
+
+_LONG = """
+import time
+from zegel.cli import screen
+screen._PATIENCE = {patience}
+with screen.bar("Working", 3) as bar:
+    for _ in range(3):
+        time.sleep(0.2)
+        bar.advance()
+print("result")
+"""
+
+
+@pytest.mark.parametrize(("patience", "shown"), [(0.05, True), (60, False)])
+def test_the_bar_is_for_a_terminal_and_for_what_takes_long(patience: float, shown: bool) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", _LONG.format(patience=patience)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as child:
+        os.close(theirs)
+        seen = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+        except OSError:  # the other side is closed
+            pass
+        assert child.stdout is not None
+        assert child.stdout.read() == b"result\n"
+    os.close(ours)
+    assert child.returncode == 0
+    assert (b"Working" in seen) is shown
+
+
+def test_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Stream("utf-8", terminal=False))
+    with screen.bar("Working", 3) as bar:
+        assert bar is None
