@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from zegel.cli import place, publish, screen
+from zegel.cli.help import Command, Group
 from zegel.cli.screen import Mark
 from zegel.cli.words import _
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="DOMAIN", help=_("The domain, such as example.be."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Write JSON, for programs."))]
 
 
-@app.command(help=_("Add a domain that you sign for."))
+@app.command(cls=Command, help=_("Add a domain that you sign for."))
 def add(
     ctx: typer.Context,
     name: Name,
@@ -43,7 +44,7 @@ def add(
     screen.command(here.command(f"key new {domain}"))
 
 
-@app.command("list", help=_("List the domains, with their keys counted."))
+@app.command("list", cls=Command, help=_("List the domains, with their keys counted."))
 def list_(ctx: typer.Context, json: AsJson = False) -> None:
     """List the domains."""
     here = place.of(ctx)
@@ -83,7 +84,7 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
         screen.command(here.command("domain add example.be"))
 
 
-@app.command(help=_("Show the exact text to publish in DNS for a domain's keys, new and active."))
+@app.command(cls=Command, help=_("Show the exact text to publish in DNS for a domain's keys, new and active."))
 def records(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
     """Show the records to publish."""
     here, domain = place.of(ctx), place.domain(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from zegel.cli import activation, place, publish, screen
+from zegel.cli.help import Command, Group
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from zegel.dkim.crypto import Key
     from zegel.store.keys import StoredKey
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="DOMAIN", help=_("The domain, such as example.be."))]
 Selector = Annotated[str, typer.Argument(metavar="SELECTOR", help=_("The name of the key, as zegel key list has it."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Write JSON, for programs."))]
 
 
-@app.command(help=_("Make a key for a domain. It signs nothing until it is activated."))
+@app.command(cls=Command, help=_("Make a key for a domain. It signs nothing until it is activated."))
 def new(
     ctx: typer.Context,
     name: Name,
@@ -54,7 +55,7 @@ def new(
     screen.command(here.command(f"key activate {domain} {chosen}"))
 
 
-@app.command("list", help=_("List the keys, of one domain or of all."))
+@app.command("list", cls=Command, help=_("List the keys, of one domain or of all."))
 def list_(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="DOMAIN", help=_("Only the keys of this domain."))] = None,
@@ -78,7 +79,7 @@ def list_(
         screen.command(here.command(f"key new {domain or 'example.be'}"))
 
 
-@app.command(help=_("Show a key: its history, and the record that belongs to it."))
+@app.command(cls=Command, help=_("Show a key: its history, and the record that belongs to it."))
 def show(ctx: typer.Context, name: Name, selector: Selector, json: AsJson = False) -> None:
     """Show one key."""
     here, domain = place.of(ctx), place.domain(name)
@@ -100,7 +101,7 @@ def show(ctx: typer.Context, name: Name, selector: Selector, json: AsJson = Fals
     publish.show(key)
 
 
-@app.command(help=_("Let a key sign, once its record is seen in DNS. A former key of the same kind is retired."))
+@app.command(cls=Command, help=_("Let a key sign, once its record is seen in DNS. A former key of the same kind is retired."))
 def activate(
     ctx: typer.Context,
     name: Name,

@@ -9,30 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from zegel import __version__
 from zegel.cli import backup, demo_command, domain, init, key, postfix, screen, serve, sign, status, verify
+from zegel.cli.help import Command, Group
 from zegel.cli.place import Place, usual_data
 from zegel.cli.words import _
 
-
-class _Ordered(TyperGroup):
-    """Shows the commands in the order of use, groups among them."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        found = super().list_commands(ctx)
-        return sorted(found, key=_ORDER.index)
-
-
-_ORDER = ("demo", "init", "postfix", "domain", "key", "sign", "verify", "serve", "status", "backup")
-
 app = typer.Typer(
     name="zegel",
-    cls=_Ordered,
+    cls=Group,
     help=_("Zegel signs the mail that you send and checks the mail that you receive, beside the Postfix that you run."),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,18 +30,28 @@ app = typer.Typer(
 )
 
 _START, _KEYS, _MAIL, _CARE = _("Begin"), _("Domains and keys"), _("Messages"), _("Look after it")
-app.command("demo", help=_("Play example mail through Zegel and tell what happens, until Ctrl-C."), rich_help_panel=_START)(
+app.command("demo", cls=Command, help=_("Play example mail through Zegel and tell what happens, until Ctrl-C."), rich_help_panel=_START)(
     demo_command.demo
 )
-app.command("init", help=_("Make the data folder, the master key and a commented zegel.toml."), rich_help_panel=_START)(init.init)
+app.command("init", cls=Command, help=_("Make the data folder, the master key and a commented zegel.toml."), rich_help_panel=_START)(
+    init.init
+)
 app.add_typer(postfix.app, name="postfix", help=_("Set up Postfix beside Zegel, and check it."), rich_help_panel=_START)
 app.add_typer(domain.app, name="domain", help=_("The domains that you sign for, and the records they publish."), rich_help_panel=_KEYS)
 app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."), rich_help_panel=_KEYS)
-app.command("sign", help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(sign.sign)
-app.command("verify", help=_("Verify the DKIM signatures of messages."), rich_help_panel=_MAIL)(verify.verify)
-app.command("serve", help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(serve.serve)
-app.command("status", help=_("Tell if all is well; exit status 1 when something is wrong."), rich_help_panel=_CARE)(status.status)
-app.command("backup", help=_("Write database and master key together into one new file."), rich_help_panel=_CARE)(backup.backup)
+app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(
+    sign.sign
+)
+app.command("verify", cls=Command, help=_("Verify the DKIM signatures of messages."), rich_help_panel=_MAIL)(verify.verify)
+app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(
+    serve.serve
+)
+app.command("status", cls=Command, help=_("Tell if all is well; exit status 1 when something is wrong."), rich_help_panel=_CARE)(
+    status.status
+)
+app.command("backup", cls=Command, help=_("Write database and master key together into one new file."), rich_help_panel=_CARE)(
+    backup.backup
+)
 
 
 def _version(wanted: bool) -> None:

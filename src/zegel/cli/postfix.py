@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zegel.cli import place, screen
+from zegel.cli.help import Command, Group
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark
 from zegel.cli.words import _
@@ -15,7 +16,7 @@ from zegel.cli.words import _
 if TYPE_CHECKING:
     from zegel.postfix.maincf import Settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 Folder = Annotated[
     Path | None, typer.Option("--config-dir", metavar="FOLDER", help=_("The folder of Postfix's main.cf; /etc/postfix when not named."))
 ]
@@ -25,7 +26,7 @@ Address = Annotated[
 ]
 
 
-@app.command(help=_("Put Zegel into Postfix's configuration, keeping copies; a second time changes nothing."))
+@app.command(cls=Command, help=_("Put Zegel into Postfix's configuration, keeping copies; a second time changes nothing."))
 def setup(
     ctx: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Only show what would change."))] = False,
@@ -65,7 +66,7 @@ def setup(
     screen.command(place.of(ctx).command("postfix check" + (f" --config-dir {config_dir}" if config_dir else "")))
 
 
-@app.command(help=_("Say what is wrong between Postfix and Zegel; exit status 1 when something is."))
+@app.command(cls=Command, help=_("Say what is wrong between Postfix and Zegel; exit status 1 when something is."))
 def check(
     ctx: typer.Context,
     config_dir: Folder = None,

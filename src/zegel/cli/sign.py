@@ -57,6 +57,10 @@ def sign(
     headers: Annotated[str | None, typer.Option(metavar="H", help=_("The fields to sign, with colons: from:to:subject."))] = None,
     canonicalization: Annotated[str | None, typer.Option(metavar="C", help=_("For example relaxed/simple."))] = None,
     expire: Annotated[int | None, typer.Option(metavar="SECONDS", help=_("How long the signature holds (x=)."))] = None,
+    zone: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help=_("Warn when this zone file lacks the record of a key that signs.")),
+    ] = None,
     now: Annotated[float | None, typer.Option(metavar="EPOCH", help=_("The time of signing, in seconds since 1970."))] = None,
     json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message, with the fields."))] = False,
 ) -> None:
@@ -69,9 +73,10 @@ def sign(
     _check(options)
     if key or selector or domain:
         keys = _keys_of_files(domain, selector or [], key or [])
+        _warn_of_records(zone, keys)
         _sign_all(sources, lambda fields: keys, options, json=json)
     else:
-        _sign_from_store(place.of(ctx), sources, options, json=json)
+        _sign_from_store(place.of(ctx), sources, options, zone, json=json)
 
 
 def _check(options: Options) -> None:
@@ -100,7 +105,7 @@ def _keys_of_files(domain: str | None, selectors: Sequence[str], files: Sequence
     return keys
 
 
-def _sign_from_store(here: Place, sources: Sequence[messages.Source], options: Options, *, json: bool) -> None:
+def _sign_from_store(here: Place, sources: Sequence[messages.Source], options: Options, zone: Path | None, *, json: bool) -> None:
     from zegel.adapters.keyring import DomainKeys, Keyring
     from zegel.dkim.crypto import Key
 
@@ -116,6 +121,7 @@ def _sign_from_store(here: Place, sources: Sequence[messages.Source], options: O
         for own in snapshot.domains
     ]
     keyring = Keyring(entries)
+    _warn_of_records(zone, [key for entry in entries for key in entry.keys])
     filled = Options(
         options.canonicalization or config.signing.canonicalization,
         options.headers,
@@ -133,6 +139,24 @@ def _sign_from_store(here: Place, sources: Sequence[messages.Source], options: O
         return found
 
     _sign_all(sources, find, filled, json=json)
+
+
+def _warn_of_records(zone: Path | None, keys: Sequence[Key]) -> None:
+    """Say on standard error for which keys the zone file has no record, or another one."""
+    if zone is None:
+        return
+    from zegel.adapters.zone import Zone
+    from zegel.ask import rehearse
+    from zegel.rollout.visibility import Outcome, look
+
+    try:
+        answers = Zone.parse(zone.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Refusal(f"{zone}: {error}") from None
+    for key in keys:
+        seen = rehearse(look(key.name, key.record), answers.answer)
+        if seen.outcome is not Outcome.VISIBLE:
+            screen.marked(screen.Mark.NOTE, _(seen.sentence).format(**seen.values), to=screen.console(sys.stderr))
 
 
 def _author_domain(fields: Sequence[Field]) -> Domain:

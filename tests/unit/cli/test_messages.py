@@ -70,6 +70,17 @@ def test_two_keys_make_two_signatures(zegel: Run, keyed: tuple[Path, Path]) -> N
     assert ended.stdout.count(b"DKIM-Signature:") == 2
 
 
+def test_a_zone_file_without_the_record_is_warned_of(zegel: Run, keyed: tuple[Path, Path], tmp_path: Path) -> None:
+    pem, zone = keyed
+    options = ("--domain", "example.be", "--selector", "sel", "--key", pem, "--now", "1000")
+    fine = zegel("sign", *options, "--zone", zone, stdin=MESSAGE)
+    assert (fine.status, fine.errors) == (0, "")
+    (tmp_path / "empty").write_text("")
+    warned = zegel("sign", *options, "--zone", tmp_path / "empty", stdin=MESSAGE)
+    assert (warned.status, warned.stdout) == (0, fine.stdout)
+    assert "NXDOMAIN" in warned.errors
+
+
 def test_sign_as_json(zegel: Run, keyed: tuple[Path, Path], tmp_path: Path) -> None:
     pem, zone = keyed
     good, bad = tmp_path / "good.eml", tmp_path / "bad.eml"
