@@ -16,6 +16,7 @@ _SPECIALS = set('()<>[]:;@\\,."')
 _ATEXT = re.compile(r"[^\s()<>\[\]:;@\\,.\"]+(?:\.[^\s()<>\[\]:;@\\,.\"]+)*")
 # With the C1 controls and the line separators of Unicode, which some readers take for line ends.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")
 _MAX_OCTETS = 16_384
 _MAX_ADDRESSES = 100
 _MAX_COMMENT_DEPTH = 20
@@ -171,7 +172,7 @@ def _addr_spec(display_name: str, tokens: list[_Token]) -> Mailbox:
         raise AddressError("it is no address")
     local_part = "".join(token.text for token in local)
     # RFC 2047 5 (3): none in an address. Some readers decode them even in a quoted string.
-    if "=?" in local_part:
+    if _ENCODED_WORD.search(local_part):
         raise AddressError("it has an encoded word inside an address")
     if not local_part.isprintable():
         raise AddressError("it has invisible characters inside an address")

@@ -1,0 +1,109 @@
+"""Whose name a field claims, in every spelling that somebody may read as ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from zegel.authres.claim import authserv_id, claims, normal
+
+OURS = "mail.example.org"
+
+AS_OURS = [
+    b" mail.example.org; dkim=pass",
+    b"mail.example.org;dkim=pass",
+    b" MAIL.Example.ORG; none",
+    b" mail.example.org.; dkim=pass",
+    b" mail.example.org",
+    b" mail.example.org 1; dkim=pass",
+    b" mail.example.org (x) 1 (y) ; dkim=pass",
+    b"\r\n\tmail.example.org\r\n\t; dkim=pass",
+    b' "mail.example.org"; dkim=pass',
+    b' "mail\\.example\\.o\\rg"; dkim=pass',
+    b' "mail.example.org."; dkim=pass',
+    b' " mail.example.org "; dkim=pass',
+    b' "mail.\r\n example.org"; dkim=pass',
+    b' "mail.example.org\x00"; dkim=pass',
+    b" (c) mail.example.org; dkim=pass",
+    b" (a (nested) one\\)) mail.example.org; dkim=pass",
+    b"(;)mail.example.org; dkim=pass",
+    # Full-width and ideographic letters of a name that DNS takes for ours. RFC 5895, UTS 46.
+    " ｍail.example.org; dkim=pass".encode(),
+    " mail。example。org; dkim=pass".encode(),
+]
+
+UNREADABLE = [
+    b"",
+    b" ",
+    b" ; dkim=pass",
+    b" dkim=pass header.d=example.org",
+    b" mail.example.org dkim=pass",
+    b" mail.example.org, other; dkim=pass",
+    b" mail.example.org/other; dkim=pass",
+    b" (unclosed mail.example.org; dkim=pass",
+    b" other.example (unclosed; dkim=pass",
+    b" (((((" + b"(" * 5000 + b" mail.example.org; dkim=pass",
+    b' "mail.example.org; dkim=pass',
+    b' "mail.example.org\\',
+    b' ""; dkim=pass',
+    b" mail.(x)example.org; dkim=pass",
+    b" <mail.example.org>; dkim=pass",
+    b"\x00mail.example.org; dkim=pass",
+    b" mail.example.org\x00; dkim=pass",
+    b" other.example\x00mail.example.org; dkim=pass",
+]
+
+OTHERS = [
+    b" other.example; dkim=pass",
+    b" other.example 1; dkim=pass (mail.example.org)",
+    b" mail.example.org.evil.example; dkim=pass",
+    b" xmail.example.org; dkim=pass",
+    b" example.org; dkim=pass",
+    b" other.example (mail.example.org); dkim=pass",
+    b' "other.example"; dkim=pass header.d=mail.example.org',
+    b" (just a note) other.example; none",
+    b" \xff\xfe; dkim=pass",
+    b" " + b"a" * 100_000 + b"; dkim=pass",
+]
+
+
+@pytest.mark.parametrize("value", AS_OURS, ids=lambda value: repr(value[:50]))
+def test_our_name_is_found_however_it_is_spelled(value: bytes) -> None:
+    assert authserv_id(value) == OURS
+    assert claims(value, OURS)
+
+
+@pytest.mark.parametrize("value", UNREADABLE, ids=lambda value: repr(value[:50]))
+def test_what_cannot_be_read_claims_our_name(value: bytes) -> None:
+    assert authserv_id(value) is None
+    assert claims(value, OURS)
+
+
+@pytest.mark.parametrize("value", OTHERS, ids=lambda value: repr(value[:50]))
+def test_other_names_are_left_alone(value: bytes) -> None:
+    assert authserv_id(value) not in (None, OURS)
+    assert not claims(value, OURS)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" (a (b) mail.example.org; x) other.example; dkim=pass",
+        b" (mail.example.org; dkim=pass) other.example; none",
+        b" (a\\) MAIL.example.\r\n org) other.example; none",
+    ],
+)
+def test_our_name_in_a_comment_before_the_id_is_a_claim(value: bytes) -> None:
+    assert authserv_id(value) == "other.example"
+    assert claims(value, OURS)
+
+
+def test_u_labels_and_a_labels_are_one_name() -> None:
+    ours = normal("mail.exämple.be")
+    assert ours == "mail.xn--exmple-cua.be" == normal(b"MAIL.XN--EXMPLE-CUA.BE.")
+    for spelled in ("mail.exämple.be", "mail.EXÄMPLE.be", "mail.xn--exmple-cua.be", "mail.exa\u0308mple.be"):
+        assert claims(f' "{spelled}"; dkim=pass'.encode(), ours)
+        assert claims(f" {spelled} 1; dkim=pass".encode(), ours)
+
+
+def test_a_name_that_is_no_domain_is_compared_without_case() -> None:
+    assert normal("Our Gateway/1") == "our gateway/1"
