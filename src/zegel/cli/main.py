@@ -6,6 +6,7 @@ means a bug of ours. Each command loads what it needs when it runs, so that the 
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,7 @@ def place(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    _show_every_letter()
     try:
         app(args=arguments, prog_name="zegel")
     except SystemExit as end:
@@ -95,6 +97,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         screen.fail(sentence)
         return status_
     return 0
+
+
+def _show_every_letter() -> None:
+    """Write out what the terminal's encoding does not have, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _explained(error: Exception) -> tuple[str, int] | None:

@@ -42,30 +42,32 @@ def verify(
     resolver = place.resolver(config, zone)
     sources = messages.sources(files)
     with screen.bar(_("Verifying"), len(sources)) as bar:
-        found = asyncio.run(_verify_all(sources, resolver, config, now, json=json, bar=bar))
+        found = _verify_all(sources, resolver, config, now, json=json, bar=bar)
     raise typer.Exit(2 if _UNREADABLE in found else int(any(status != "pass" for status in found)))
 
 
-async def _verify_all(
+def _verify_all(
     sources: Sequence[Source], resolver: AsyncResolver, config: Config, now: float | None, *, json: bool, bar: Bar | None
 ) -> list[str]:
     """Verify one after the other, in one loop, so that answers of DNS are kept; the best status of each."""
     from zegel import aio
 
     found = []
-    for source in sources:
-        message = source.read()
-        if message is None:
-            found.append(_UNREADABLE)
-            continue
-        results = await aio.verify(message, resolver=resolver, now=now, limits=config.limits)
-        found.append(best(results))
-        if bar is None:
-            _show(source, results, json=json)
-        else:
-            with bar.aside():
+    with asyncio.Runner() as runner:
+        for source in sources:
+            # Outside the loop: within, Ctrl-C would wait for the end of the input.
+            message = source.read()
+            if message is None:
+                found.append(_UNREADABLE)
+                continue
+            results = runner.run(aio.verify(message, resolver=resolver, now=now, limits=config.limits))
+            found.append(best(results))
+            if bar is None:
                 _show(source, results, json=json)
-            bar.advance()
+            else:
+                with bar.aside():
+                    _show(source, results, json=json)
+                bar.advance()
     return found
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,27 @@ def test_a_configuration_that_cannot_be_read(zegel: Run, tmp_path: Path) -> None
     assert missing.status == 2
     assert "none.toml" in missing.errors
     assert "zegel --config" in missing.errors
+
+
+def test_letters_that_the_terminal_lacks_are_written_out(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zegel.cli.main", "--data", str(tmp_path / "d"), "domain", "add", "xn--bcher-kva.example"]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert b"b\\xfccher.example" in done.stdout
+
+
+def test_ctrl_c_while_waiting_for_input(tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    zone.write_text("")
+    code = (
+        "import sys; from zegel.cli import messages; print('ready', file=sys.stderr, flush=True); from zegel.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", code, "verify", "--zone", str(zone)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == b"ready\n"
+        # Before the input is read the signal ends it as well: both are what a person at the keyboard wants.
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 130
+        assert child.stderr.read() == b""
