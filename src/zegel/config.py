@@ -36,7 +36,7 @@ class ConfigError(ValueError):
 class Milter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the mail server finds us: ``unix:/path`` or ``inet:HOST:PORT`` (``inet6:[HOST]:PORT``)."""
 
-    listen: tuple[str, ...] = ("inet:127.0.0.1:8891",)
+    listen: tuple[str, ...] = ("inet:127.0.0.1:8899",)
     socket_group: str = ""
     socket_mode: str = "0660"
     max_connections: int = 1000
@@ -136,7 +136,7 @@ def _check_limits(data: dict[str, Any], limits: Limits) -> None:
 
 def _check_milter(milter: Milter) -> None:
     if not milter.listen:
-        raise ConfigError(N_('zegel.toml: milter.listen is empty; write listen = ["inet:127.0.0.1:8891"]'))
+        raise ConfigError(N_('zegel.toml: milter.listen is empty; write listen = ["inet:127.0.0.1:8899"]'))
     for address in milter.listen:
         _check_listen("milter.listen", address, address)
     if not re.fullmatch("0?[0-7]{3}", milter.socket_mode):
@@ -205,7 +205,7 @@ def listen_address(text: str) -> Listen:
     host, _, port = rest.rpartition(":")
     if kind in ("inet", "inet6") and _HOST.fullmatch(host) and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536:
         return Listen("", host.removeprefix("[").removesuffix("]"), int(port))
-    raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8891").format(text=text))
+    raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8899").format(text=text))
 
 
 def _check_allow(entry: Allow) -> None:

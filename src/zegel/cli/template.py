@@ -36,7 +36,7 @@ def _milter() -> str:
         "milter",
         (
             "listen",
-            '["inet:127.0.0.1:8891"]',
+            '["inet:127.0.0.1:8899"]',
             _(
                 "Where Postfix finds Zegel: unix:/path or inet:HOST:PORT, one or several.\n"
                 'Beside Debian\'s Postfix: ["unix:/var/spool/postfix/zegel/milter.sock"], with socket_group = "postfix".'
