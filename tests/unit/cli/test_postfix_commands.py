@@ -34,7 +34,7 @@ def test_a_dry_run_shows_and_changes_nothing(zegel: Run, folder: Path) -> None:
     before = (folder / "main.cf").read_bytes()
     ended = zegel("postfix", "setup", "--dry-run", "--config-dir", folder)
     assert (ended.status, ended.errors) == (0, "")
-    assert "+ smtpd_milters = inet:127.0.0.1:8891" in ended.text.splitlines()
+    assert "+ smtpd_milters = inet:127.0.0.1:8899" in ended.text.splitlines()
     assert "internal_mail_filter_classes = bounce" in ended.text
     assert "unix:" in ended.text
     assert "Nothing was changed" in ended.text
