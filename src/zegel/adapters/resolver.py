@@ -147,6 +147,8 @@ def _server(text: str) -> tuple[str, int]:
         host, _, port = text.rpartition(":") if not text.endswith("]") else (text, "", "53")
         host = host.removeprefix("[").removesuffix("]")
     try:
-        return str(ipaddress.ip_address(host)), int(port)
+        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+            return str(ipaddress.ip_address(host)), int(port)
+        raise ValueError
     except ValueError:
         raise ValueError(f"{text!r} is no address of a name server; write 127.0.0.1 or 127.0.0.1:5353") from None

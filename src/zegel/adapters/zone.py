@@ -7,9 +7,15 @@ It answers as an authoritative server for everything would: empty non-terminals 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from zegel.ask import Answer, Question, Rcode, RRType
+
+if TYPE_CHECKING:
+    import dns.name
+    import dns.rdata
+    import dns.rdatatype
+    import dns.transaction
 
 Record = bytes | str | tuple[bytes | str, ...]
 _MAX_CNAMES = 8
@@ -35,18 +41,30 @@ class Zone:
         In unquoted TXT data a semicolon starts a comment, as in every zone file: quote it.
         """
         import dns.exception  # loading dnspython costs more than verifying a message
-        import dns.name
+        import dns.rdataclass
         import dns.rdatatype
+        import dns.tokenizer
         import dns.zonefile
 
+        collected = _Collected()
+        transaction = cast("dns.transaction.Transaction", collected)
+        tokens = dns.tokenizer.Tokenizer(text, "zone")
+        # $INCLUDE reads files and $GENERATE makes records without end: both are refused.
+        reader = dns.zonefile.Reader(
+            tokens,
+            dns.rdataclass.IN,
+            cast("dns.transaction.Transaction", collected),
+            allow_directives=("$ORIGIN", "$TTL"),
+            default_ttl=_TTL,
+        )
         try:
-            rrsets = dns.zonefile.read_rrsets(text, origin=dns.name.root, default_ttl=_TTL, rdclass=None, relativize=False)
+            reader.read()
         except (dns.exception.DNSException, ValueError, KeyError) as error:
             raise ValueError(f"this is no zone file: {error}") from None
         answers: dict[tuple[str, str], Answer] = {}
-        for rrset in rrsets:
-            records = tuple(b"".join(r.strings) if rrset.rdtype == dns.rdatatype.TXT else _plain(r.to_text()) for r in rrset)
-            answers[_plain(rrset.name.to_text()), dns.rdatatype.to_text(rrset.rdtype)] = Answer(Rcode.NOERROR, records, rrset.ttl)
+        for (name, rdtype), (ttl, found) in collected.records.items():
+            records = tuple(b"".join(r.strings) if rdtype == dns.rdatatype.TXT else _plain(r.to_text()) for r in found)
+            answers[_plain(name.to_text()), dns.rdatatype.to_text(rdtype)] = Answer(Rcode.NOERROR, records, ttl)
         return cls(answers)
 
     @classmethod
@@ -109,6 +127,32 @@ class Zone:
                 wildcard = f"*.{parent}"
                 return wildcard if wildcard in self._names else None
         return "*" if "*" in self._names else None
+
+
+class _Collected:
+    """What dnspython's zone reader writes to. Its own transactions take one SOA, at their one origin; zone text here holds many zones."""
+
+    def __init__(self) -> None:
+        self.manager = self
+        self.records: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], tuple[int, list[Any]]] = {}
+
+    def origin_information(self) -> tuple[dns.name.Name, bool, dns.name.Name]:
+        import dns.name
+
+        return dns.name.root, False, dns.name.root
+
+    def check_put_rdataset(self, check: object) -> None:
+        """Nothing to check: an alias with other data answers for what it has."""
+
+    def _set_origin(self, origin: object) -> None:
+        """The reader itself keeps the origin."""
+
+    def add(self, name: dns.name.Name, ttl: int, record: dns.rdata.Rdata) -> None:
+        """Take one record. A record set has one TTL, the least (RFC 2181 5.2), and no record twice (5)."""
+        least, records = self.records.setdefault((name, record.rdtype), (ttl, []))
+        if record not in records:
+            records.append(record)
+            self.records[name, record.rdtype] = (min(least, ttl), records)
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,54 @@
+"""A real name server of our own: Debian's Knot, authoritative on a loopback port, for as long as a test module runs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.servers import free_port, listens, require, wait_for
+
+_CONFIGURATION = """\
+server:
+    rundir: "{folder}"
+    listen: 127.0.0.1@{port}
+    tcp-workers: 1
+    udp-workers: 1
+    background-workers: 1
+database:
+    storage: "{folder}/db"
+log:
+  - target: stderr
+    any: warning
+template:
+  - id: default
+    storage: "{folder}"
+    journal-content: none
+    zonefile-sync: -1
+    semantic-checks: off
+zone:
+"""
+
+
+@contextmanager
+def knot(folder: Path, zones: dict[str, str | None]) -> Iterator[str]:
+    """Serve zones (name to master-file text; None: a zone that cannot be loaded, which answers SERVFAIL). Gives ``address:port``."""
+    program = require("knotd")
+    port = free_port()
+    lines = [_CONFIGURATION.format(folder=folder, port=port)]
+    for name, text in zones.items():
+        lines.append(f'  - domain: {name}\n    file: "{name}.zone"\n')
+        if text is not None:
+            (folder / f"{name}.zone").write_text(text, "utf-8")
+    (folder / "knot.conf").write_text("".join(lines), "utf-8")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "-c", str(folder / "knot.conf")], stderr=log, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: process.poll() is not None or listens(port), what="knotd to listen")
+        if process.poll() is not None:
+            raise RuntimeError(f"knotd ended: {(folder / 'log').read_text('utf-8', 'replace')}")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
