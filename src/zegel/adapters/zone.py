@@ -50,13 +50,7 @@ class Zone:
         transaction = cast("dns.transaction.Transaction", collected)
         tokens = dns.tokenizer.Tokenizer(text, "zone")
         # $INCLUDE reads files and $GENERATE makes records without end: both are refused.
-        reader = dns.zonefile.Reader(
-            tokens,
-            dns.rdataclass.IN,
-            cast("dns.transaction.Transaction", collected),
-            allow_directives=("$ORIGIN", "$TTL"),
-            default_ttl=_TTL,
-        )
+        reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, transaction, allow_directives=("$ORIGIN", "$TTL"), default_ttl=_TTL)
         try:
             reader.read()
         except (dns.exception.DNSException, ValueError, KeyError) as error:

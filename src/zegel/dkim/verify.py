@@ -68,7 +68,10 @@ class FieldIndex:
         for name in names:
             instances = left.get(name)
             if instances is None:
-                instances = left[name] = [index for index in self.by_name.get(name.encode(), ()) if index != own]
+                found = self.by_name.get(name.encode())
+                instances = left[name] = found.copy() if found else []
+                if own in instances:
+                    instances.remove(own)
             if instances:
                 picked.append(instances.pop())
         made = self._forms.setdefault(form, {})
