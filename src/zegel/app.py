@@ -61,13 +61,13 @@ def open_store(data_folder: Path) -> Store:
 
 def make_resolver(config: Config) -> AsyncResolver:
     """The resolver that the configuration names: a zone file, or name servers. Raises :class:`ConfigError`."""
+    dns = config.dns
     try:
-        if config.dns.zone:
-            return Zone.parse(Path(config.dns.zone).read_text(encoding="utf-8"))
-        dns = config.dns
+        if dns.zone:
+            return Zone.parse(Path(dns.zone).read_text(encoding="utf-8"))
         return Resolver(dns.nameservers or None, timeout=dns.timeout, tries=dns.tries, trust_ad=dns.trust_ad)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"dns: {error}") from None
+        raise ConfigError(f"zegel.toml: {'dns.zone' if dns.zone else 'dns.nameservers'}: {error}") from None
 
 
 def serve(data_folder: Path, config_path: Path | None, *, announce: Callable[[str], None]) -> int:

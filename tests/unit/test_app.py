@@ -1,0 +1,175 @@
+"""The daemon's start and end: what cannot start says why, leaves nothing behind and mends nothing by itself; what runs ends with 0."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from support.daemon import Daemon
+from zegel import app
+from zegel.config import Config, ConfigError
+from zegel.store.errors import StoreError
+
+
+@pytest.fixture(autouse=True)
+def _log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("ZEGEL_MASTER_KEY", raising=False)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    made = Daemon()
+    made.add_key("example.org", "e1")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def serve(daemon: Daemon, config: Path | None = None) -> list[str]:
+    said: list[str] = []
+    app.serve(daemon.data, config, announce=said.append)
+    return said
+
+
+def test_a_missing_master_key_is_not_made_anew(daemon: Daemon) -> None:
+    (daemon.data / "master.key").unlink()
+    with pytest.raises(StoreError, match="master"):
+        serve(daemon)
+    assert not (daemon.data / "master.key").exists()
+
+
+def test_another_master_key_is_refused(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (daemon.data / "master.key").read_bytes()
+    monkeypatch.setenv("ZEGEL_MASTER_KEY", base64.b64encode(b"k" * 32).decode())
+    with pytest.raises(StoreError, match="master key"):
+        serve(daemon)
+    assert (daemon.data / "master.key").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["x", "AAAA", "é"])
+def test_a_master_key_that_is_none_is_refused(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("ZEGEL_MASTER_KEY", text)
+    with pytest.raises(StoreError, match="ZEGEL_MASTER_KEY"):
+        serve(daemon)
+
+
+def test_a_master_key_that_others_can_read_is_refused(daemon: Daemon) -> None:
+    (daemon.data / "master.key").chmod(0o640)
+    with pytest.raises(StoreError, match=r"0?600"):
+        serve(daemon)
+
+
+def test_a_taken_port_is_named(daemon: Daemon, taken: int) -> None:
+    daemon.listen = f"inet:127.0.0.1:{taken}"
+    daemon.write_config()
+    with pytest.raises(OSError, match=rf"cannot listen on inet:127\.0\.0\.1:{taken}"):
+        serve(daemon)
+
+
+def test_a_taken_port_for_the_metrics_is_named(daemon: Daemon, taken: int) -> None:
+    daemon.metrics_port = taken
+    daemon.write_config()
+    with pytest.raises(OSError, match=rf"127\.0\.0\.1:{taken} for metrics: .*metrics\.listen"):
+        serve(daemon)
+
+
+def test_a_start_that_fails_half_way_leaves_no_socket(daemon: Daemon, taken: int) -> None:
+    path = daemon.folder / "milter.sock"
+    daemon.listen = f'unix:{path}", "inet:127.0.0.1:{taken}'
+    daemon.write_config()
+    with pytest.raises(OSError, match="cannot listen"):
+        serve(daemon)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("milter", "error", "named"),
+    [
+        ('socket_group = "no-such-group"', ConfigError, "milter.socket_group"),
+        ("drain_seconds = nan", ConfigError, "milter.drain_seconds"),
+    ],
+)
+def test_what_is_wrong_in_the_configuration_is_named(daemon: Daemon, milter: str, error: type[Exception], named: str) -> None:
+    path = daemon.folder / "milter.sock"
+    daemon.listen, daemon._milter = f"unix:{path}", milter
+    daemon.write_config()
+    with pytest.raises(error, match=named):
+        serve(daemon)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ('[dns]\nzone = "/nowhere/zone"\n', r"dns\.zone: .*/nowhere/zone"),
+        ('[dns]\nnameservers = ["resolver.example"]\n', r"dns\.nameservers: .*resolver\.example"),
+        ("[dns]\n[dns]\n", "not valid TOML"),
+    ],
+)
+def test_a_resolver_that_cannot_be_is_named(daemon: Daemon, config: str, named: str) -> None:
+    daemon.write_config(config)
+    with pytest.raises(ConfigError, match=named):
+        serve(daemon)
+
+
+def test_a_zone_file_that_is_none_is_named(daemon: Daemon) -> None:
+    daemon.zone_file.write_text("( no zone\n")
+    with pytest.raises(ConfigError, match=r"dns\.zone: this is no zone file"):
+        serve(daemon)
+
+
+def test_a_named_configuration_must_be_there(daemon: Daemon) -> None:
+    with pytest.raises(ConfigError, match=r"/nowhere\.toml: there is no such file; make one with zegel init"):
+        serve(daemon, Path("/nowhere.toml"))
+
+
+def test_the_usual_configuration_may_be_absent(tmp_path: Path) -> None:
+    assert app.read_config(None, tmp_path) == Config()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "zegel.toml"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"zegel\.toml"):
+        app.read_config(None, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0(daemon: Daemon, number: signal.Signals) -> None:
+    daemon.start()
+    assert daemon.process is not None
+    daemon.signal(number)
+    assert daemon.process.wait(30) == 0
+    assert "Traceback" not in daemon.log()
+    assert "event=stopped messages_cut=0" in daemon.log()
+
+
+@pytest.mark.parametrize("wrong", ["configuration", "master key", "port"])
+def test_what_cannot_start_ends_with_one_sentence_and_not_with_0(daemon: Daemon, taken: int, wrong: str) -> None:
+    if wrong == "configuration":
+        daemon.write_config("[mitler]\n")
+    elif wrong == "port":
+        daemon.listen = f"inet:127.0.0.1:{taken}"
+        daemon.write_config()
+    else:
+        daemon.environment["ZEGEL_MASTER_KEY"] = base64.b64encode(b"k" * 32).decode()
+    assert daemon.run() not in (0, None)
+    assert "Traceback" not in daemon.log()
+    assert daemon.log().strip()
