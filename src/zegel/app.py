@@ -89,6 +89,7 @@ class Daemon:
         self._config, self._store, self._reread = config, store, reread
         self._journal = Journal()
         self._keyring = Keyring()
+        self._machine = socket.getfqdn()  # asked once: it may ask DNS, and a reload must not wait
         self._load_keys()
         self._settings = self._settings_for(config, make_resolver(config))
         self._pump = Pump(
@@ -97,7 +98,7 @@ class Daemon:
             connection_cap=config.milter.max_connections,
         )
         self._stop = asyncio.Event()
-        self._trouble = ""
+        self._trouble = ""  # the last fault of following the store, told once
 
     async def run(self, announce: Callable[[str], None]) -> int:
         """Listen, follow changes, and drain at the end."""
@@ -186,8 +187,11 @@ class Daemon:
             self._journal.note("configuration taken over")
 
     def _settings_for(self, config: Config, resolver: AsyncResolver) -> Settings:
+        if not config.inbound.authserv_id and self._machine.partition(".")[0] == "localhost":
+            # RFC 8601 2.5: the id is to be this site's own, and everybody is localhost.
+            self._journal.note("this machine has no name of its own; set inbound.authserv_id in zegel.toml", name=self._machine)
         style = Style(config.signing.canonicalization, expire=config.signing.expire or None)
-        name = normal(config.inbound.authserv_id or socket.getfqdn())
+        name = normal(config.inbound.authserv_id or self._machine)
         return Settings(Policy(config.outbound), self._keyring, resolver, self._journal, name, style, config.limits)
 
 

@@ -12,7 +12,10 @@ import pytest
 import structlog
 
 from support.daemon import Daemon
+from support.mta import Mta
+from support.proof import results
 from zegel import app
+from zegel.authres.claim import normal
 from zegel.config import Config, ConfigError
 from zegel.store.errors import StoreError
 
@@ -159,6 +162,16 @@ def test_a_signal_ends_it_with_0(daemon: Daemon, number: signal.Signals) -> None
     assert daemon.process.wait(30) == 0
     assert "Traceback" not in daemon.log()
     assert "event=stopped messages_cut=0" in daemon.log()
+
+
+def test_results_carry_the_name_of_this_machine_when_none_is_written(daemon: Daemon) -> None:
+    daemon._authserv_id = ""
+    daemon.write_config()
+    daemon.start()
+    with Mta(("127.0.0.1", daemon.port)) as mta:
+        mta.open()
+        message = mta.send(b"From: a@example.com\r\n\r\n").message
+    assert results(message) == f"{normal(socket.getfqdn())}; dkim=none"
 
 
 @pytest.mark.parametrize("wrong", ["configuration", "master key", "port"])

@@ -31,6 +31,7 @@ _TOP = 0
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # No mail system writes so many in one name; Postfix reads the whole header again for each deletion.
 _MAX_REMOVALS = 500
+_MALFORMED = N_("a header line that is no field, or has a bare CR")
 _TOO_MANY = Outcome(action=Reject("550", "5.7.1", "Too many Authentication-Results header fields"))
 
 
@@ -130,7 +131,7 @@ class Gateway:
             message.decision = decide(settings.policy, settings.keyring, client, route, message.fields, ours=message.claims.ours)
             if message.decision.keys:
                 message.signing = Signing(message.fields, message.decision.keys, settings.style, now=int(settings.clock()))
-                message.warning = hop_may_break(message.fields, b"") or ""
+                message.warning = _MALFORMED if message.malformed else hop_may_break(message.fields, b"") or ""
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""

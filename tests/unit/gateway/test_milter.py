@@ -186,7 +186,11 @@ def test_a_look_up_ends_with_its_message(ending: str) -> None:
 class Failing:
     """A resolver with a bug."""
 
+    def __init__(self) -> None:
+        self.failed = 0
+
     async def resolve(self, question: Question) -> Answer:
+        self.failed += 1
         raise LookupError("a bug of ours")
 
 
@@ -194,7 +198,8 @@ class Failing:
 def test_a_fault_of_ours_is_451_and_never_a_verdict(given_up: bool) -> None:
     def mail(server: Server) -> None:
         signed = zegel.sign(THEIRS, PARTNER) + THEIRS
-        server.set(resolver=Failing())
+        failing = Failing()
+        server.set(resolver=failing)
         with opened(server) as mta:
             if given_up:
                 mta.envelope()
@@ -202,6 +207,7 @@ def test_a_fault_of_ours_is_451_and_never_a_verdict(given_up: bool) -> None:
                 mta.write("L", b"From\0 a@partner.example\0")
                 mta.write("N")
                 mta.flush()
+                wait_for(lambda: failing.failed == 1, 20)
                 mta.abort()
             else:
                 result = mta.send(signed)
@@ -258,7 +264,9 @@ def test_forged_results_behind_the_bound_of_the_header_are_removed() -> None:
 def test_a_flood_of_claims_is_refused(macros: dict[str, str] | None) -> None:
     def mail(server: Server) -> None:
         with opened(server) as mta:
+            server.set(resolver=Slow())
             refused = mta.send(zegel.sign(MAIL, OWN) + FORGED * 501 + MAIL, macros=macros)
+            server.set(resolver=ZONE)
             taken = mta.send(FORGED * 500 + MAIL, macros=macros)
         assert (refused.action, refused.reply[:9], refused.edits) == ("replycode", "550 5.7.1", [])
         assert (taken.action, b"mx.example.org; dkim=pass" in taken.message) == ("accept", False)
@@ -303,6 +311,21 @@ def test_keys_and_settings_change_between_messages() -> None:
         assert server.counted("zegel_not_signed_total", reason="not_allowed") == 1
 
     play(mail)
+
+
+def test_an_outgoing_message_that_no_verifier_will_like_is_signed_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    def mail(server: Server) -> None:
+        with opened(server) as mta:
+            mta.envelope(macros=ALICE)
+            mta.write("L", b"From\0 a@example.org\0")
+            mta.write("L", b"Subject\0 a bare\rCR\0")
+            mta.write("N")
+            mta.write("E", b"hello\r\n")
+            result = mta.outcome([(b"From", b" a@example.org")], b"hello\r\n")
+        assert len(tags(result.message)) == 1
+
+    play(mail)
+    assert "a hop may break this signature: a header line that is no field, or has a bare CR" in capsys.readouterr().out
 
 
 def raw_header(server: Server, value: bytes, macros: dict[str, str] | None, name: bytes = b"Subject") -> Result:
