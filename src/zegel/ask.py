@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -39,8 +39,7 @@ class Rcode(StrEnum):
     TIMEOUT = "TIMEOUT"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One DNS question. ``name`` is lower case ASCII (A-labels), without the final dot."""
 
     name: str

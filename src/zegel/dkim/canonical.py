@@ -42,7 +42,7 @@ def _relaxed_fields(fields: Sequence[Field]) -> list[bytes]:
     if b"  " in joined:
         joined = _one_space(joined)
     values = joined.replace(b" \0", b"\0").replace(b"\0 ", b"\0").strip(b" ").split(b"\0")
-    return [field.name.rstrip(b" \t").lower() + b":" + value for field, value in zip(fields, values, strict=True)]
+    return [name.rstrip(b" \t").lower() + b":" + value for (name, _), value in zip(fields, values, strict=True)]
 
 
 def _simple_fields(fields: Sequence[Field]) -> list[bytes]:

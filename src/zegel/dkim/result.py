@@ -6,9 +6,8 @@ its status, so that the two cannot disagree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from zegel.grammar.domain import Domain
 from zegel.words import N_
@@ -90,8 +89,7 @@ class DkimReason(Enum):
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class DkimResult:
+class DkimResult(NamedTuple):
     """The result for one DKIM-Signature field. What could not be read is None.
 
     ``detail`` names the tag or value at fault; ``signature_start`` is the beginning of ``b=`` (RFC 6008), to tell signatures apart;

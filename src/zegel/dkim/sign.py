@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
+from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS
 from zegel.dkim.crypto import Key
 from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, format_unsigned
 from zegel.dkim.verify import FieldIndex
@@ -28,8 +28,8 @@ SIGNED = (
 OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"))
 # The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.1 to 8.3).
 OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
-# Name, the same in octets, named when absent, and named once more when present.
-_CHOICES = tuple((name, name.encode(), name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
+# Name, named when absent, and named once more when present.
+_CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
 
@@ -69,7 +69,7 @@ class Signing:
         if not keys:
             raise ValueError("signing needs at least one key")
         self._index = FieldIndex(fields)
-        if b"from" not in self._index.by_name:
+        if "from" not in self._index.by_name:
             raise ValueError("the message has no From field; DKIM must sign one (RFC 6376 5.4)")
         self._keys, self._style, self._now = keys, style, now
         self._identity = _identity(style.identity, keys)
@@ -86,10 +86,10 @@ class Signing:
         """The signature fields, one for each key. Call it once."""
         self._body.finish()
         digest = self._hash.digest()
-        header = self._index.canonical(self._names, self._header_form)
-        return [self._sign(key, header, digest) for key in self._keys]
+        fields = self._index.signed(self._names)
+        return [self._sign(key, fields, digest) for key in self._keys]
 
-    def _sign(self, key: Key, header: bytes, digest: bytes) -> Field:
+    def _sign(self, key: Key, fields: list[Field], digest: bytes) -> Field:
         domain = Domain(key.domain)
         unsigned = Signature(
             key.algorithm,
@@ -108,15 +108,15 @@ class Signing:
         )
         value = format_unsigned(unsigned, canonicalization=f"{self._header_form}/{self._body_form}", identity=self._identity)
         field = Field(b"DKIM-Signature", value)
-        signature = key.sign(header + FIELD_FORMS[self._header_form](field))
+        signature = key.sign(b"\r\n".join(HEADER_FORMS[self._header_form]([*fields, field])))
         return field._replace(value=value + format_signature(signature))
 
 
 def choose_fields(index: FieldIndex) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
     names: list[str] = []
-    for name, octets, always, when_there in _CHOICES:
-        found = index.by_name.get(octets)
+    for name, always, when_there in _CHOICES:
+        found = index.by_name.get(name)
         if found is not None:
             names.extend([name] * (min(len(found), _MAX_INSTANCES) + when_there))
         elif always:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zegel.ask import Answer, Dialogue, Question, Rcode, RRType
 from zegel.dkim import keyrecord, signature
-from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS, HEADER_FORMS, BodyForm
+from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS, BodyForm
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.signature import Signature, SignatureError
 from zegel.grammar import taglist
@@ -21,7 +21,8 @@ from zegel.grammar.message import Field
 from zegel.limits import Limits
 
 # RFC 5322 3.6 lets these stand once; readers differ in which of two they show. DESIGN 3, house rules; with all Content-* fields.
-SINGLE = frozenset((b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"reply-to", b"mime-version"))
+SINGLE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "reply-to", "mime-version"))
+_SIGNATURE = "dkim-signature"
 _MAX_KEY_RECORDS = 5  # RFC 6376 3.6.2.2 leaves several records undefined; each may be tried, a stranger's hundred may not
 
 
@@ -42,52 +43,46 @@ class _BodyHash:
 
 
 class FieldIndex:
-    """The header fields of one message by name, and their canonical forms, each made once."""
+    """The header fields of one message by name (lower case)."""
 
-    __slots__ = ("_forms", "by_name", "fields")
+    __slots__ = ("by_name", "fields")
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = fields
-        self.by_name: dict[bytes, list[int]] = {}
-        for index, (name, _) in enumerate(fields):
-            key = name.rstrip(b" \t").lower()
-            if key in self.by_name:
-                self.by_name[key].append(index)
+        self.by_name: dict[str, list[int]] = {}
+        for index, name in enumerate(_names(fields)):
+            if name in self.by_name:
+                self.by_name[name].append(index)
             else:
-                self.by_name[key] = [index]
-        self._forms: dict[str, dict[int, bytes]] = {}
+                self.by_name[name] = [index]
 
-    def canonical(self, names: Sequence[str], form: str, *, own: int | None = None) -> bytes:
-        """The canonical fields that ``h=`` names, each with CRLF: for each name the next instance from the bottom up. RFC 6376 5.4.2.
+    def signed(self, names: Sequence[str], *, own: int | None = None) -> list[Field]:
+        """The fields that ``h=`` names: for each name the next instance from the bottom up. RFC 6376 5.4.2.
 
         ``own`` is the index of the field that is being verified: it never signs itself (RFC 6376 3.5, ``h=``). A name without an
         instance left is the null input.
         """
-        left: dict[str, list[int]] = {}
-        picked: list[int] = []
+        by_name = self.by_name
+        if own is not None and _SIGNATURE in names:
+            by_name = {**by_name, _SIGNATURE: [index for index in by_name[_SIGNATURE] if index != own]}
+        used: dict[str, int] = {}
+        picked: list[Field] = []
         for name in names:
-            instances = left.get(name)
-            if instances is None:
-                found = self.by_name.get(name.encode())
-                instances = left[name] = found.copy() if found else []
-                if own in instances:
-                    instances.remove(own)
-            if instances:
-                picked.append(instances.pop())
-        made = self._forms.setdefault(form, {})
-        missing = [index for index in picked if index not in made]
-        if missing:
-            made.update(zip(missing, HEADER_FORMS[form]([self.fields[index] for index in missing]), strict=True))
-        return b"".join([made[index] + b"\r\n" for index in picked])
+            if name in by_name:
+                instances, taken = by_name[name], used.get(name, 0)
+                if taken < len(instances):
+                    used[name] = taken + 1
+                    picked.append(self.fields[instances[-1 - taken]])
+        return picked
 
     def added(self, names: Sequence[str]) -> str | None:
         """The name of a single-instance field that is signed and there more often than ``h=`` names it, or None."""
         signed: Counter[str] | None = None
         for name, instances in self.by_name.items():
-            if len(instances) > 1 and (name in SINGLE or name.startswith(b"content-")):
+            if len(instances) > 1 and (name in SINGLE or name.startswith("content-")):
                 signed = signed or Counter(names)  # once: h= may hold thousands of names, the header thousands of fields
-                if 0 < signed[text := name.decode("ascii", "replace")] < len(instances):
-                    return text
+                if 0 < signed[name] < len(instances):
+                    return name
         return None
 
 
@@ -113,7 +108,7 @@ class Verification:
         self._index = FieldIndex(fields)
         self._forms: list[BodyForm] = []
         self._hashes: dict[tuple[str, int | None], _BodyHash] = {}
-        self._candidates = [_Candidate(index) for index in self._index.by_name.get(b"dkim-signature", ())]
+        self._candidates = [_Candidate(index) for index in self._index.by_name.get(_SIGNATURE, ())]
         for number, candidate in enumerate(self._candidates):
             if number >= limits.signatures:
                 candidate.result = DkimResult(DkimReason.TOO_MANY_SIGNATURES, detail=f"after the first {limits.signatures}")
@@ -207,9 +202,9 @@ class Verification:
         if body.hash.digest() != parsed.body_hash:
             return DkimReason.BODY_CHANGED, "bh="
         own = self._index.fields[candidate.index]
-        form = parsed.header_canonicalization
-        unsigned = FIELD_FORMS[form](Field(own.name, taglist.emptied(own.value, b"b")))
-        data = self._index.canonical(parsed.headers, form, own=candidate.index) + unsigned
+        fields = self._index.signed(parsed.headers, own=candidate.index)
+        fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
+        data = b"\r\n".join(HEADER_FORMS[parsed.header_canonicalization](fields))
         if not record.key.verifies(parsed.signature, data):
             return DkimReason.SIGNATURE_MISMATCH, "b="
         if parsed.length is not None and parsed.length < body.length:
@@ -239,6 +234,15 @@ _PROGRESS = {
 }
 
 
+def _names(fields: Sequence[Field]) -> list[str]:
+    """The names of all fields, to compare by. One look at all of them is three times as fast as one at each."""
+    text = b"\0".join([name for name, _ in fields]).decode("latin-1").lower()
+    names = text.split("\0") if fields else []
+    if " " in text or "\t" in text or len(names) != len(fields):
+        return [field.key.decode("latin-1") for field in fields]
+    return names
+
+
 def _fan_out(writers: Sequence[Callable[[bytes], None]]) -> Callable[[bytes], None]:
     def write(data: bytes) -> None:
         for writer in writers:
@@ -249,4 +253,4 @@ def _fan_out(writers: Sequence[Callable[[bytes], None]]) -> Callable[[bytes], No
 
 def normalized(results: list[DkimResult]) -> list[DkimResult]:
     """The same results, marked as those of a message whose LF line ends were made CRLF first."""
-    return [replace(result, normalized=True) for result in results]
+    return [result._replace(normalized=True) for result in results]
