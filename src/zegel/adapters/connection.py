@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _FAULT_REPLY: Final = render_action(FAULT.action)
 _LINGER_SECONDS: Final = 10.0
+_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", 0)  # Linux: else Postfix (Nagle) waits 40 ms for the ACK of each piece without a reply
 
 
 class Connection(asyncio.Protocol):
@@ -42,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._pump = pump
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._tcp: socket.socket | None = None  # where ACKs are to be hurried
         self._handler: Handler | None = None
         self._task: asyncio.Task[None] | None = None
         self._heard = 0.0
@@ -73,6 +75,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("socket")
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._tcp = peer if _QUICKACK else None
         self._heard = self._loop.time()
         self._idle_timer = self._loop.call_later(pump.idle_seconds, self._close_when_silent)
         self._new_handler()
@@ -80,6 +83,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Handle what came, or keep it until the message at hand is concluded."""
         self._heard = self._loop.time()
+        if self._tcp is not None:
+            self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for one read
         if self._task is None:
             self._advance(data)
             return
