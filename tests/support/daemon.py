@@ -144,6 +144,12 @@ class Daemon:
             raise RuntimeError("it does not run")
         self.process.send_signal(number)
 
+    def wait(self, seconds: float = 30.0) -> int:
+        """Wait until it has ended by itself; the exit status."""
+        if self.process is None:
+            raise RuntimeError("it does not run")
+        return self.process.wait(seconds)
+
     def stop(self) -> int:
         """SIGTERM, and wait for its end; the exit status."""
         if self.process is None:

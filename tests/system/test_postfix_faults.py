@@ -111,7 +111,7 @@ def test_sigterm_lets_the_message_in_progress_end(daemon: Daemon, postfix: Postf
     assert end(client, PLAIN[60:]) == 250
     (arrived,) = postfix.sink.wait(1)
     assert holds(arrived.data, daemon.records) == SIGNED
-    assert daemon.stop() == 0
+    assert daemon.wait() == 0
     assert "messages_cut=0" in daemon.log()
 
 

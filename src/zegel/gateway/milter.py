@@ -218,5 +218,5 @@ def _stop(look_up: asyncio.Task[None] | None) -> None:
 
 
 def _text(octets: bytes | None) -> str:
-    """Octets of the mail server as text for the log and for comparing."""
-    return (octets or b"").decode("utf-8", "replace")
+    """Octets of the mail server as text for the log and for comparing: two that differ stay different."""
+    return (octets or b"").decode("utf-8", "surrogateescape")
