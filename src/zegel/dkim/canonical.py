@@ -15,6 +15,7 @@ from zegel.grammar.message import Field
 _CRLF = b"\r\n"
 _MANY = 4096
 _EMPTY_LINES = _CRLF * _MANY
+_TAB_AS_SPACE = bytes.maketrans(b"\t", b" ")
 
 
 def simple_field(field: Field) -> bytes:
@@ -34,15 +35,19 @@ def relaxed_field(field: Field) -> bytes:
 
 
 def _relaxed_fields(fields: Sequence[Field]) -> list[bytes]:
-    """All fields at once: one pass over the whole header is three times as fast as forty small ones."""
-    joined = b"\0".join([field.value for field in fields])
-    if joined.count(b"\0") != len(fields) - 1:
+    """All fields at once: a few passes over the whole are twice as fast as a few over each. What is unusual goes field by field."""
+    names = b"\0".join([name for name, _ in fields]).lower()
+    joined = b"\0".join([value for _, value in fields])
+    text = joined.translate(_TAB_AS_SPACE, _CRLF)
+    paired = len(joined) - len(text) == 2 * joined.count(_CRLF)  # else there is a bare CR or LF, which stands
+    if text.rfind(b"  ") >= 0:
+        text = _one_space(text)
+    values = text.split(b"\0 ")
+    if not paired or len(values) != len(fields) or text.rfind(b" \0") >= 0 or b" " in names or b"\t" in names:
         return [relaxed_field(field) for field in fields]
-    joined = joined.replace(_CRLF, b"").replace(b"\t", b" ")
-    if b"  " in joined:
-        joined = _one_space(joined)
-    values = joined.replace(b" \0", b"\0").replace(b"\0 ", b"\0").strip(b" ").split(b"\0")
-    return [name.rstrip(b" \t").lower() + b":" + value for (name, _), value in zip(fields, values, strict=True)]
+    values[0] = values[0].lstrip(b" ")
+    values[-1] = values[-1].rstrip(b" ")
+    return [name + b":" + value for name, value in zip(names.split(b"\0"), values, strict=True)]
 
 
 def _simple_fields(fields: Sequence[Field]) -> list[bytes]:

@@ -272,7 +272,7 @@ def _append(text: str, column: int, piece: str) -> tuple[str, int]:
     if column + len(piece) <= _LINE:
         return text + piece, column + len(piece)
     if piece[0] == ":":
-        return f"{text}:\r\n  {piece[1:]}", len(piece) + 1
+        return f"{text}:\r\n {piece[1:]}", len(piece)
     return f"{text}\r\n{piece}", len(piece)
 
 
