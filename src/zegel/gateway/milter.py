@@ -31,7 +31,6 @@ _TOP = 0
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # No mail system writes so many in one name; Postfix reads the whole header again for each deletion.
 _MAX_REMOVALS = 500
-_MALFORMED = N_("a header line that is no field, or has a bare CR")
 _TOO_MANY = Outcome(action=Reject("550", "5.7.1", "Too many Authentication-Results header fields"))
 
 
@@ -126,12 +125,16 @@ class Gateway:
         elif oversized:
             sentence = N_("not signed: the header is larger than {limit} octets").format(limit=settings.limits.header_bytes)
             message.decision = Decision(unsigned=Unsigned("header_too_large", sentence))
+        elif message.malformed:
+            # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8, STANDARDS 3.2 A7).
+            sentence = N_("not signed: a header line is no field, or has a bare CR")
+            message.decision = Decision(unsigned=Unsigned("header_malformed", sentence))
         else:
             client, route = message.client, message.route
             message.decision = decide(settings.policy, settings.keyring, client, route, message.fields, ours=message.claims.ours)
             if message.decision.keys:
                 message.signing = Signing(message.fields, message.decision.keys, settings.style, now=int(settings.clock()))
-                message.warning = _MALFORMED if message.malformed else hop_may_break(message.fields, b"") or ""
+                message.warning = hop_may_break(message.fields, b"") or ""
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""
