@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from zegel.authres.claim import authserv_id, claims, normal
@@ -41,9 +43,13 @@ UNREADABLE = [
     b" mail.example.org/other; dkim=pass",
     b" (unclosed mail.example.org; dkim=pass",
     b" other.example (unclosed; dkim=pass",
+    b" other.example" + b" " * 4096 + b"mail.example.org; dkim=pass",
+    b" (" + b"a" * 4096 + b") mail.example.org; dkim=pass",
+    b" (" + b"a" * 4096 + b") other.example; dkim=pass",  # costs the same as a short one, and nobody writes it
     b" (((((" + b"(" * 5000 + b" mail.example.org; dkim=pass",
     b' "mail.example.org; dkim=pass',
     b' "mail.example.org\\',
+    b" " + b"a" * 100_000 + b"; dkim=pass",
     b' ""; dkim=pass',
     b" mail.(x)example.org; dkim=pass",
     b" <mail.example.org>; dkim=pass",
@@ -62,7 +68,7 @@ OTHERS = [
     b' "other.example"; dkim=pass header.d=mail.example.org',
     b" (just a note) other.example; none",
     b" \xff\xfe; dkim=pass",
-    b" " + b"a" * 100_000 + b"; dkim=pass",
+    b" " + b"a" * 2000 + b"; dkim=pass",
 ]
 
 
@@ -95,6 +101,34 @@ def test_other_names_are_left_alone(value: bytes) -> None:
 def test_our_name_in_a_comment_before_the_id_is_a_claim(value: bytes) -> None:
     assert authserv_id(value) == "other.example"
     assert claims(value, OURS)
+
+
+@pytest.mark.parametrize("value", [" mail.example.org\u00a0; dkim=pass", " \u3000mail.example.org; x", ' "mail.example.org\u2028"; x'])
+def test_white_space_of_unicode_does_not_hide_our_name(value: str) -> None:
+    """A reader that works on text strips it."""
+    assert claims(value.encode(), OURS)
+
+
+def test_a_field_costs_the_same_however_long_its_comment_is() -> None:
+    """A megabyte of comments would hold up all connections for a quarter of a second."""
+
+    def steps(octets: int) -> int:
+        counted = 0
+
+        def count(*_: object) -> object:
+            nonlocal counted
+            counted += 1
+            return count
+
+        before = sys.gettrace()
+        sys.settrace(count)  # type: ignore[arg-type]
+        try:
+            claims(b" (" + b"a" * octets + b") other.example; dkim=pass", OURS)
+        finally:
+            sys.settrace(before)
+        return counted
+
+    assert steps(200_000) <= 2.5 * steps(4_000)
 
 
 def test_u_labels_and_a_labels_are_one_name() -> None:
