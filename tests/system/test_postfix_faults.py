@@ -130,9 +130,11 @@ def test_a_message_that_does_not_end_is_cut_after_the_drain_time() -> None:
 def test_a_key_that_is_activated_signs_without_a_restart(daemon: Daemon, postfix: Postfix) -> None:
     generation = daemon.counted("zegel_generation")
     submit(postfix)
+    postfix.sink.wait(1)
     daemon.add_key("example.org", "e2", activate=False)
     daemon.wait_log('event="keys loaded"', 2)
     submit(postfix)
+    postfix.sink.wait(2)
     with Store.open(daemon.data, now=1) as store, store.writing() as tx:
         keys.activate(tx, Domain.parse("example.org"), "e2", now=1)
     daemon.wait_log('event="keys loaded"', 3)
@@ -171,6 +173,7 @@ def test_sighup_with_a_broken_configuration_keeps_the_old_one(daemon: Daemon, po
         daemon.signal(signal.SIGHUP)
         daemon.wait_log("configuration not taken over", number)
     submit(postfix)
+    postfix.sink.wait(1)
     daemon.config = allow("bob", ["example.org"])
     daemon.write_config()
     daemon.signal(signal.SIGHUP)
