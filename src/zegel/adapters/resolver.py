@@ -1,7 +1,8 @@
 """The DNS resolver: dnspython for the wire, an answer cache in front.
 
 A look-up through dnspython costs some 400 microseconds, so answers are cached by their TTL (negative ones too, RFC 2308 5) and the same
-question in flight is asked once. Trouble is an rcode, never an exception. The AD bit is believed only when asked for and only from a
+question in flight is asked once. What a stranger can make it hold is bounded: octets in the cache, sockets at a time, and no question that
+nobody waits for any more. Trouble is an rcode, never an exception. The AD bit is believed only when asked for and only from a
 loopback server: anything else on the way could have set it.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import resource
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zegel.ask import Answer, Question, Rcode, RRType
@@ -20,12 +23,22 @@ if TYPE_CHECKING:
     import dns.rrset
 
 _CACHE_SIZE = 20_000
+_CACHE_OCTETS = 32 * 1024 * 1024  # a stranger's TXT records may have 64 kB each, and a TTL of a day
+_MAX_SOCKETS = 4096
 _TTL_CAP = 86_400
 _NEGATIVE_TTL = 60
 _NEGATIVE_CAP = 900  # a key that was just published should not be missing for hours
 _TROUBLE_TTL = 5  # SERVFAIL and time-outs: long enough to spare a dead server, short enough for the next try
 _MAX_CNAMES = 8
 _PAYLOAD = 1232
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A question on its way, and how many wait for its answer."""
+
+    task: asyncio.Task[Answer]
+    waiting: int = 0
 
 
 class Resolver:
@@ -42,7 +55,9 @@ class Resolver:
         self._timeout, self._tries = timeout, tries
         self._trust_ad = trust_ad and all(ipaddress.ip_address(host).is_loopback for host, _ in self._servers)
         self._cache: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
-        self._flying: dict[Question, asyncio.Task[Answer]] = {}
+        self._cached_octets = 0
+        self._flying: dict[Question, _Flight] = {}
+        self._sockets = asyncio.Semaphore(_socket_cap())
         self.asked = 0  # questions sent, for the metrics
 
     async def resolve(self, question: Question) -> Answer:
@@ -51,30 +66,47 @@ class Resolver:
         cached = self._cache.get(question)
         if cached is not None and cached[0] > loop.time():
             return cached[1]
-        task = self._flying.get(question)
-        if task is None:
-            task = loop.create_task(self._look_up(question))
-            self._flying[question] = task
-            task.add_done_callback(lambda _: self._flying.pop(question, None))
-        # One caller's budget may end while another still waits for the same answer.
-        return await asyncio.shield(task)
+        flight = self._flying.get(question)
+        if flight is None:
+            flight = self._flying[question] = _Flight(loop.create_task(self._look_up(question)))
+            flight.task.add_done_callback(lambda _: self._landed(question, flight))
+        flight.waiting += 1
+        try:
+            # One caller's budget may end while another still waits for the same answer.
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._landed(question, flight)
+                flight.task.cancel()
+
+    def _landed(self, question: Question, flight: _Flight) -> None:
+        if self._flying.get(question) is flight:
+            del self._flying[question]
 
     async def _look_up(self, question: Question) -> Answer:
         answer = Answer(Rcode.TIMEOUT)
         for _ in range(self._tries):
             for host, port in self._servers:
-                self.asked += 1
-                answer = await self._ask(question, host, port)
+                async with self._sockets:
+                    self.asked += 1
+                    answer = await self._ask(question, host, port)
                 if not answer.temporary:
                     return self._remember(question, answer, answer.ttl)
         return self._remember(question, answer, _TROUBLE_TTL)
 
     def _remember(self, question: Question, answer: Answer, ttl: int) -> Answer:
+        self._forget(question)
         self._cache[question] = (asyncio.get_running_loop().time() + ttl, answer)
-        self._cache.move_to_end(question)
-        if len(self._cache) > _CACHE_SIZE:
-            self._cache.popitem(last=False)
+        self._cached_octets += _size(answer)
+        while len(self._cache) > _CACHE_SIZE or self._cached_octets > _CACHE_OCTETS:
+            self._forget(next(iter(self._cache)))
         return answer
+
+    def _forget(self, question: Question) -> None:
+        if question in self._cache:
+            _, answer = self._cache.pop(question)
+            self._cached_octets -= _size(answer)
 
     async def _ask(self, question: Question, host: str, port: int) -> Answer:
         """Ask one server once; over TCP when the answer was cut. RFC 7766 5."""
@@ -85,12 +117,25 @@ class Resolver:
 
         try:
             query = dns.message.make_query(question.name, str(question.type), use_edns=0, payload=_PAYLOAD, want_dnssec=self._trust_ad)
-            reply, _ = await dns.asyncquery.udp_with_fallback(query, host, timeout=self._timeout, port=port, ignore_errors=True)
+            # A packet of another sender is passed over: whoever only finds the port must not be able to end the wait.
+            reply, _ = await dns.asyncquery.udp_with_fallback(
+                query, host, timeout=self._timeout, port=port, ignore_unexpected=True, ignore_errors=True
+            )
         except dns.exception.Timeout:
             return Answer(Rcode.TIMEOUT)
         except (dns.exception.DNSException, OSError, EOFError, ValueError):
             return Answer(Rcode.SERVFAIL)
         return _read(reply, question, authentic=self._trust_ad and bool(reply.flags & dns.flags.AD))
+
+
+def _socket_cap() -> int:
+    """Half of the files that this process may have open; the other half is for the mail servers that connect."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MAX_SOCKETS if files == resource.RLIM_INFINITY else max(1, min(_MAX_SOCKETS, files // 2))
+
+
+def _size(answer: Answer) -> int:
+    return sum(map(len, answer.records))
 
 
 def _read(reply: dns.message.Message, question: Question, *, authentic: bool) -> Answer:
@@ -111,6 +156,8 @@ def _read(reply: dns.message.Message, question: Question, *, authentic: bool) ->
         if alias is None:
             break
         name, ttl = next(iter(alias)).target, min(ttl, alias.ttl)
+    else:
+        return Answer(Rcode.SERVFAIL)  # a loop, or a chain as long as one: nothing was said of what stands at its end
     rcode = Rcode.NXDOMAIN if reply.rcode() == dns.rcode.NXDOMAIN else Rcode.NOERROR
     return Answer(rcode, (), min(ttl, _negative_ttl(reply)), authentic)
 
