@@ -7,6 +7,7 @@ at all: what cannot be loaded leaves what runs as it is, and says so. SIGTERM an
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import signal
 import socket
@@ -134,6 +135,8 @@ class Daemon:
                 await self._pump.listen_unix(wanted.path, mode=int(milter.socket_mode, 8), group=milter.socket_group or None)
                 return address
             host, port = await self._pump.listen_tcp(wanted.host, wanted.port)
+            if not ipaddress.ip_address(host).is_loopback:
+                self._journal.note("reachable from other machines, where anyone can claim any login: keep it behind a firewall", host=host)
         except LookupError as error:
             raise ConfigError(N_("zegel.toml: milter.socket_group: {error}").format(error=error.args[0])) from None
         except OSError as error:

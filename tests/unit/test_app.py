@@ -185,3 +185,11 @@ def test_what_cannot_start_ends_with_one_sentence_and_not_with_0(daemon: Daemon,
     assert daemon.run() not in (0, None)
     assert "Traceback" not in daemon.log()
     assert daemon.log().strip()
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_an_address_that_others_can_reach_is_noted(daemon: Daemon, host: str, warned: bool) -> None:
+    daemon.listen = f"inet:{host}:{daemon.port}"
+    daemon.write_config()
+    daemon.start()
+    assert ("reachable from other machines" in daemon.log()) == warned
