@@ -1,4 +1,4 @@
-"""How ``--help`` looks: the commands in the order of use, and no type beside a switch that takes no value."""
+"""How ``--help`` looks: the commands in the order of use, and no types of Python in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typer.core import TyperCommand, TyperGroup
 _ORDER = ("demo", "init", "postfix", "domain", "key", "sign", "verify", "serve", "status", "backup")
 
 
-def _switches_without_type(params: list[Any]) -> list[Any]:
+def _plain(params: list[Any]) -> list[Any]:
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if param.param_type_name == "argument":
+            # "DOMAIN", not "{DOMAIN}" and "<str>": what it is, its help says.
+            name = param.display_name_raw + ("..." if param.nargs != 1 else "")
+            shown = name if param.required else f"[{name}]"
+            param.get_usage_pieces = lambda ctx, shown=shown: [shown]
+            param.display_type_rich = lambda ctx: ""
     return params
 
 
@@ -21,7 +27,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, as the help shows them."""
-        return _switches_without_type(super().get_params(ctx))
+        return _plain(super().get_params(ctx))
 
 
 class Group(TyperGroup):
@@ -29,7 +35,7 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, as the help shows them."""
-        return _switches_without_type(super().get_params(ctx))
+        return _plain(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from zegel import __version__
 from zegel.cli import backup, demo_command, domain, init, key, postfix, screen, serve, sign, status, verify
@@ -66,37 +67,57 @@ def place(
     ctx: typer.Context,
     data: Annotated[
         Path | None,
-        typer.Option(envvar="ZEGEL_DATA", metavar="FOLDER", help=_("The data folder: keys and database. Made on first use.")),
+        # Not readable: the store says better as whom to run this.
+        typer.Option(
+            envvar="ZEGEL_DATA", metavar="FOLDER", readable=False, help=_("The data folder: keys and database. Made on first use.")
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(envvar="ZEGEL_CONFIG", metavar="FILE", help=_("The configuration, instead of zegel.toml in the data folder.")),
+        typer.Option(
+            envvar="ZEGEL_CONFIG", metavar="FILE", readable=False, help=_("The configuration, instead of zegel.toml in the data folder.")
+        ),
     ] = None,
     _show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Tell the version and end."))
     ] = False,
 ) -> None:
     """Find the data folder and the configuration."""
-    ctx.obj = Place(data.absolute() if data else usual_data(), config.absolute() if config else None)
+    found = Place(data.absolute() if data else usual_data(), config.absolute() if config else None)
+    # For who tells of an error, when the context is gone.
+    if isinstance(ctx.obj, list):
+        ctx.obj.append(found)
+    ctx.obj = found
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     _show_every_letter()
+    found: list[Place] = []
     try:
-        app(args=arguments, prog_name="zegel")
+        status_ = app(args=arguments, prog_name="zegel", obj=found, standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return 130
+    except TyperException as error:
+        return _misused(error)
     except Exception as error:
         explained = _explained(error)
         if explained is None:
             raise
         sentence, status_ = explained
-        screen.fail(sentence)
-        return status_
-    return 0
+        screen.fail(found[0].localised(sentence) if found else sentence)
+    return status_ if isinstance(status_, int) else 0
+
+
+def _misused(error: TyperException) -> int:
+    """Say in one line what is wrong with the arguments. Without any, the help is the answer, which has been shown by then."""
+    if said := error.format_message().replace("Value error, ", ""):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "zegel"
+        screen.fail(_("{said} (for help: {command} --help)").format(said=said.rstrip("."), command=command))
+    return error.exit_code
 
 
 def _show_every_letter() -> None:
@@ -110,6 +131,8 @@ def _explained(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status of an error that a person can mend; None for a bug."""
     if isinstance(error, screen.Refusal):
         return str(error), error.status
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return _("no permission for {path}; run this as the user that owns it").format(path=error.filename), 2
     if isinstance(error, OSError):
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}", 2

@@ -6,6 +6,7 @@ Nothing heavy is imported until it is needed: ``zegel verify`` never loads the s
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from zegel.cli.words import _
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
+    from zegel.adapters.zone import Zone
     from zegel.config import Config
     from zegel.grammar.domain import Domain
     from zegel.store.database import Store
 
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
+_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|postfix|serve|status)\b|\.\.\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Place:
             options += ["--config", str(self.config)]
         return " ".join(["zegel", *map(shlex.quote, options), words])
 
+    def localised(self, sentence: str) -> str:
+        """A sentence of a lower floor, with the commands in it as one has to type them here."""
+        return _COMMAND.sub(lambda _found: self.command(""), sentence)
+
     def read_config(self) -> Config:
         """Read the configuration; the defaults when none was named and none is there. Raises ConfigError, Refusal."""
         from zegel.config import Config, ConfigError, parse
@@ -59,7 +66,8 @@ class Place:
                 _("there is no configuration {file}; make it: {command}").format(file=file, command=self.command("init"))
             ) from None
         except UnicodeDecodeError:
-            raise ConfigError(_("{file} is not UTF-8 text; write it anew: zegel init says how").format(file=file)) from None
+            sentence = _("{file} is not UTF-8 text; save it as UTF-8, or move it away and have a new one made: {command}")
+            raise ConfigError(sentence.format(file=file, command=self.command("init"))) from None
 
     def store(self, *, create: bool = True) -> Store:
         """Open the store, made when it is not there. Raises StoreError."""
@@ -100,19 +108,35 @@ def domain(text: str) -> Domain:
     try:
         return Domain.parse(text)
     except ValueError as error:
-        raise Refusal(_("{text} is no domain name ({error}); write it as in example.be").format(text=text, error=error)) from None
+        sentence = _("“{text}” is no domain name ({error}); write it as in example.be")
+        raise Refusal(sentence.format(text=text, error=error)) from None
 
 
 def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
     """The resolver: a zone file named here or in the configuration, or name servers. Raises Refusal, OSError."""
     from zegel.adapters.resolver import Resolver
-    from zegel.adapters.zone import Zone
 
-    file = zone or (Path(config.dns.zone) if config.dns.zone else None)
+    if zone is not None:
+        return zone_file(zone)
+    if config.dns.zone:
+        try:
+            return zone_file(Path(config.dns.zone))
+        except OSError as error:
+            sentence = _("{file}: {error}; write another under [dns] in zegel.toml, or take zone out of it")
+            raise Refusal(sentence.format(file=config.dns.zone, error=error.strerror)) from None
     try:
-        if file is not None:
-            return Zone.parse(file.read_text(encoding="utf-8"))
         return Resolver(config.dns.nameservers or None, timeout=config.dns.timeout, tries=config.dns.tries, trust_ad=config.dns.trust_ad)
     except ValueError as error:
-        where = str(file) if file else "dns.nameservers"
-        raise Refusal(f"{where}: {error}") from None
+        raise Refusal(f"dns.nameservers: {error}") from None
+
+
+def zone_file(file: Path) -> Zone:
+    """Read a zone file. Raises Refusal, OSError."""
+    from zegel.adapters.zone import Zone
+
+    try:
+        return Zone.parse(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise Refusal(_("{file} is no zone file: it is not text").format(file=file)) from None
+    except ValueError as error:
+        raise Refusal(f"{file}: {error}") from None

@@ -145,14 +145,10 @@ def _warn_of_records(zone: Path | None, keys: Sequence[Key]) -> None:
     """Say on standard error for which keys the zone file has no record, or another one."""
     if zone is None:
         return
-    from zegel.adapters.zone import Zone
     from zegel.ask import rehearse
     from zegel.rollout.visibility import Outcome, look
 
-    try:
-        answers = Zone.parse(zone.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Refusal(f"{zone}: {error}") from None
+    answers = place.zone_file(zone)
     for key in keys:
         seen = rehearse(look(key.name, key.record), answers.answer)
         if seen.outcome is not Outcome.VISIBLE:
@@ -164,6 +160,8 @@ def _author_domain(fields: Sequence[Field]) -> Domain:
     from zegel.grammar.message import named
 
     authors = named(fields, b"from")
+    if not authors:
+        raise NotSignedError(_("it has no From field; is it a mail message?"))
     if len(authors) != 1:
         raise NotSignedError(_("the message has {count} From fields; it must have one").format(count=len(authors)))
     try:

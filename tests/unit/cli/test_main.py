@@ -56,7 +56,7 @@ def test_the_program_itself(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("zegel: there is no data folder")
     assert done.stderr.count("\n") == 1
-    assert "zegel init" in done.stderr
+    assert f"zegel --data {tmp_path / 'd'} init" in done.stderr
 
 
 def test_version(zegel: Run) -> None:
@@ -68,6 +68,55 @@ def test_misuse_is_status_2(zegel: Run) -> None:
     assert zegel("key", "new").status == 2
     assert zegel("key", "new", "example.be", "--algorithm", "dsa").status == 2
     assert zegel("verify", "--zone", "/nowhere/zone").status == 2
+
+
+def test_misuse_is_one_line_that_names_the_help(zegel: Run) -> None:
+    for arguments, words in (
+        (("keys",), ("'keys'", "'key'", "zegel --help")),
+        (("key", "new"), ("DOMAIN", "zegel key new --help")),
+        (("key", "new", "example.be", "--algorithm", "dsa"), ("'dsa'", "rsa2048", "zegel key new --help")),
+        (("verify", "--now", "yesterday"), ("--now", "zegel verify --help")),
+    ):
+        ended = zegel(*arguments)
+        assert (ended.status, ended.stdout) == (2, b"")
+        assert ended.errors.startswith("zegel: ")
+        assert ended.errors.count("\n") == 1
+        assert all(word in ended.errors for word in words)
+
+
+def test_a_group_alone_shows_its_help(zegel: Run) -> None:
+    ended = zegel("key")
+    assert (ended.status, ended.errors) == (2, "")
+    assert "activate" in ended.text
+
+
+def test_help_speaks_no_python(zegel: Run) -> None:
+    for command in (("key", "activate"), ("verify",), ("sign",), ("backup",)):
+        shown = zegel(*command, "--help").text
+        assert "<str>" not in shown
+        assert "list[" not in shown
+        assert "{" not in shown
+    assert "key activate [OPTIONS] DOMAIN SELECTOR" in zegel("key", "activate", "--help").text
+
+
+def test_commands_in_an_error_can_be_typed_as_they_stand(zegel: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other folder"
+    missing = zegel("--data", other, "domain", "list").errors
+    assert missing.endswith(f"make it: zegel --data '{other}' init\n")
+    assert zegel("--data", other, "init").status == 0
+    unknown = zegel("--data", other, "key", "new", "example.be").errors
+    assert unknown.endswith(f"zegel --data '{other}' domain add example.be\n")
+    zegel("--data", other, "domain", "add", "example.be")
+    assert f"zegel --data '{other}' key list" in zegel("--data", other, "key", "show", "example.be", "none").errors
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_of_somebody_else(zegel: Run, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    ended = zegel("--data", closed, "verify", stdin=b"From: a@b\n\n")
+    assert ended.status == 2
+    assert "run this as the user that owns it" in ended.errors
 
 
 def test_ctrl_c_ends_quietly(zegel: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,6 +211,13 @@ def test_a_broken_zone_file(zegel: Run, tmp_path: Path) -> None:
     assert str(zone) in ended.errors
 
 
+def test_a_zone_file_that_is_no_text(zegel: Run, keyed: tuple[Path, Path], tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    zone.write_bytes(b"\xff\xfe\x00")
+    ended = zegel("verify", "--zone", zone, stdin=b"From: a@b\n\n")
+    assert (ended.status, ended.errors) == (2, f"zegel: {zone} is no zone file: it is not text\n")
+
+
 def test_what_strangers_wrote_does_not_reach_the_terminal(zegel: Run, tmp_path: Path) -> None:
     zone = tmp_path / "zone"
     zone.write_text("")
