@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 import zegel
 from zegel.adapters.mta import Handled
-from zegel.cli import demo_mail
+from zegel.cli import demo_mail, screen
 from zegel.cli.demo_mail import LOGIN, OURS, PARTNER, SERVER, Scene
+from zegel.cli.screen import Mark
 from zegel.cli.words import _
 from zegel.config import Listen, listen_address
 from zegel.milter.codec import ProtocolError
@@ -32,13 +32,8 @@ from zegel.milter.codec import ProtocolError
 _START_SECONDS = 30.0
 _LOG_SECONDS = 5.0
 _WATCH_SECONDS = 2.0
-_MARKS = {
-    "signed": ("✔", "green"),
-    "dkim=pass": ("✔", "green"),
-    "dkim=fail": ("✘", "red"),
-    "dkim=none": ("○", "yellow"),
-    "not signed": ("○", "yellow"),
-}
+_MARKS = {"signed": Mark.OK, "dkim=pass": Mark.OK, "dkim=fail": Mark.WRONG, "dkim=none": Mark.NOTE, "not signed": Mark.NOTE}
+_INDENT = 6
 
 
 class DemoError(Exception):
@@ -94,7 +89,7 @@ class Child:
 
 def run(once: bool) -> int:
     """Run the demo; returns the exit status: 0 when all went as it must."""
-    console = Console(highlight=False)
+    console = screen.console()
     console.print(Text(_("Zegel signs and checks mail: seven messages through a real milter.") + "\n", style="bold"))
     with tempfile.TemporaryDirectory(prefix="zegel-demo-") as name:
         folder = Path(name)
@@ -155,12 +150,13 @@ def _show_all(console: Console, child: Child, address: Listen, scenes: list[Scen
 
 
 def _show(console: Console, number: int, scene: Scene, handled: Handled, found: str, log: str) -> None:
-    mark, colour = _MARKS[scene.wanted]
+    mark = _MARKS[scene.wanted]
     what, why = _told(scene, handled, found, log)
     console.print(Text.assemble((f" {number} ", "reverse"), " ", (_(scene.title), "bold")))
-    console.print(Text(f"    {mark} {what}", style=colour))
-    for text in (Text(why), Text(f"log: {_short_log(log)}", style="dim")):
-        console.print(Padding(text, (0, 0, 0, 6), expand=False))
+    console.print(Text.assemble("    ", mark.text(console.encoding), " ", (what, mark.style)))
+    for text, style in ((why, ""), (f"log: {_short_log(log)}", "dim")):
+        for line in screen.wrapped(text, console.width - _INDENT):
+            console.print(Text(" " * _INDENT + line, style=style), soft_wrap=True)
     console.print()
 
 

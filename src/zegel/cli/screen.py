@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,14 @@ def console(stream: IO[str] | None = None) -> Console:
 
 def say(text: str = "", *, style: str | None = None) -> None:
     """Write a paragraph of prose."""
-    console().print(safe(text), style=style)
+    console_ = console()
+    for line in wrapped(text, console_.width):
+        console_.print(line, style=style, soft_wrap=True)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of a paragraph; no word is broken, as a path or a name may be copied: the terminal itself folds what is too long."""
+    return textwrap.wrap(safe(text), max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def exact(text: str) -> None:
@@ -82,9 +90,8 @@ def advice(text: str) -> None:
     if text.startswith(("postconf ", "postfix ", "zegel ", "systemctl ")):
         command(text)
     else:
-        from rich.padding import Padding
-
-        console().print(Padding(safe(text), (0, 0, 0, 4)))
+        for line in wrapped(text, console().width - 4):
+            command(line)
 
 
 def command(text: str) -> None:
@@ -98,30 +105,27 @@ def json_line(value: Any) -> None:
     sys.stdout.flush()
 
 
-def marked(mark: Mark, text: str, step: str = "", *, to: Console | None = None) -> None:
-    """Write one line with its mark, and below it the command to type; where the text wraps, it stays beside the mark."""
-    from rich.table import Table
-
+def marked(mark: Mark, text: str, *steps: str, to: Console | None = None) -> None:
+    """Write one line with its mark, and below it what to type; where the text wraps, it stays beside the mark."""
     console_ = to or console()
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(mark.text(console_.encoding), safe(text))
-    console_.print(grid)
-    if step:
-        console_.file.write(f"    {safe(step)}\n")
+    sign = mark.text(console_.encoding)
+    for line in wrapped(text, console_.width - 2):
+        console_.print(sign, line, soft_wrap=True)
+        sign = sign.blank_copy(" ")
+    for step in steps:
+        if step:
+            console_.file.write(f"    {safe(step)}\n")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table; long words are folded, never cut."""
-    from rich.table import Table
+    """Write a table; no name in it is cut or folded, as it may be copied."""
+    from rich.cells import cell_len
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in headings:
-        shown.add_column(heading, overflow="fold")
-    for row in rows:
-        shown.add_row(*map(safe, row))
-    console().print(shown)
+    shown = [[safe(cell) for cell in row] for row in (headings, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    for number, row in enumerate(shown):
+        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        console().print("   ".join(cells).rstrip(), style=None if number else "bold", soft_wrap=True)
 
 
 def fail(text: str) -> None:

@@ -56,11 +56,24 @@ def test_changes_are_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line in narrow.written.splitlines()
 
 
+def test_prose_breaks_no_word_and_leaves_no_trailing_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    path = "/srv/" + "a-folder/" * 8 + "main.cf"
+    screen.marked(Mark.OK, f"a copy is kept, as it was, in {path}")
+    screen.say(f"a copy is kept in {path}")
+    screen.advice(f"look at it in {path}")
+    lines = narrow.written.splitlines()
+    assert [line.strip() for line in lines].count(path) == 3
+    assert all(line == line.rstrip() for line in lines)
+    assert lines[1].startswith("  ")
+
+
 def test_no_word_of_a_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = _narrow(monkeypatch)
     name = "a-very-long-selector-name._domainkey.of-a-long-domain.example"
     screen.table(("Domain", "State"), [(name, "active")])
-    assert name in "".join(line.split()[0] for line in narrow.written.splitlines()[1:])
+    assert narrow.written.splitlines()[1] == f"{name}   active"
+    assert "…" not in narrow.written
     assert "…" not in narrow.written
 
 
