@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,8 @@ def setup(
     listen: Address = None,
 ) -> None:
     """Set up Postfix."""
-    from zegel.postfix import apply, maincf, plan
+    from zegel.postfix import apply, maincf, plan, reach
+    from zegel.postfix.finding import Level
 
     folder = (config_dir or maincf.DEFAULT_FOLDER).absolute()
     settings = maincf.read(folder)
@@ -42,17 +44,15 @@ def setup(
     wanted = apply.prepare(folder, address)
     screen.changes(plan.render(wanted))
     if address.startswith("inet") and not wanted.is_empty:
-        sentence = _(
-            'a unix socket is safer beside Postfix. In zegel.toml, under [milter]: listen = ["{advice}"], socket_group = "postfix"'
-        )
-        screen.marked(Mark.NOTE, sentence.format(advice=plan.advised_listen(settings)))
+        sentence = _("a unix socket is safer beside Postfix. Write in zegel.toml, under [milter], and say this again:")
+        screen.marked(Mark.NOTE, sentence, f'listen = ["{plan.advised_listen(settings)}"]', 'socket_group = "postfix"')
         screen.say()
     if wanted.problems:
         screen.fail(_("Postfix is not changed; first mend what is named above, then say it again"))
         raise typer.Exit(1)
     if dry_run:
         if not wanted.is_empty:
-            screen.say(_("Nothing was changed. To have it done, leave out --dry-run (as root)."))
+            screen.say(_("Nothing was changed. To have it done, and a running Postfix reloaded, leave out --dry-run (as root)."))
         return
     done = apply.apply(wanted)
     if not done.changed:
@@ -62,8 +62,14 @@ def setup(
     if done.warnings:
         screen.marked(Mark.NOTE, _("postfix check says: {warnings}").format(warnings=" ".join(done.warnings.split())))
     screen.marked(Mark.OK, _("Postfix is set up and reloaded") if done.reloaded else _("Postfix is set up; it does not run now"))
+    here = place.of(ctx)
+    if any(finding.level is Level.WRONG for finding in reach.of_socket(settings, address, seconds=1)):
+        sentence = _("Zegel does not answer at {address}: until it runs, Postfix asks senders to try again later. Start it:")
+        screen.marked(Mark.NOTE, sentence.format(address=address), here.command("serve"))
     screen.say(_("See if all is well:"))
-    screen.command(place.of(ctx).command("postfix check" + (f" --config-dir {config_dir}" if config_dir else "")))
+    options = (("--config-dir", config_dir), ("--listen", listen))
+    said = "".join(f" {name} {shlex.quote(str(value))}" for name, value in options if value)
+    screen.command(here.command(f"postfix check{said}"))
 
 
 @app.command(cls=Command, help=_("Say what is wrong between Postfix and Zegel; exit status 1 when something is."))
@@ -78,18 +84,19 @@ def check(
     from zegel.postfix import maincf
     from zegel.postfix.finding import Level
 
+    here = place.of(ctx)
     folder = (config_dir or maincf.DEFAULT_FOLDER).absolute()
-    findings = checks.run(folder, listen or _address(place.of(ctx), maincf.read(folder)))
+    findings = checks.run(folder, listen or _address(here, maincf.read(folder)))
     worst = checks.worst(findings)
     marks = {Level.OK: Mark.OK, Level.WRONG: Mark.WRONG}
     if json:
-        shown = [{"level": str(f.level), "about": f.about, "sentence": f.sentence, "step": f.step} for f in findings]
+        shown = [{"level": str(f.level), "about": f.about, "sentence": f.sentence, "step": here.localised(f.step)} for f in findings]
         screen.json_line({"worst": str(worst), "findings": shown})
     else:
         for finding in findings:
             screen.marked(marks.get(finding.level, Mark.NOTE), _(finding.sentence))
             if finding.step:
-                screen.advice(_(finding.step))
+                screen.advice(here.localised(_(finding.step)))
     raise typer.Exit(int(worst is Level.WRONG))
 
 

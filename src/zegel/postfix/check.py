@@ -8,7 +8,9 @@ signatures that break rests on where Postfix works on a message: cleanup(8) rewr
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from zegel.postfix import maincf, milterlist, reach
@@ -16,11 +18,11 @@ from zegel.postfix.apply import OPENDKIM_FILES, opendkim_addresses
 from zegel.postfix.finding import Finding, Level, advice, ok, warning, wrong
 from zegel.postfix.maincf import Service, Settings
 from zegel.postfix.opendkim import is_opendmarc
-from zegel.postfix.plan import LISTS, MACROS, READ_BY, STOP_OPENDKIM, advised_listen, missing_macros, postfix_address, service_command
+from zegel.postfix.plan import LISTS, MACROS, READ_BY, advised_listen, missing_macros, postfix_address, service_command
 from zegel.postfix.takeover import PROTOCOL, Lists, is_reinjection, own_entry, protocol_of
 from zegel.words import N_
 
-SETUP = N_("run: zegel postfix setup --dry-run")
+SETUP = "zegel postfix setup --dry-run"
 _SHADOWED = ("milter_default_action", "milter_protocol", "milter_connect_macros", "milter_mail_macros", "internal_mail_filter_classes")
 _AFTER_SIGNING = (
     "smtp_generic_maps",
@@ -35,7 +37,16 @@ _AFTER_SIGNING = (
 def run(folder: Path, listen: str, *, opendkim_files: tuple[Path, Path] = OPENDKIM_FILES) -> tuple[Finding, ...]:
     """Look at the Postfix of this folder and at our socket; ``listen`` as in zegel.toml. Raises ``PostfixError``, ``ConfigError``."""
     settings = maincf.read(folder)
-    return (*of_settings(settings, listen, opendkim_addresses(opendkim_files)), *reach.of_socket(settings, listen))
+    found = (*of_settings(settings, listen, opendkim_addresses(opendkim_files)), *reach.of_socket(settings, listen))
+    return tuple(replace(finding, step=_for_folder(finding.step, folder)) for finding in found)
+
+
+def _for_folder(step: str, folder: Path) -> str:
+    """The step with the folder in its commands, where that is not the usual one: else they would change another Postfix."""
+    if folder == maincf.DEFAULT_FOLDER:
+        return step
+    name = shlex.quote(str(folder))
+    return re.sub(r"\bpostconf -e\b", f"postconf -c {name} -e", step).replace(SETUP, f"{SETUP} --config-dir {name}")
 
 
 def worst(findings: tuple[Finding, ...]) -> Level:
@@ -75,7 +86,7 @@ def _main_lists(settings: Settings, lists: Lists) -> Iterator[Finding]:
             yield from _order(parameter, [entry.address for entry in entries[ours[0] + 1 :]])
         if old:
             text = N_("opendkim ({old}) is in {parameter}: mail would be signed twice, or wait for a server that is gone")
-            yield wrong(parameter, text.format(old=", ".join(old), parameter=parameter), f"{SETUP}; {STOP_OPENDKIM}")
+            yield wrong(parameter, text.format(old=", ".join(old), parameter=parameter), SETUP)
 
 
 def _other_signers(settings: Settings) -> Iterator[Finding]:

@@ -107,7 +107,8 @@ class Settings:
 def read(folder: Path = DEFAULT_FOLDER) -> Settings:
     """Read the settings that Postfix has in this folder. Raises :class:`PostfixError`."""
     if not (folder / "main.cf").is_file():
-        raise PostfixError(N_("there is no main.cf in {folder}; name the folder of Postfix's configuration").format(folder=folder))
+        sentence = N_("there is no main.cf in {folder}; name the folder of Postfix's configuration with --config-dir")
+        raise PostfixError(sentence.format(folder=folder))
     expanded = _pairs(postconf(folder, "-x", *PARAMETERS))
     # -n as well: parameters of the administrator's own making, which a list may name.
     raw = {**_pairs(postconf(folder, "-n")), **_pairs(postconf(folder, *PARAMETERS))}
@@ -196,7 +197,7 @@ def _run(program: str, folder: Path, words: tuple[str, ...], *, errors_too: bool
         raise PostfixError(N_("{command} cannot be run: {error}").format(command=shlex.join(command), error=error)) from None
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode:
-        raise PostfixError(
-            N_("{command} ended with status {status}: {said}").format(command=shlex.join(command), status=done.returncode, said=said)
-        )
+        # Its last line has the cause; its words may be a page of parameters.
+        shown, cause = shlex.join((program, "-c", str(folder), *words[:1])), (said.splitlines() or [""])[-1]
+        raise PostfixError(N_("{command} ended with status {status}: {said}").format(command=shown, status=done.returncode, said=cause))
     return done.stdout.decode("utf-8", "surrogateescape") + (said if errors_too else "")

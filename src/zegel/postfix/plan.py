@@ -110,7 +110,7 @@ def make(
         socket_folder=wanted if wanted != present else None,
         notes=tuple(work.notes),
         problems=tuple(_problems(settings, address)),
-        afterwards=tuple(dict.fromkeys(([f"postfix -c {settings.folder} reload"] if changes else []) + work.afterwards)),
+        afterwards=tuple(work.afterwards),
     )
 
 
@@ -248,7 +248,8 @@ def render(plan: Plan) -> str:
     for change in plan.changes:
         place = plan.folder / ("master.cf" if change.service else "main.cf")
         label = f"{change.service}: " if change.service else ""
-        lines += [f"{place}: {label}{change.why}", f"- {change.parameter} = {change.before}", f"+ {change.parameter} = {change.after}", ""]
+        before, after = f"- {change.parameter} = {change.before}", f"+ {change.parameter} = {change.after}"
+        lines += [f"{place}: {label}{change.why}", before.rstrip(), after.rstrip(), ""]
     if plan.socket_folder:
         lines += [N_("The folder of the socket, for Zegel to write and Postfix to enter:"), f"$ {plan.socket_folder.command}", ""]
     if plan.is_empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.servers import require
+from support.servers import free_port, require
 
 from .conftest import Run
 
@@ -57,6 +57,29 @@ def test_check_says_what_is_wrong(zegel: Run, folder: Path) -> None:
     assert {"level", "about", "sentence", "step"} == set(shown.json["findings"][0])
 
 
+def test_the_commands_to_type_are_for_this_folder(zegel: Run, folder: Path) -> None:
+    shown = zegel("postfix", "check", "--config-dir", folder).text
+    assert f"    postconf -c {folder} -e 'disable_mime_output_conversion = yes'" in shown.splitlines()
+    assert f"    zegel postfix setup --dry-run --config-dir {folder}" in shown.splitlines()
+    assert "postconf -e" not in shown
+
+
+def test_what_to_write_in_the_configuration_stands_on_lines_of_its_own(zegel: Run, folder: Path, tmp_path: Path) -> None:
+    lines = zegel("postfix", "setup", "--dry-run", "--config-dir", folder).text.splitlines()
+    assert f'    listen = ["unix:{tmp_path}/queue/zegel/milter.sock"]' in lines
+    assert '    socket_group = "postfix"' in lines
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_broken_main_cf_is_told_in_a_line(zegel: Run, folder: Path) -> None:
+    (folder / "master.cf").write_text("smtp inet n\n")
+    ended = zegel("postfix", "check", "--config-dir", folder)
+    assert ended.status == 2
+    assert ended.errors.count("\n") == 1
+    assert len(ended.errors) < 400
+    assert "master.cf" in ended.errors
+
+
 def test_a_folder_without_postfix(zegel: Run, tmp_path: Path) -> None:
     for command in (("setup", "--dry-run"), ("check",)):
         ended = zegel("postfix", *command, "--config-dir", tmp_path)
@@ -72,12 +95,16 @@ def test_an_address_that_is_none(zegel: Run, folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change Postfix")
 def test_setup_keeps_copies_and_has_nothing_to_do_twice(zegel: Run, folder: Path) -> None:
-    ended = zegel("postfix", "setup", "--config-dir", folder)
+    words = ("postfix", "setup", "--config-dir", folder, "--listen", f"inet:127.0.0.1:{free_port()}")
+    ended = zegel(*words)
     if ended.status == 2 and "postfix" in ended.errors and "check" in ended.errors:
         pytest.skip(f"this Postfix cannot check a folder of a test: {ended.errors}")
     assert (ended.status, ended.errors) == (0, "")
     assert len(list(folder.glob("main.cf.zegel-*"))) == 1
-    again = zegel("postfix", "setup", "--config-dir", folder)
+    assert "Zegel does not answer" in ended.text
+    assert "    zegel serve" in ended.text.splitlines()
+    assert f"    zegel postfix check --config-dir {folder} --listen {words[-1]}" in ended.text.splitlines()
+    again = zegel(*words)
     assert again.status == 0
     assert "Nothing to change" in again.text
     assert len(list(folder.glob("main.cf.zegel-*"))) == 1

@@ -211,7 +211,7 @@ def test_render_shows_every_line_that_changes() -> None:
     made = plan.make(settings((submission,), smtpd_milters=f"{RSPAMD}, {DKIM}"), LISTEN)
     lines = plan.render(made).splitlines()
     for change in made.changes:
-        assert f"- {change.parameter} = {change.before}" in lines
+        assert f"- {change.parameter} = {change.before}".rstrip() in lines
         assert f"+ {change.parameter} = {change.after}" in lines
     assert f"$ install -d -o zegel -g postfix -m 2710 {QUEUE}/zegel" in lines
     assert "$ systemctl disable --now opendkim" in lines
