@@ -64,7 +64,7 @@ def _look(here: Place) -> Iterator[Item]:
     if not config.outbound.allow:
         sentence = _("no [[outbound.allow]] says who may sign as whom, so nothing is signed; write one in {file}")
         yield Item("outbound", "note", sentence.format(file=here.config_file))
-    answers = [_milter(address) for address in config.milter.listen]
+    answers = [_milter(here, address) for address in config.milter.listen]
     yield from answers
     if config.metrics.listen:
         yield _daemon(here, config.metrics.listen, generation, runs=any(answer.state == "ok" for answer in answers))
@@ -79,6 +79,11 @@ def _configuration(here: Place) -> tuple[Config | None, Item]:
         return None, Item("configuration", "wrong", str(error))
     except OSError as error:
         return None, Item("configuration", "wrong", f"{here.config_file}: {error.strerror}")
+    try:
+        place.resolver(config)
+    except Refusal as error:
+        # What a daemon would not start with.
+        return config, Item("configuration", "wrong", _("configuration {file}: {error}").format(file=here.config_file, error=error))
     sentence = _("configuration {file} is in order") if here.config_file.exists() else _("no configuration {file}: the defaults hold")
     return config, Item("configuration", "ok", sentence.format(file=here.config_file))
 
@@ -94,7 +99,7 @@ def _store(here: Place) -> Iterator[Item | int]:
                 own, every = domains.all(tx), keys.all(tx)
             generation = store.generation()
     except StoreError as error:
-        yield Item("store", "wrong", _(error.sentence).format(**error.values))
+        yield Item("store", "wrong", here.localised(_(error.sentence).format(**error.values)))
         return
     active = [key for key in every if key.state == "active"]
     sentence = _("store {folder} opens; domains: {domains}, keys: {keys}, active keys: {active}")
@@ -111,7 +116,7 @@ def _unlocked(here: Place) -> Iterator[Item]:
     try:
         here.store(create=False).close()
     except StoreError as error:
-        yield Item("master key", "wrong", _(error.sentence).format(**error.values))
+        yield Item("master key", "wrong", here.localised(_(error.sentence).format(**error.values)))
     else:
         yield Item("master key", "ok", _("the master key is the store's own"))
 
@@ -131,7 +136,7 @@ def _domains(here: Place, own: list[OwnDomain], active: list[StoredKey]) -> Iter
             yield Item("keys", "note", sentence.format(domain=domain), here.command(f"key new {domain}"))
 
 
-def _milter(text: str) -> Item:
+def _milter(here: Place, text: str) -> Item:
     """Whether our daemon answers at an address of the configuration, with one greeting of the milter protocol."""
     from zegel.config import listen_address
     from zegel.postfix.reach import negotiate
@@ -141,7 +146,8 @@ def _milter(text: str) -> Item:
     try:
         version = negotiate(where, _SECONDS)
     except (FileNotFoundError, ConnectionRefusedError):
-        sentence = _("nobody listens on {address}; start it: systemctl start zegel (or: zegel serve)")
+        sentence = _("nobody listens on {address}; start the service (systemctl start zegel), or by hand:")
+        return Item("milter", "wrong", sentence.format(address=text), here.command("serve"))
     except TimeoutError:
         sentence = _("what listens on {address} does not answer; look in its log: journalctl -u zegel")
     except ValueError:

@@ -90,6 +90,16 @@ def test_what_is_wrong_with_configuration_and_key(zegel: Run, data: Path) -> Non
     assert "chmod 600" in ended.text
 
 
+def test_a_zone_file_that_is_not_there(zegel: Run, data: Path) -> None:
+    zegel("init")
+    (data / "zegel.toml").write_text(f'[dns]\nzone = "{data}/none.zone"\n')
+    shown = zegel("status", "--json")
+    (item,) = [item for item in shown.json["items"] if item["about"] == "configuration"]
+    assert (shown.status, item["state"]) == (1, "wrong")
+    assert "none.zone" in item["text"]
+    assert "[dns]" in item["text"]
+
+
 def test_something_else_listens(zegel: Run, data: Path) -> None:
     zegel("init")
     with socket.create_server(("127.0.0.1", 0)) as other:
