@@ -55,6 +55,8 @@ def write(store: Store, path: Path, *, now: int) -> Backup:
     with system_explained(path.parent):
         if path.exists() or path.is_symlink():
             raise _taken(path)
+        if not path.parent.is_dir():
+            raise StoreError(N_("there is no folder {folder}; make it, or name the backup elsewhere"), folder=path.parent)
         # Beside its final name: a link cannot cross disks, and the copies are nowhere that others can read.
         with tempfile.TemporaryDirectory(prefix=".zegel-backup-", dir=path.parent) as scratch:
             copy = Path(scratch, DATABASE)

@@ -116,7 +116,7 @@ def test_a_store_open_for_reading_only_has_no_key_to_write(store: Store, tmp_pat
 
 
 def test_no_folder_to_write_in(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
+    with pytest.raises(StoreError, match="there is no folder"):
         backup.write(store, tmp_path / "none" / "zegel.tar", now=7)
 
 
