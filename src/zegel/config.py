@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from dataclasses import fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -21,11 +21,23 @@ from zegel.words import N_
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_Form = Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
+_FORMS: tuple[str, ...] = get_args(_Form)
 # Wider than a /8 (or the /7 of RFC 4193, private IPv6) is nobody's own network.
 _WIDEST = {4: 8, 6: 7}
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _MAX_SOCKET_PATH = 107  # octets; what sockaddr_un holds on Linux
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]?", re.ASCII)
+_UNKNOWN = re.compile("Object contains unknown field `(.*)`$", re.DOTALL)
+_WRONG_TYPE = re.compile("Expected `([a-z]+)`, got `")
+_TYPES = {
+    "array": N_('a list: ["...", "..."]'),
+    "bool": N_("true or false, without quotes"),
+    "float": N_("a number, without quotes"),
+    "int": N_("a whole number, without quotes"),
+    "object": N_("a table of its own: [name] above its lines"),
+    "str": N_('text in quotes: "..."'),
+}
 _SHORTEST_EXPIRE, _EPOCH_LIKE = 3600, 1_000_000_000
 
 
@@ -70,7 +82,7 @@ class Outbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How our signatures look. ``expire`` is in seconds after signing; 0 writes no ``x=``."""
 
-    canonicalization: Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"] = "relaxed/relaxed"
+    canonicalization: _Form = "relaxed/relaxed"
     expire: int = 0
 
 
@@ -116,13 +128,39 @@ def parse(text: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(N_("zegel.toml is not valid TOML: {error}").format(error=error)) from None
     except msgspec.ValidationError as error:
-        raise ConfigError(N_("zegel.toml: {error}").format(error=str(error).replace("`$.", "`"))) from None
+        raise ConfigError(_plain(str(error))) from None
     _check_limits(data, config.limits)
     _check_milter(config.milter)
     for entry in config.outbound.allow:
         _check_allow(entry)
     _check_rest(config)
     return config
+
+
+def _plain(error: str) -> str:
+    """What msgspec says about a value, in the words of who writes the file."""
+    said, _, place = error.partition(" - at ")
+    where = place.strip("`").removeprefix("$").removeprefix(".")
+    if field := _UNKNOWN.match(said):
+        known = ", ".join(_names(where))
+        name = f"{where}.{field[1]}" if where else field[1]
+        return N_("zegel.toml: {name} is unknown; write one of {known}").format(name=name, known=known)
+    if where == "outbound.allow":
+        return N_("zegel.toml: each outbound.allow stands under its own [[outbound.allow]], with two brackets")
+    if said.startswith("Invalid enum value"):
+        return N_("zegel.toml: {name} must be one of {known}").format(name=where, known=", ".join(_FORMS))
+    if (types := _WRONG_TYPE.match(said)) and types[1] in _TYPES:
+        return N_("zegel.toml: {name} must be {wanted}").format(name=where, wanted=_TYPES[types[1]])
+    return N_("zegel.toml: {error}").format(error=f"{where}: {said}" if where else said)
+
+
+def _names(where: str) -> tuple[str, ...]:
+    """The names that one table may hold."""
+    table: Any = Config()
+    for part in filter(None, where.split(".")):
+        table = Allow() if part.startswith("allow[") else getattr(table, part)
+    names: tuple[str, ...] = table.__struct_fields__
+    return names
 
 
 def _check_limits(data: dict[str, Any], limits: Limits) -> None:

@@ -172,3 +172,26 @@ def test_all_of_it() -> None:
 )
 def test_addresses_to_listen_on(text: str, expected: Listen) -> None:
     assert listen_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[milter]\nlisten = "inet:127.0.0.1:1"', "milter.listen must be a list"),
+        ("[milter]\nlisen = []", "milter.lisen is unknown; write one of listen, socket_group"),
+        ("[mitler]", "mitler is unknown; write one of milter, outbound"),
+        ('[outbound.allow]\nlogin = "a"', "[[outbound.allow]], with two brackets"),
+        ('[[outbound.allow]]\nlogn = "a"', "outbound.allow[0].logn is unknown; write one of login, network, local, sign"),
+        ("[[outbound.allow]]\nlogin = 1", 'outbound.allow[0].login must be text in quotes: "..."'),
+        ('[signing]\ncanonicalization = "loose"', "signing.canonicalization must be one of relaxed/relaxed, relaxed/simple"),
+        ('[dns]\ntries = "2"', "dns.tries must be a whole number, without quotes"),
+        ('[dns]\ntrust_ad = "yes"', "dns.trust_ad must be true or false, without quotes"),
+        ("milter = 1", "milter must be a table"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_the_file(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(text)
+    assert str(refused.value).startswith("zegel.toml: ")
+    assert said in str(refused.value)
+    assert "`" not in str(refused.value)
