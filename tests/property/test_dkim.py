@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import zegel
@@ -114,6 +114,7 @@ def test_every_short_body_in_every_chunking(form: str) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(fields, max_size=6))
+@example([Field(b"!", b""), Field(b"!", b"\0 ")])
 def test_relaxed_fields(several: list[Field]) -> None:
     expected = [naive_relaxed_field(field) for field in several]
     assert [FIELD_FORMS["relaxed"](field) for field in several] == expected

@@ -43,7 +43,8 @@ def _relaxed_fields(fields: Sequence[Field]) -> list[bytes]:
     if text.rfind(b"  ") >= 0:
         text = _one_space(text)
     values = text.split(b"\0 ")
-    if not paired or len(values) != len(fields) or text.rfind(b" \0") >= 0 or b" " in names or b"\t" in names:
+    apart = len(values) == len(fields) == text.count(b"\0") + 1  # else a value has a NUL of its own, or does not begin with a space
+    if not paired or not apart or text.rfind(b" \0") >= 0 or b" " in names or b"\t" in names:
         return [relaxed_field(field) for field in fields]
     values[0] = values[0].lstrip(b" ")
     values[-1] = values[-1].rstrip(b" ")
