@@ -21,6 +21,7 @@ KeyKind = Literal["rsa2048", "ed25519"]
 
 MIN_RSA_BITS = 1024  # RFC 8301 3.2: verifiers MUST NOT consider shorter keys
 MAX_RSA_BITS = 8192  # RFC 8301 3.2 asks for 4096; beyond this a stranger's key only costs us time
+_MAX_EXPONENT_BITS = 64  # OpenSSL's own bound above 3072 bits. One as long as the modulus makes verifying as slow as signing
 _PADDING = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
 _PEM = serialization.Encoding.PEM
@@ -72,6 +73,8 @@ def load_public(key_type: str, data: bytes) -> PublicKey:
         raise ValueError("not an RSA key")
     if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
         raise KeySizeError(key.key_size)
+    if key.public_numbers().e.bit_length() > _MAX_EXPONENT_BITS:
+        raise ValueError("an RSA key with an immoderate exponent")
     return PublicKey(key)
 
 

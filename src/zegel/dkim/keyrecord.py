@@ -93,4 +93,4 @@ def _words(tags: dict[str, str], name: str) -> frozenset[str] | None:
     """A colon list as a set of lower-case words; None when absent. An empty ``s=`` or ``h=`` allows nothing, as written."""
     if name not in tags:
         return None
-    return frozenset(taglist.without_space(tags[name]).lower().split(":"))
+    return frozenset(taglist.colon_list(tags[name]))

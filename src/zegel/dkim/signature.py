@@ -25,7 +25,8 @@ CANONICALIZATIONS = {
 }
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _HEX_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
-_FIELD_NAMES = re.compile(r"[!-9<-~]+(?::[!-9<-~]+)*")
+# FWS may stand on either side of a colon, not within a name. Possessive: no bad list is worth a second look.
+_FIELD_NAMES = re.compile(r"[!-9<-~]++(?:(?:[ \t]|\r\n)*+:(?:[ \t]|\r\n)*+[!-9<-~]++)*+")
 _LINE = 76
 _FEW = 100  # names in h= of ours that are worth remembering
 _SHORT = 2048  # characters of h= that are worth remembering
@@ -111,7 +112,7 @@ def parse(value: bytes) -> Signature:
         _refuse(tags, DkimReason.SELECTOR_SYNTAX, "longer than a DNS name can be")
     identity, identity_domain = _identity(tags, domain)
     headers = _headers(tags)
-    if "q" in tags and "dns/txt" not in taglist.without_space(tags["q"]).lower().split(":"):
+    if "q" in tags and "dns/txt" not in taglist.colon_list(tags["q"]):
         _refuse(tags, DkimReason.QUERY_UNKNOWN, f"q={tags['q'][:40]}")
     timestamp, expire = _number(tags, "t", 12), _number(tags, "x", 12)
     if timestamp is not None and expire is not None and expire <= timestamp:
@@ -182,7 +183,7 @@ def _identity(tags: dict[str, str], domain: Domain) -> tuple[str, Domain]:
         identity_domain = Domain.parse(host)
     except ValueError:
         _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
-    if not at:
+    if not at or host.endswith("."):
         _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
     if not identity_domain.within(domain):
         _refuse(tags, DkimReason.IDENTITY_MISMATCH, f"i=@{identity_domain}, d={domain}")
@@ -206,8 +207,7 @@ def _headers(tags: dict[str, str]) -> tuple[str, ...]:
 @lru_cache(maxsize=512)
 def _names(text: str) -> tuple[str, ...]:
     """The names of ``h=``, lower case; none when an item is empty or no field name. Senders repeat theirs, so the last are remembered."""
-    names = taglist.without_space(text).lower()
-    return tuple(names.split(":")) if _FIELD_NAMES.fullmatch(names) else ()
+    return tuple(taglist.without_space(text).lower().split(":")) if _FIELD_NAMES.fullmatch(text) else ()
 
 
 def _number(tags: dict[str, str], name: str, digits: int) -> int | None:

@@ -95,6 +95,7 @@ class _Candidate:
     body: _BodyHash | None = None
     result: DkimResult | None = None
     answer: Answer | None = None
+    data: bytes | None = None  # what was signed, made once however many key records there are
 
 
 class Verification:
@@ -201,11 +202,9 @@ class Verification:
             return DkimReason.BODY_CHANGED, f"l={parsed.length}, the body has {body.length} octets"
         if body.hash.digest() != parsed.body_hash:
             return DkimReason.BODY_CHANGED, "bh="
-        own = self._index.fields[candidate.index]
-        fields = self._index.signed(parsed.headers, own=candidate.index)
-        fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
-        data = b"\r\n".join(HEADER_FORMS[parsed.header_canonicalization](fields))
-        if not record.key.verifies(parsed.signature, data):
+        if candidate.data is None:
+            candidate.data = self._signed_data(candidate.index, parsed)
+        if not record.key.verifies(parsed.signature, candidate.data):
             return DkimReason.SIGNATURE_MISMATCH, "b="
         if parsed.length is not None and parsed.length < body.length:
             return DkimReason.BODY_PARTLY_SIGNED, f"l={parsed.length} of {body.length} octets"
@@ -213,6 +212,13 @@ class Verification:
         if added is not None:
             return DkimReason.FIELD_ADDED, added
         return DkimReason.VERIFIED, ""
+
+    def _signed_data(self, index: int, parsed: Signature) -> bytes:
+        """The input of hash step 2: the signed fields, and the signature's own with an empty ``b=``. RFC 6376 3.7."""
+        own = self._index.fields[index]
+        fields = self._index.signed(parsed.headers, own=index)
+        fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
+        return b"\r\n".join(HEADER_FORMS[parsed.header_canonicalization](fields))
 
 
 _PROGRESS = {

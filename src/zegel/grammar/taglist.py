@@ -55,8 +55,13 @@ def emptied(text: bytes, name: bytes) -> bytes:
 
 
 def without_space(value: str) -> str:
-    """The value with all folding white space removed: base64 and colon lists may be folded anywhere."""
+    """The value with all folding white space removed: base64 may be folded anywhere."""
     return value.replace(" ", "").replace("\t", "").replace("\r\n", "")
+
+
+def colon_list(value: str) -> list[str]:
+    """The items of a colon list in lower case. White space may stand around a colon, and nowhere else (RFC 6376 3.5, ``q=``)."""
+    return [item.strip(_FWS) for item in value.lower().split(":")]
 
 
 def base64(value: str) -> bytes:

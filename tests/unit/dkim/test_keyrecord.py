@@ -157,6 +157,15 @@ def test_sizes_that_never_verify(bits: int, reason: str) -> None:
     assert (str(result.reason), result.key_bits) == (reason, bits)
 
 
+def test_an_exponent_as_long_as_the_modulus_is_no_key() -> None:
+    """It makes each verification some forty times as dear, and a stranger may ask for fifty of them with one message."""
+    numbers = rsa.generate_private_key(65537, 2048).public_key().public_numbers()
+    for exponent, reason in ((numbers.n - 2, "key_syntax"), ((1 << 64) + 1, "key_syntax"), ((1 << 63) + 1, "signature_mismatch")):
+        public = rsa.RSAPublicNumbers(exponent, numbers.n).public_key()
+        der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        assert str(judge([f"v=DKIM1; p={base64.b64encode(der).decode()}"]).reason) == reason
+
+
 def test_rsapublickey_form() -> None:
     """RFC 6376 3.6.1 names RSAPublicKey (PKCS#1); everyone publishes SubjectPublicKeyInfo; both are read."""
     private = serialization.load_pem_private_key(_pem(samples.rsa()), None)

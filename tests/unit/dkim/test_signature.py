@@ -109,7 +109,7 @@ def test_names(value: str, names: tuple[str, ...]) -> None:
     assert read(h=value).headers == names
 
 
-@pytest.mark.parametrize("value", ["", "from:", ":from", "from::to", "from: :to", "from:é"])
+@pytest.mark.parametrize("value", ["", "from:", ":from", "from::to", "from: :to", "from:é", "fr om:to", "from:sub\r\n ject", "from to"])
 def test_no_names(value: str) -> None:
     """RFC 6376 6.1.1: "Implementers MUST meticulously validate the format": an empty item is none of the grammar's."""
     assert reason(h=value) == "tag_syntax"
@@ -151,6 +151,7 @@ def test_identity_with_a_u_label() -> None:
         ("", "tag_syntax"),
         ("joe@", "tag_syntax"),
         ("joe@exa mple.org@", "tag_syntax"),
+        ("joe@example.org.", "tag_syntax"),
         ("j=FFoe@example.org", "tag_syntax"),
         ("joe@example.com", "identity_mismatch"),
         ("joe@badexample.org", "identity_mismatch"),
@@ -177,7 +178,7 @@ def test_numbers() -> None:
 
 def test_queries() -> None:
     assert read(q="dns/txt") == read(q="http : DNS/TXT") == read(q="dns/txt:other/x")
-    assert [reason(q=value) for value in ("dns", "http", "", "dns/txt2")] == ["query_unknown"] * 4
+    assert [reason(q=value) for value in ("dns", "http", "", "dns/txt2", "dns / txt")] == ["query_unknown"] * 5
 
 
 @pytest.mark.parametrize("name", ["b", "bh"])
