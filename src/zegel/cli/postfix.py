@@ -40,9 +40,11 @@ def setup(
 
     folder = (config_dir or maincf.DEFAULT_FOLDER).absolute()
     settings = maincf.read(folder)
-    address = listen or _address(place.of(ctx), settings)
-    wanted = apply.prepare(folder, address)
+    here = place.of(ctx)
+    address = listen or _address(here, settings)
+    wanted = apply.prepare(folder, address, owner=_runner(here))
     screen.changes(plan.render(wanted))
+    screen.say()
     if address.startswith("inet") and not wanted.is_empty:
         sentence = _("a unix socket is safer beside Postfix. Write in zegel.toml, under [milter], and say this again:")
         screen.marked(Mark.NOTE, sentence, f'listen = ["{plan.advised_listen(settings)}"]', 'socket_group = "postfix"')
@@ -62,7 +64,6 @@ def setup(
     if done.warnings:
         screen.marked(Mark.NOTE, _("postfix check says: {warnings}").format(warnings=" ".join(done.warnings.split())))
     screen.marked(Mark.OK, _("Postfix is set up and reloaded") if done.reloaded else _("Postfix is set up; it does not run now"))
-    here = place.of(ctx)
     if any(finding.level is Level.WRONG for finding in reach.of_socket(settings, address, seconds=1)):
         sentence = _("Zegel does not answer at {address}: until it runs, Postfix asks senders to try again later. Start it:")
         screen.marked(Mark.NOTE, sentence.format(address=address), here.command("serve"))
@@ -105,3 +106,11 @@ def _address(here: Place, settings: Settings) -> str:
     addresses = here.read_config().milter.listen
     inside = [address for address in addresses if address.startswith(f"unix:{settings.queue_directory}/")]
     return (*inside, *addresses)[0]
+
+
+def _runner(here: Place) -> str:
+    """The user that Zegel runs as: whose the data folder is, as nobody else can open the store; before there is one, the service's."""
+    try:
+        return here.data.owner()
+    except (OSError, KeyError):
+        return "zegel"

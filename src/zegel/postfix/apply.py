@@ -170,13 +170,14 @@ def _restore(folder: Path, copies: tuple[Path, ...]) -> None:
 def _make_folder(wanted: SocketFolder, undo: contextlib.ExitStack) -> bool:
     """Make the folder, or give it the owner, group and mode that it needs. The queue folder above it belongs to Postfix and must exist."""
     try:
-        user, group = pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
-    except KeyError as error:
-        raise PostfixError(
-            N_("{error}; make the user first: useradd --system --home-dir /var/lib/zegel --shell /usr/sbin/nologin {owner}").format(
-                error=str(error.args[0]), owner=wanted.owner
-            )
-        ) from None
+        user = pwd.getpwnam(wanted.owner).pw_uid
+    except KeyError:
+        sentence = N_("there is no user {owner} yet; make it: useradd --system --home-dir /var/lib/zegel --shell /usr/sbin/nologin {owner}")
+        raise PostfixError(sentence.format(owner=wanted.owner)) from None
+    try:
+        group = grp.getgrnam(wanted.group).gr_gid
+    except KeyError:
+        raise PostfixError(N_("there is no group {group}; is Postfix installed?").format(group=wanted.group)) from None
     try:
         before = look(wanted.path)
         if before is None:

@@ -108,3 +108,12 @@ def test_setup_keeps_copies_and_has_nothing_to_do_twice(zegel: Run, folder: Path
     assert again.status == 0
     assert "Nothing to change" in again.text
     assert len(list(folder.glob("main.cf.zegel-*"))) == 1
+
+
+def test_the_folder_of_the_socket_is_for_whom_the_data_is(zegel: Run, folder: Path, data: Path, tmp_path: Path) -> None:
+    listen = ("--listen", f"unix:{tmp_path}/queue/zegel/milter.sock")
+    before = zegel("postfix", "setup", "--dry-run", "--config-dir", folder, *listen).text
+    assert "$ install -d -o zegel -g postfix" in before
+    zegel("init")
+    after = zegel("postfix", "setup", "--dry-run", "--config-dir", folder, *listen).text
+    assert f"$ install -d -o {data.owner()} -g postfix" in after
