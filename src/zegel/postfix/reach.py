@@ -23,7 +23,8 @@ from zegel.words import N_
 
 SECONDS = 5.0
 _ACTIONS, _STEPS = 0x1FF, 0x1FFFFF
-_START = N_("start it: systemctl start zegel (or: zegel serve), and read: journalctl -u zegel")
+# A line for a shell, with what else there is behind the sign of a comment.
+_START = N_("systemctl start zegel  # or: zegel serve; its log: journalctl -u zegel")
 
 
 def of_socket(settings: Settings, listen: str, *, seconds: float = SECONDS) -> tuple[Finding, ...]:
