@@ -138,7 +138,7 @@ class _Grant:
         return address is not None and any(address in network for network in self.networks)
 
     def covers(self, author: Mailbox) -> bool:
-        if self._all or author.domain in self._senders or author.address.lower() in self._senders:
+        if self._all or author.domain in self._senders or _folded(author.address) in self._senders:
             return True
         return any(f".{parent}" in self._senders for parent in author.domain.parents)
 
@@ -149,7 +149,12 @@ def _sender(text: str) -> str:
         return text
     local, at, host = text.rpartition("@")
     dot = "." if host.startswith(".") else ""
-    return f"{local.lower()}{at}{dot}{Domain.parse(host.removeprefix('.'))}"
+    return f"{_folded(local)}{at}{dot}{Domain.parse(host.removeprefix('.'))}"
+
+
+def _folded(text: str) -> str:
+    """Lower case of ASCII alone: ``str.lower`` makes the Kelvin sign a plain k, and so one mailbox another."""
+    return text.encode().lower().decode()
 
 
 def _is_local(client: Client, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bool:

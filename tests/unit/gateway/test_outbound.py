@@ -18,6 +18,9 @@ reinjected = ["filter-back"]
 login = "alice"
 sign = ["example.be", "Info@Example.ORG"]
 [[outbound.allow]]
+login = "kate"
+sign = ["kate@example.org"]
+[[outbound.allow]]
 login = "below"
 sign = [".example.be"]
 [[outbound.allow]]
@@ -114,6 +117,8 @@ LOCAL, NETWORK = Client("127.0.0.1", 0), Client("192.0.2.7", 25)
         (by("alice"), b" info@example.org", "example.org"),
         (by("alice"), b" INFO@example.org", "example.org"),
         (by("alice"), b" other@example.org", "not_allowed"),
+        (by("kate"), b" KATE@example.org", "example.org"),
+        (by("kate"), " \u212aate@example.org".encode(), "not_allowed"),  # the Kelvin sign, whose lower case is a plain k
         (by("alice"), b" info@sub.example.org", "not_allowed"),
         (by("alice"), b" a@xexample.be", "not_allowed"),
         (by("alice"), b" a@be", "not_allowed"),
