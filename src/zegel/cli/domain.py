@@ -1,4 +1,4 @@
-"""``zegel domain add | list | records``: the domains that are ours, and what they publish."""
+"""``zegel domain add | list | records | remove``: the domains that are ours, and what they publish."""
 
 from __future__ import annotations
 
@@ -102,6 +102,18 @@ def records(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
     if not found:
         screen.say(_("{domain} has no key to publish yet. Make one:").format(domain=domain))
         screen.command(here.command(f"key new {domain}"))
+
+
+@app.command(cls=Command, help=_("Take out a domain that has no keys, such as one typed wrong."))
+def remove(ctx: typer.Context, name: Name) -> None:
+    """Remove a domain."""
+    here, domain = place.of(ctx), place.domain(name)
+    with here.store(create=False) as store:
+        from zegel.store import domains
+
+        with store.writing() as tx:
+            domains.remove(tx, domain)
+    screen.marked(Mark.OK, _("{domain} taken out").format(domain=_with_unicode(domain)))
 
 
 def _with_unicode(domain: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Row, Select, delete, insert, select
 
 from zegel.grammar.domain import Domain
 from zegel.store import organisations, schema
@@ -47,6 +47,16 @@ def get(tx: Transaction, name: Domain) -> OwnDomain:
     if row is None:
         raise _unknown(name)
     return _domain(row)
+
+
+def remove(tx: Transaction, name: Domain) -> None:
+    """Take out a domain that has no keys, such as one typed wrong. Raises StoreError when it has, or is unknown."""
+    domain_id, _organisation_id = row_ids(tx, name)
+    # Keys of which DNS still has the record, and mail on its way still bears signatures, do not go by the way.
+    if tx.connection.execute(select(schema.keys.c.id).where(schema.keys.c.domain_id == domain_id).limit(1)).first() is not None:
+        raise StoreError(N_("{domain} has keys, and is not taken out with them; see: zegel key list {domain}"), domain=name)
+    tx.connection.execute(delete(schema.domains).where(schema.domains.c.id == domain_id))
+    count_change(tx)
 
 
 def row_ids(tx: Transaction, name: Domain) -> tuple[int, int]:

@@ -217,3 +217,15 @@ def test_backup(zegel: Run, zone: Path, tmp_path: Path) -> None:
     assert again.status == 2
     assert "not overwritten" in again.errors
     assert zegel("--data", tmp_path / "none", "backup", tmp_path / "b.tar").status == 2
+
+
+def test_a_domain_typed_wrong_is_taken_out(zegel: Run) -> None:
+    zegel("domain", "add", "exmaple.be")
+    ended = zegel("domain", "remove", "exmaple.be")
+    assert (ended.status, ended.errors) == (0, "")
+    assert zegel("domain", "list", "--json").json == []
+    zegel("domain", "add", "example.be")
+    zegel("key", "new", "example.be", "--algorithm", "ed25519")
+    refused = zegel("domain", "remove", "example.be")
+    assert refused.status == 2
+    assert "zegel key list example.be" in refused.errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zegel.grammar.domain import Domain
-from zegel.store import domains, organisations
+from zegel.store import domains, keys, organisations
 from zegel.store.database import Store
 from zegel.store.domains import OwnDomain
 from zegel.store.errors import StoreError
@@ -77,3 +77,21 @@ def test_each_new_domain_counts_as_a_change(store: Store) -> None:
         with store.writing() as tx:
             domains.add(tx, Domain.parse(f"d{number}.example"), now=1)
         assert store.generation() == number
+
+
+def test_only_a_domain_without_keys_is_taken_out(store: Store) -> None:
+    with store.writing() as tx:
+        domains.add(tx, EXAMPLE, now=5)
+    before = store.generation()
+    with store.writing() as tx:
+        domains.remove(tx, EXAMPLE)
+    assert store.generation() == before + 1
+    with store.writing() as tx, pytest.raises(StoreError, match="not in the store"):
+        domains.remove(tx, EXAMPLE)
+    with store.writing() as tx:
+        domains.add(tx, EXAMPLE, now=6)
+        keys.add(tx, EXAMPLE, "one", "ed25519", b"PEM", "AAAA", now=6)
+    with store.writing() as tx, pytest.raises(StoreError, match="has keys"):
+        domains.remove(tx, EXAMPLE)
+    with store.reading() as tx:
+        assert domains.get(tx, EXAMPLE).created == 6
