@@ -108,7 +108,7 @@ def domain(text: str) -> Domain:
     try:
         return Domain.parse(text)
     except ValueError as error:
-        sentence = _("“{text}” is no domain name ({error}); write it as in example.be")
+        sentence = _("'{text}' is no domain name ({error}); write it as in example.be")
         raise Refusal(sentence.format(text=text, error=error)) from None
 
 
