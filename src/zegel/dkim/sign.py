@@ -71,7 +71,8 @@ class Signing:
         self._index = FieldIndex(fields)
         if "from" not in self._index.by_name:
             raise ValueError("the message has no From field; DKIM must sign one (RFC 6376 5.4)")
-        self._keys, self._style, self._now = keys, style, now
+        self._keys, self._now = keys, now
+        self._expire = _expire(style.expire, now)
         self._identity = _identity(style.identity, keys)
         self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
         self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(self._index)
@@ -104,7 +105,7 @@ class Signing:
             domain,
             None,
             self._now,
-            _expire(self._style.expire, self._now),
+            self._expire,
         )
         value = format_unsigned(unsigned, canonicalization=f"{self._header_form}/{self._body_form}", identity=self._identity)
         field = Field(b"DKIM-Signature", value)
@@ -156,4 +157,7 @@ def _identity(identity: str | None, keys: Sequence[Key]) -> str | None:
 def _expire(expire: int | None, now: int) -> int | None:
     if expire is None:
         return None
-    return expire if expire >= _EPOCH_LIKE else now + expire
+    end = expire if expire >= _EPOCH_LIKE else now + expire
+    if end <= now:
+        raise ValueError(f"expire is a time that has passed ({end}); x= must be after t= (RFC 6376 3.5)")
+    return end

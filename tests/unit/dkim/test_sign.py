@@ -136,6 +136,8 @@ def test_identity_is_encoded() -> None:
         ({"headers": ["from", ""]}, "names of header fields"),
         ({"expire": 0}, "expire"),
         ({"expire": -5}, "expire"),
+        ({"expire": samples.NOW}, "expire is a time that has passed"),
+        ({"expire": 1_000_000_000}, "expire is a time that has passed"),
         ({"identity": "joe"}, "identity"),
         ({"identity": "joe@example.com"}, "not within example.org"),
         ({"identity": "joe@a b"}, "not a domain name"),
