@@ -7,6 +7,7 @@ at all: what cannot be loaded leaves what runs as it is, and says so. SIGTERM an
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import signal
@@ -33,12 +34,16 @@ from zegel.gateway.milter import Gateway, Settings
 from zegel.gateway.outbound import Policy
 from zegel.store import masterkey
 from zegel.store.database import Store
-from zegel.words import N_
+from zegel.words import N_, Sentence, SpokenError
 
 if TYPE_CHECKING:
     from zegel.store.snapshot import Snapshot
 
 _POLL_SECONDS = 1.0
+
+
+class ListenError(SpokenError):
+    """An address of the configuration cannot be listened on; the text says why, and what to do."""
 
 
 def read_config(path: Path | None, data_folder: Path) -> Config:
@@ -49,9 +54,12 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
     except FileNotFoundError:
         if path is None:
             return Config()
-        raise ConfigError(N_("{file}: there is no such file; make one with zegel init").format(file=file)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from None
+        raise ConfigError(N_("there is no configuration {file}; make it: zegel init"), file=file) from None
+    except UnicodeDecodeError:
+        sentence = N_("{file} is not UTF-8 text; save it as UTF-8, or move it away and have a new one made: zegel init")
+        raise ConfigError(sentence, file=file) from None
+    except OSError as error:
+        raise ConfigError(N_("{file} cannot be read: {error}"), file=file, error=error.strerror or error) from None
 
 
 def open_store(data_folder: Path) -> Store:
@@ -63,18 +71,31 @@ def open_store(data_folder: Path) -> Store:
 def make_resolver(config: Config) -> AsyncResolver:
     """The resolver that the configuration names: a zone file, or name servers. Raises :class:`ConfigError`."""
     dns = config.dns
+    if dns.zone:
+        return _zone(dns.zone)
     try:
-        if dns.zone:
-            return Zone.parse(Path(dns.zone).read_text(encoding="utf-8"))
         return Resolver(dns.nameservers or None, timeout=dns.timeout, tries=dns.tries, trust_ad=dns.trust_ad)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"zegel.toml: {'dns.zone' if dns.zone else 'dns.nameservers'}: {error}") from None
+        raise ConfigError(N_("zegel.toml: {key}: {error}"), key="dns.nameservers", error=error) from None
+
+
+def _zone(file: str) -> Zone:
+    trouble: object
+    try:
+        return Zone.parse(Path(file).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        trouble = Sentence(N_("{file} is no zone file: it is not text"), file=file)
+    except OSError as error:
+        trouble = f"{file}: {error.strerror or error}"
+    except ValueError as error:
+        trouble = f"{file}: {error}"
+    raise ConfigError(N_("dns.zone: {error}; write another under [dns] in zegel.toml, or take zone out of it"), error=trouble)
 
 
 def serve(data_folder: Path, config_path: Path | None, *, announce: Callable[[str], None]) -> int:
     """Run the daemon until a signal ends it; returns the exit status. ``announce`` gets one line for each address that it listens on.
 
-    Raises :class:`ConfigError` or ``StoreError`` for what cannot start, and OSError for an address that cannot be used.
+    Raises :class:`ConfigError` or ``StoreError`` for what cannot start, and :class:`ListenError` for an address that cannot be used.
     """
     set_up_log()
     config = read_config(config_path, data_folder)
@@ -138,11 +159,9 @@ class Daemon:
             if not ipaddress.ip_address(host).is_loopback:
                 self._journal.note("reachable from other machines, where anyone can claim any login: keep it behind a firewall", host=host)
         except LookupError as error:
-            raise ConfigError(N_("zegel.toml: milter.socket_group: {error}").format(error=error.args[0])) from None
+            raise ConfigError(N_("zegel.toml: {key}: {error}"), key="milter.socket_group", error=error.args[0]) from None
         except OSError as error:
-            raise OSError(
-                error.errno, N_("cannot listen on {address}: {error}").format(address=address, error=error.strerror or error)
-            ) from None
+            raise _cannot_listen(address, error) from None
         return f"inet:{host}:{port}"
 
     def _start_metrics(self) -> WSGIServer | None:
@@ -152,8 +171,7 @@ class Daemon:
         try:
             server, _ = start_http_server(port, host, registry=self._journal.registry)
         except OSError as error:
-            sentence = N_('cannot listen on {host}:{port} for metrics: {error}; set metrics.listen in zegel.toml, or "" to switch it off')
-            raise OSError(error.errno, sentence.format(host=host, port=port, error=error.strerror)) from None
+            raise _cannot_listen(self._config.metrics.listen, error, for_metrics=True) from None
         return server
 
     async def _follow_store(self) -> None:
@@ -196,6 +214,24 @@ class Daemon:
         style = Style(config.signing.canonicalization, expire=config.signing.expire or None)
         name = normal(config.inbound.authserv_id or self._machine)
         return Settings(Policy(config.outbound), self._keyring, resolver, self._journal, name, style, config.limits)
+
+
+def _cannot_listen(address: str, error: OSError, *, for_metrics: bool = False) -> ListenError:
+    taken = error.errno == errno.EADDRINUSE
+    if for_metrics and taken:
+        sentence = N_(
+            "cannot listen on {address} for metrics: it is taken. Another Zegel may be running: zegel status; if not, set metrics.listen "
+            "in zegel.toml"
+        )
+    elif for_metrics:
+        sentence = N_('cannot listen on {address} for metrics: {error}; set metrics.listen in zegel.toml, or "" to switch it off')
+    elif taken:
+        sentence = N_(
+            "cannot listen on {address}: it is taken. Another Zegel may be running: zegel status; if not, set milter.listen in zegel.toml"
+        )
+    else:
+        sentence = N_("cannot listen on {address}: {error}")
+    return ListenError(sentence, address=address, error=error.strerror or error)
 
 
 def _entries(snapshot: Snapshot, known: dict[tuple[str, str], Key]) -> list[DomainKeys]:

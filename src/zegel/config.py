@@ -17,7 +17,7 @@ import msgspec
 
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
-from zegel.words import N_
+from zegel.words import N_, Sentence, SpokenError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -41,7 +41,7 @@ _TYPES = {
 _SHORTEST_EXPIRE, _EPOCH_LIKE = 3600, 1_000_000_000
 
 
-class ConfigError(ValueError):
+class ConfigError(SpokenError, ValueError):
     """The configuration cannot be used; the text says which key, and what to write."""
 
 
@@ -126,9 +126,9 @@ def parse(text: str) -> Config:
         data = tomllib.loads(text)
         config = msgspec.convert(data, Config)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(N_("zegel.toml is not valid TOML: {error}").format(error=error)) from None
+        raise ConfigError(N_("zegel.toml is not valid TOML: {error}"), error=error) from None
     except msgspec.ValidationError as error:
-        raise ConfigError(_plain(str(error))) from None
+        raise _plain(str(error)) from None
     _check_limits(data, config.limits)
     _check_milter(config.milter)
     for entry in config.outbound.allow:
@@ -137,21 +137,21 @@ def parse(text: str) -> Config:
     return config
 
 
-def _plain(error: str) -> str:
+def _plain(error: str) -> ConfigError:
     """What msgspec says about a value, in the words of who writes the file."""
     said, _, place = error.partition(" - at ")
     where = place.strip("`").removeprefix("$").removeprefix(".")
     if field := _UNKNOWN.match(said):
         known = ", ".join(_names(where))
         name = f"{where}.{field[1]}" if where else field[1]
-        return N_("zegel.toml: {name} is unknown; write one of {known}").format(name=name, known=known)
+        return ConfigError(N_("zegel.toml: {name} is unknown; write one of {known}"), name=name, known=known)
     if where == "outbound.allow":
-        return N_("zegel.toml: each outbound.allow stands under its own [[outbound.allow]], with two brackets")
+        return ConfigError(N_("zegel.toml: each outbound.allow stands under its own [[outbound.allow]], with two brackets"))
     if said.startswith("Invalid enum value"):
-        return N_("zegel.toml: {name} must be one of {known}").format(name=where, known=", ".join(_FORMS))
+        return ConfigError(N_("zegel.toml: {name} must be one of {known}"), name=where, known=", ".join(_FORMS))
     if (types := _WRONG_TYPE.match(said)) and types[1] in _TYPES:
-        return N_("zegel.toml: {name} must be {wanted}").format(name=where, wanted=_TYPES[types[1]])
-    return N_("zegel.toml: {error}").format(error=f"{where}: {said}" if where else said)
+        return ConfigError(N_("zegel.toml: {name} must be {wanted}"), name=where, wanted=Sentence(_TYPES[types[1]]))
+    return ConfigError(N_("zegel.toml: {error}"), error=f"{where}: {said}" if where else said)
 
 
 def _names(where: str) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def _check_limits(data: dict[str, Any], limits: Limits) -> None:
     for name in data.get("limits", {}):
         if name not in known:
             message = N_("zegel.toml: limits.{name} is unknown; write one of {known}")
-            raise ConfigError(message.format(name=name, known=", ".join(known)))
+            raise ConfigError(message, name=name, known=", ".join(known))
     _check_seconds("limits.dns_seconds", limits.dns_seconds)
 
 
@@ -184,7 +184,7 @@ def _check_milter(milter: Milter) -> None:
         message = N_(
             'zegel.toml: milter.socket_mode {mode} lets everybody on this machine sign; write "0660", and socket_group = "postfix"'
         )
-        raise ConfigError(message.format(mode=milter.socket_mode))
+        raise ConfigError(message, mode=milter.socket_mode)
     if milter.max_connections < 1:
         raise ConfigError(N_("zegel.toml: milter.max_connections must be at least 1"))
     if milter.drain_seconds:
@@ -206,12 +206,12 @@ def _check_rest(config: Config) -> None:
             Domain.parse(config.inbound.authserv_id)
         except ValueError:
             message = N_("zegel.toml: inbound.authserv_id {name!r} is no host name; write one such as mail.example.be")
-            raise ConfigError(message.format(name=config.inbound.authserv_id)) from None
+            raise ConfigError(message, name=config.inbound.authserv_id) from None
 
 
 def _check_seconds(key: str, value: float) -> None:
     if not (math.isfinite(value) and 0 < value <= 3600):
-        raise ConfigError(N_("zegel.toml: {key} is a number of seconds, more than 0 and at most 3600").format(key=key))
+        raise ConfigError(N_("zegel.toml: {key} is a number of seconds, more than 0 and at most 3600"), key=key)
 
 
 def _check_listen(key: str, shown: str, address: str) -> None:
@@ -220,8 +220,8 @@ def _check_listen(key: str, shown: str, address: str) -> None:
     except ConfigError as error:
         if shown != address:
             message = N_("zegel.toml: {key}: {text!r} is no address to listen on; write 127.0.0.1:9199")
-            raise ConfigError(message.format(key=key, text=shown)) from None
-        raise ConfigError(f"zegel.toml: {key}: {error}") from None
+            raise ConfigError(message, key=key, text=shown) from None
+        raise ConfigError(N_("zegel.toml: {key}: {error}"), key=key, error=error) from None
 
 
 class Listen(NamedTuple):
@@ -238,12 +238,12 @@ def listen_address(text: str) -> Listen:
     if kind == "unix" and rest.startswith("/") and "\0" not in rest:
         if len(rest.encode()) > _MAX_SOCKET_PATH:
             message = N_("{text!r}: the path of a unix socket has at most {most} octets; choose a shorter one")
-            raise ConfigError(message.format(text=text, most=_MAX_SOCKET_PATH))
+            raise ConfigError(message, text=text, most=_MAX_SOCKET_PATH)
         return Listen(rest, "", 0)
     host, _, port = rest.rpartition(":")
     if kind in ("inet", "inet6") and _HOST.fullmatch(host) and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536:
         return Listen("", host.removeprefix("[").removesuffix("]"), int(port))
-    raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8899").format(text=text))
+    raise ConfigError(N_("{text!r} is not an address to listen on; write unix:/path/to/socket or inet:127.0.0.1:8899"), text=text)
 
 
 def _check_allow(entry: Allow) -> None:
@@ -254,16 +254,16 @@ def _check_allow(entry: Allow) -> None:
     try:
         networks = entry.networks
     except ValueError as error:
-        raise ConfigError(N_("zegel.toml: outbound.allow.network: {error}").format(error=error)) from None
+        raise ConfigError(N_("zegel.toml: outbound.allow.network: {error}"), error=error) from None
     for network in networks:
         if network.prefixlen < _WIDEST[network.version]:
             message = N_(
                 "zegel.toml: outbound.allow.network {network}: so wide a network would make you sign for anyone; list your own networks"
             )
-            raise ConfigError(message.format(network=network))
+            raise ConfigError(message, network=network)
         if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
             message = N_("zegel.toml: outbound.allow.network {network}: write the IPv4 network itself")
-            raise ConfigError(message.format(network=network))
+            raise ConfigError(message, network=network)
     for sender in entry.sign:
         if sender != "*":
             _check_sender(sender)
@@ -277,4 +277,4 @@ def _check_sender(sender: str) -> None:
         Domain.parse(host.removeprefix("."))
     except ValueError:
         message = N_("zegel.toml: outbound.allow.sign: {sender!r} is no sender; write example.be, .example.be, info@example.be or *")
-        raise ConfigError(message.format(sender=sender)) from None
+        raise ConfigError(message, sender=sender) from None

@@ -78,14 +78,14 @@ def test_a_master_key_that_others_can_read_is_refused(daemon: Daemon) -> None:
 def test_a_taken_port_is_named(daemon: Daemon, taken: int) -> None:
     daemon.listen = f"inet:127.0.0.1:{taken}"
     daemon.write_config()
-    with pytest.raises(OSError, match=rf"cannot listen on inet:127\.0\.0\.1:{taken}"):
+    with pytest.raises(app.ListenError, match=rf"cannot listen on inet:127\.0\.0\.1:{taken}"):
         serve(daemon)
 
 
 def test_a_taken_port_for_the_metrics_is_named(daemon: Daemon, taken: int) -> None:
     daemon.metrics_port = taken
     daemon.write_config()
-    with pytest.raises(OSError, match=rf"127\.0\.0\.1:{taken} for metrics: .*metrics\.listen"):
+    with pytest.raises(app.ListenError, match=rf"127\.0\.0\.1:{taken} for metrics: it is taken.*zegel status.*metrics\.listen"):
         serve(daemon)
 
 
@@ -93,7 +93,7 @@ def test_a_start_that_fails_half_way_leaves_no_socket(daemon: Daemon, taken: int
     path = daemon.folder / "milter.sock"
     daemon.listen = f'unix:{path}", "inet:127.0.0.1:{taken}'
     daemon.write_config()
-    with pytest.raises(OSError, match="cannot listen"):
+    with pytest.raises(app.ListenError, match="cannot listen"):
         serve(daemon)
     assert not path.exists()
 
@@ -130,12 +130,26 @@ def test_a_resolver_that_cannot_be_is_named(daemon: Daemon, config: str, named: 
 
 def test_a_zone_file_that_is_none_is_named(daemon: Daemon) -> None:
     daemon.zone_file.write_text("( no zone\n")
-    with pytest.raises(ConfigError, match=r"dns\.zone: this is no zone file"):
+    with pytest.raises(ConfigError, match=r"dns\.zone: .*: this is no zone file.*; write another"):
         serve(daemon)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_zone_that_is_no_text_or_no_file_is_told_in_plain_words(daemon: Daemon, content: bytes | None) -> None:
+    daemon.zone_file.unlink(missing_ok=True)
+    if content is None:
+        daemon.zone_file.mkdir()
+    else:
+        daemon.zone_file.write_bytes(content)
+    daemon.write_config()
+    with pytest.raises(ConfigError, match=rf"dns\.zone: {daemon.zone_file}.*; write another") as refused:
+        serve(daemon)
+    assert "Errno" not in str(refused.value)
+    assert "codec" not in str(refused.value)
+
+
 def test_a_named_configuration_must_be_there(daemon: Daemon) -> None:
-    with pytest.raises(ConfigError, match=r"/nowhere\.toml: there is no such file; make one with zegel init"):
+    with pytest.raises(ConfigError, match=r"no configuration /nowhere\.toml; make it: zegel init"):
         serve(daemon, Path("/nowhere.toml"))
 
 
@@ -150,8 +164,10 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, content: b
         file.mkdir()
     else:
         file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"zegel\.toml"):
+    with pytest.raises(ConfigError, match=r"zegel\.toml") as refused:
         app.read_config(None, tmp_path)
+    assert "Errno" not in str(refused.value)
+    assert "codec" not in str(refused.value)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

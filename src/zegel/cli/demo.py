@@ -172,7 +172,7 @@ def _told(scene: Scene, handled: Handled, found: str, log: str) -> tuple[str, st
     reason = re.search(r'reason="([^"]*)"', rest)
     signer = re.search(r"header\.d=(\S+)", rest)
     if reason:
-        why = reason[1]
+        why = _(reason[1])
     elif signer:
         why = _("the signature of {domain} verifies").format(domain=signer[1])
     else:

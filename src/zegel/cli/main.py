@@ -19,7 +19,8 @@ from zegel import __version__
 from zegel.cli import backup, demo_command, domain, init, key, postfix, screen, serve, sign, status, verify
 from zegel.cli.help import Command, Group
 from zegel.cli.place import Place, usual_data
-from zegel.cli.words import _
+from zegel.cli.words import _, told
+from zegel.words import SpokenError
 
 app = typer.Typer(
     name="zegel",
@@ -131,28 +132,14 @@ def _explained(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status of an error that a person can mend; None for a bug."""
     if isinstance(error, screen.Refusal):
         return str(error), error.status
+    if isinstance(error, SpokenError):
+        return told(error), 2
     if isinstance(error, PermissionError) and error.filename is not None:
         return _("no permission for {path}; run this as the user that owns it").format(path=error.filename), 2
     if isinstance(error, OSError):
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}", 2
         return (error.strerror or str(error)), 2
-    # Only what is loaded can have been raised: to ask for its name must not load it.
-    if "zegel.config" in sys.modules:
-        from zegel.config import ConfigError
-
-        if isinstance(error, ConfigError):
-            return str(error), 2
-    if "zegel.store.errors" in sys.modules:
-        from zegel.store.errors import StoreError
-
-        if isinstance(error, StoreError):
-            return _(error.sentence).format(**error.values), 2
-    if "zegel.postfix.maincf" in sys.modules:
-        from zegel.postfix.maincf import PostfixError
-
-        if isinstance(error, PostfixError):
-            return str(error), 2
     return None
 
 

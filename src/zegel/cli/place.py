@@ -16,6 +16,7 @@ import typer
 
 from zegel.cli.screen import Refusal
 from zegel.cli.words import _
+from zegel.words import N_
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
+_MAX_NAME = 253
 _COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|postfix|serve|status)\b|\.\.\.)")
 
 
@@ -53,7 +55,7 @@ class Place:
         return _COMMAND.sub(lambda _found: self.command(""), sentence)
 
     def read_config(self) -> Config:
-        """Read the configuration; the defaults when none was named and none is there. Raises ConfigError, Refusal."""
+        """Read the configuration; the defaults when none was named and none is there. Raises ConfigError, OSError."""
         from zegel.config import Config, ConfigError, parse
 
         file = self.config_file
@@ -62,12 +64,10 @@ class Place:
         except FileNotFoundError:
             if self.config is None:
                 return Config()
-            raise Refusal(
-                _("there is no configuration {file}; make it: {command}").format(file=file, command=self.command("init"))
-            ) from None
+            raise ConfigError(N_("there is no configuration {file}; make it: zegel init"), file=file) from None
         except UnicodeDecodeError:
-            sentence = _("{file} is not UTF-8 text; save it as UTF-8, or move it away and have a new one made: {command}")
-            raise ConfigError(sentence.format(file=file, command=self.command("init"))) from None
+            sentence = N_("{file} is not UTF-8 text; save it as UTF-8, or move it away and have a new one made: zegel init")
+            raise ConfigError(sentence, file=file) from None
 
     def store(self, *, create: bool = True) -> Store:
         """Open the store, made when it is not there. Raises StoreError."""
@@ -108,8 +108,11 @@ def domain(text: str) -> Domain:
     try:
         return Domain.parse(text)
     except ValueError as error:
-        sentence = _("'{text}' is no domain name ({error}); write it as in example.be")
-        raise Refusal(sentence.format(text=text, error=error)) from None
+        if text.isascii() and len(text) <= _MAX_NAME:
+            raise Refusal(_("'{text}' is no domain name; write it as in example.be").format(text=text)) from None
+        # Too long, or a letter that no name may have: only the error says which.
+        sentence = _("'{text}' cannot be used: {error}; write it as in example.be")
+        raise Refusal(sentence.format(text=text[:_MAX_NAME], error=error)) from None
 
 
 def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
@@ -121,9 +124,10 @@ def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
     if config.dns.zone:
         try:
             return zone_file(Path(config.dns.zone))
-        except OSError as error:
-            sentence = _("{file}: {error}; write another under [dns] in zegel.toml, or take zone out of it")
-            raise Refusal(sentence.format(file=config.dns.zone, error=error.strerror)) from None
+        except (OSError, Refusal) as error:
+            sentence = _("dns.zone: {error}; write another under [dns] in zegel.toml, or take zone out of it")
+            detail = f"{config.dns.zone}: {error.strerror}" if isinstance(error, OSError) else error
+            raise Refusal(sentence.format(error=detail)) from None
     try:
         return Resolver(config.dns.nameservers or None, timeout=config.dns.timeout, tries=config.dns.tries, trust_ad=config.dns.trust_ad)
     except ValueError as error:

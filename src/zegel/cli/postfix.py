@@ -12,7 +12,7 @@ from zegel.cli import place, screen
 from zegel.cli.help import Command, Group
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 
 if TYPE_CHECKING:
     from zegel.postfix.maincf import Settings
@@ -43,7 +43,7 @@ def setup(
     here = place.of(ctx)
     address = listen or _address(here, settings)
     wanted = apply.prepare(folder, address, owner=_runner(here))
-    screen.changes(plan.render(wanted))
+    screen.changes(plan.render(wanted, _))
     screen.say()
     if address.startswith("inet") and not wanted.is_empty:
         sentence = _("a unix socket is safer beside Postfix. Write in zegel.toml, under [milter], and say this again:")
@@ -91,13 +91,16 @@ def check(
     worst = checks.worst(findings)
     marks = {Level.OK: Mark.OK, Level.WRONG: Mark.WRONG}
     if json:
-        shown = [{"level": str(f.level), "about": f.about, "sentence": f.sentence, "step": here.localised(f.step)} for f in findings]
+        shown = [
+            {"level": str(f.level), "about": f.about, "sentence": str(f.sentence), "step": here.localised(str(f.step or ""))}
+            for f in findings
+        ]
         screen.json_line({"worst": str(worst), "findings": shown})
     else:
         for finding in findings:
-            screen.marked(marks.get(finding.level, Mark.NOTE), _(finding.sentence))
+            screen.marked(marks.get(finding.level, Mark.NOTE), told(finding.sentence))
             if finding.step:
-                screen.advice(here.localised(_(finding.step)))
+                screen.advice(here.localised(told(finding.step)))
     raise typer.Exit(int(worst is Level.WRONG))
 
 

@@ -12,7 +12,7 @@ import typer
 from zegel.cli import place, screen
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 
 if TYPE_CHECKING:
     from zegel.config import Config
@@ -75,8 +75,8 @@ def _configuration(here: Place) -> tuple[Config | None, Item]:
 
     try:
         config = here.read_config()
-    except (ConfigError, Refusal) as error:
-        return None, Item("configuration", "wrong", str(error))
+    except ConfigError as error:
+        return None, Item("configuration", "wrong", here.localised(told(error)))
     except OSError as error:
         return None, Item("configuration", "wrong", f"{here.config_file}: {error.strerror}")
     try:
@@ -99,7 +99,7 @@ def _store(here: Place) -> Iterator[Item | int]:
                 own, every = domains.all(tx), keys.all(tx)
             generation = store.generation()
     except StoreError as error:
-        yield Item("store", "wrong", here.localised(_(error.sentence).format(**error.values)))
+        yield Item("store", "wrong", here.localised(told(error)))
         return
     active = [key for key in every if key.state == "active"]
     sentence = _("store {folder} opens; domains: {domains}, keys: {keys}, active keys: {active}")
@@ -116,7 +116,7 @@ def _unlocked(here: Place) -> Iterator[Item]:
     try:
         here.store(create=False).close()
     except StoreError as error:
-        yield Item("master key", "wrong", here.localised(_(error.sentence).format(**error.values)))
+        yield Item("master key", "wrong", here.localised(told(error)))
     else:
         yield Item("master key", "ok", _("the master key is the store's own"))
 

@@ -10,6 +10,8 @@ import gettext
 from functools import cache
 from pathlib import Path
 
+from zegel.words import Sentence, SpokenError
+
 DOMAIN = "zegel"
 FOLDER = Path(__file__).parent.parent / "locale"
 
@@ -23,3 +25,8 @@ def _(sentence: str) -> str:
     """Translate a sentence; its ``{names}`` are filled in afterwards."""
     # gettext gives the header of a catalogue for the empty text.
     return _catalogue().gettext(sentence) if sentence else ""
+
+
+def told(said: Sentence | SpokenError) -> str:
+    """Translate what a lower floor says, and fill it in."""
+    return said.told(_)

@@ -79,7 +79,8 @@ def apply(plan: Plan, *, reload: bool | None = None) -> Applied:
     ``reload``: True or False, or None for "when this Postfix runs". Raises :class:`PostfixError`; then all is as it was.
     """
     if plan.problems:
-        raise PostfixError(" ".join(plan.problems))
+        numbered = [(f"problem{number}", problem) for number, problem in enumerate(plan.problems)]
+        raise PostfixError(" ".join(f"{{{number}}}" for number, _problem in numbered), **dict(numbered))
     if plan.is_empty:
         return Applied()
     if os.geteuid() != 0:
@@ -105,7 +106,7 @@ def _check_before(folder: Path) -> None:
     try:
         maincf.check(folder)
     except PostfixError as error:
-        raise PostfixError(N_("Postfix is not in order as it is now; mend that first. {error}").format(error=error)) from None
+        raise PostfixError(N_("Postfix is not in order as it is now; mend that first. {error}"), error=error) from None
 
 
 def _edit(plan: Plan) -> None:
@@ -124,11 +125,11 @@ def _check_after(plan: Plan, copies: tuple[Path, ...]) -> str:
         for change in plan.changes:
             values = overrides.get(change.service, {}) if change.service else now.raw
             if values.get(change.parameter) != change.after:
-                raise PostfixError(N_("postconf did not keep {parameter} = {value}").format(parameter=change.parameter, value=change.after))
+                raise PostfixError(N_("postconf did not keep {parameter} = {value}"), parameter=change.parameter, value=change.after)
     except PostfixError as error:
         kept = ", ".join(str(copy) for copy in copies)
         raise PostfixError(
-            N_("nothing was changed, the files are as they were (copies: {kept}). {error}").format(kept=kept, error=error)
+            N_("nothing was changed, the files are as they were (copies: {kept}). {error}"), kept=kept, error=error
         ) from None
     return warnings
 
@@ -145,7 +146,7 @@ def _copy(folder: Path) -> tuple[Path, ...]:
                 copies.append(copy)
                 break
         else:
-            raise PostfixError(N_("{folder} is full of copies of {name}; remove old ones").format(folder=folder, name=name))
+            raise PostfixError(N_("{folder} is full of copies of {name}; remove old ones"), folder=folder, name=name)
     return tuple(copies)
 
 
@@ -173,11 +174,11 @@ def _make_folder(wanted: SocketFolder, undo: contextlib.ExitStack) -> bool:
         user = pwd.getpwnam(wanted.owner).pw_uid
     except KeyError:
         sentence = N_("there is no user {owner} yet; make it: useradd --system --home-dir /var/lib/zegel --shell /usr/sbin/nologin {owner}")
-        raise PostfixError(sentence.format(owner=wanted.owner)) from None
+        raise PostfixError(sentence, owner=wanted.owner) from None
     try:
         group = grp.getgrnam(wanted.group).gr_gid
     except KeyError:
-        raise PostfixError(N_("there is no group {group}; is Postfix installed?").format(group=wanted.group)) from None
+        raise PostfixError(N_("there is no group {group}; is Postfix installed?"), group=wanted.group) from None
     try:
         before = look(wanted.path)
         if before is None:
@@ -191,7 +192,7 @@ def _make_folder(wanted: SocketFolder, undo: contextlib.ExitStack) -> bool:
         os.chown(wanted.path, user, group, follow_symlinks=False)
         wanted.path.chmod(wanted.mode)
     except OSError as error:
-        raise PostfixError(N_("the folder {path} cannot be made: {error}").format(path=wanted.path, error=error.strerror)) from None
+        raise PostfixError(N_("the folder {path} cannot be made: {error}"), path=wanted.path, error=error.strerror) from None
     return True
 
 

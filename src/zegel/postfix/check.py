@@ -15,14 +15,15 @@ from pathlib import Path
 
 from zegel.postfix import maincf, milterlist, reach
 from zegel.postfix.apply import OPENDKIM_FILES, opendkim_addresses
-from zegel.postfix.finding import Finding, Level, advice, ok, warning, wrong
+from zegel.postfix.finding import Finding, Level, advice, command, ok, warning, wrong
 from zegel.postfix.maincf import Service, Settings
 from zegel.postfix.opendkim import is_opendmarc
 from zegel.postfix.plan import LISTS, MACROS, READ_BY, advised_listen, missing_macros, postfix_address, service_command
 from zegel.postfix.takeover import PROTOCOL, Lists, is_reinjection, own_entry, protocol_of
-from zegel.words import N_
+from zegel.words import N_, Sentence
 
-SETUP = "zegel postfix setup --dry-run"
+_SETUP_WORDS = "zegel postfix setup --dry-run"
+SETUP = command(_SETUP_WORDS)
 _SHADOWED = ("milter_default_action", "milter_protocol", "milter_connect_macros", "milter_mail_macros", "internal_mail_filter_classes")
 _AFTER_SIGNING = (
     "smtp_generic_maps",
@@ -41,12 +42,17 @@ def run(folder: Path, listen: str, *, opendkim_files: tuple[Path, Path] = OPENDK
     return tuple(replace(finding, step=_for_folder(finding.step, folder)) for finding in found)
 
 
-def _for_folder(step: str, folder: Path) -> str:
+def _for_folder(step: Sentence | None, folder: Path) -> Sentence | None:
     """The step with the folder in its commands, where that is not the usual one: else they would change another Postfix."""
-    if folder == maincf.DEFAULT_FOLDER:
+    if step is None or folder == maincf.DEFAULT_FOLDER:
         return step
     name = shlex.quote(str(folder))
-    return re.sub(r"\bpostconf -e\b", f"postconf -c {name} -e", step).replace(SETUP, f"{SETUP} --config-dir {name}")
+
+    def here(words: str) -> str:
+        return re.sub(r"\bpostconf -e\b", f"postconf -c {name} -e", words).replace(_SETUP_WORDS, f"{_SETUP_WORDS} --config-dir {name}")
+
+    # Commands are values, so that the sentence stays the one that the catalogues have.
+    return Sentence(step.sentence, **{key: here(value) if isinstance(value, str) else value for key, value in step.values.items()})
 
 
 def worst(findings: tuple[Finding, ...]) -> Level:
@@ -78,15 +84,15 @@ def _main_lists(settings: Settings, lists: Lists) -> Iterator[Finding]:
         old = [entry.address for entry in entries if lists.is_opendkim(entry.address)]
         if not ours:
             text = N_("Zegel ({address}) is not in {parameter}; that mail is neither signed nor checked")
-            yield wrong(parameter, text.format(address=lists.address, parameter=parameter), SETUP)
+            yield wrong(parameter, Sentence(text, address=lists.address, parameter=parameter), SETUP)
         elif len(ours) > 1:
-            yield wrong(parameter, N_("Zegel is in {parameter} twice: mail is signed twice").format(parameter=parameter), SETUP)
+            yield wrong(parameter, Sentence(N_("Zegel is in {parameter} twice: mail is signed twice"), parameter=parameter), SETUP)
         else:
-            yield ok(parameter, N_("Zegel is in {parameter}").format(parameter=parameter))
+            yield ok(parameter, Sentence(N_("Zegel is in {parameter}"), parameter=parameter))
             yield from _order(parameter, [entry.address for entry in entries[ours[0] + 1 :]])
         if old:
             text = N_("opendkim ({old}) is in {parameter}: mail would be signed twice, or wait for a server that is gone")
-            yield wrong(parameter, text.format(old=", ".join(old), parameter=parameter), SETUP)
+            yield wrong(parameter, Sentence(text, old=", ".join(old), parameter=parameter), SETUP)
 
 
 def _other_signers(settings: Settings) -> Iterator[Finding]:
@@ -94,14 +100,14 @@ def _other_signers(settings: Settings) -> Iterator[Finding]:
         if "rspamd" in entry.address.lower() or milterlist.same(entry.address, "inet:localhost:11332", settings.queue_directory):
             text = N_("rspamd ({address}) can sign mail too; where its dkim_signing is on, mail gets two signatures")
             step = N_("switch it off: write enabled = false; in /etc/rspamd/local.d/dkim_signing.conf")
-            yield advice("rspamd", text.format(address=entry.address), step)
+            yield advice("rspamd", Sentence(text, address=entry.address), step)
 
 
 def _order(parameter: str, behind: list[str]) -> Iterator[Finding]:
     if risky := [address for address in behind if not is_opendmarc(address)]:
         text = N_("in {parameter} these come after Zegel: {behind}. If one of them changes a message, our signature breaks")
-        step = N_("put Zegel behind them in {parameter}, unless they only look").format(parameter=parameter)
-        yield warning(parameter, text.format(parameter=parameter, behind=", ".join(risky)), step)
+        step = Sentence(N_("put Zegel behind them in {parameter}, unless they only look"), parameter=parameter)
+        yield warning(parameter, Sentence(text, parameter=parameter, behind=", ".join(risky)), step)
 
 
 def _services(settings: Settings, lists: Lists) -> Iterator[Finding]:
@@ -113,7 +119,7 @@ def _services(settings: Settings, lists: Lists) -> Iterator[Finding]:
             value, general = service.overrides.get(parameter), settings.expanded.get(parameter, "")
             if value is not None and value != general:
                 text = N_("{service} in master.cf has its own {parameter} = {value}, which hides {general} of main.cf")
-                sentence = text.format(service=service.label, parameter=parameter, value=value, general=general)
+                sentence = Sentence(text, service=service.label, parameter=parameter, value=value, general=general)
                 yield warning(service.label, sentence, N_("take it out of master.cf, unless it is meant so"))
 
 
@@ -122,15 +128,15 @@ def _own_list(settings: Settings, lists: Lists, service: Service) -> Finding:
     addresses = [entry.address for entry in settings.milters(parameter, service)]
     if old := [address for address in addresses if lists.is_opendkim(address)]:
         text = N_("{service} in master.cf has its own {parameter}, with opendkim ({old})")
-        return wrong(label, text.format(service=label, parameter=parameter, old=", ".join(old)), SETUP)
+        return wrong(label, Sentence(text, service=label, parameter=parameter, old=", ".join(old)), SETUP)
     if any(map(lists.is_ours, addresses)):
-        return ok(label, N_("{service} in master.cf has its own {parameter}, with Zegel").format(service=label, parameter=parameter))
+        return ok(label, Sentence(N_("{service} in master.cf has its own {parameter}, with Zegel"), service=label, parameter=parameter))
     if not addresses and is_reinjection(service):
-        return ok(label, N_("{service} in master.cf takes mail back from a filter and passes no milter").format(service=label))
+        return ok(label, Sentence(N_("{service} in master.cf takes mail back from a filter and passes no milter"), service=label))
     text = N_("{service} in master.cf has its own {parameter}, which hides main.cf's and has no Zegel in it")
     step = N_("if its mail must be signed or checked: {command}")
-    command = service_command(settings, service, parameter, lists.own_entry)
-    return warning(label, text.format(service=label, parameter=parameter), step.format(command=command))
+    words = service_command(settings, service, parameter, lists.own_entry)
+    return warning(label, Sentence(text, service=label, parameter=parameter), Sentence(step, command=words))
 
 
 def _passing(settings: Settings, service: Service) -> Iterator[Finding]:
@@ -138,11 +144,11 @@ def _passing(settings: Settings, service: Service) -> Iterator[Finding]:
     overrides, label = service.overrides, service.label
     if "no_milters" in overrides.get("receive_override_options", "") and not is_reinjection(service):
         text = N_("{service} in master.cf has no_milters in receive_override_options: its mail is neither signed nor checked")
-        yield warning(label, text.format(service=label), N_("take no_milters out of it, or leave it for mail that comes back"))
+        yield warning(label, Sentence(text, service=label), N_("take no_milters out of it, or leave it for mail that comes back"))
     elif is_reinjection(service) and "smtpd_milters" not in overrides and "no_milters" not in _options(settings, overrides):
         text = N_("{service} in master.cf seems to take mail back from a content filter, and passes it to the milters once more")
         step = N_("give it -o smtpd_milters= , or its own -o milter_macro_daemon_name= , listed in zegel.toml under outbound.reinjected")
-        yield warning(label, text.format(service=label), step)
+        yield warning(label, Sentence(text, service=label), step)
 
 
 def _options(settings: Settings, overrides: Mapping[str, str]) -> str:
@@ -156,9 +162,9 @@ def _chroot(settings: Settings, address: str) -> Iterator[Finding]:
     blind = [service.label for service in settings.speakers if service.chroot] if path.startswith("/") else []
     if blind:
         text = N_("{services} run inside {queue} and cannot see {path}")
-        step = N_("write in zegel.toml, under [milter]: listen = [{advice!r}], then run: zegel postfix setup --dry-run")
-        sentence = text.format(services=", ".join(blind), queue=settings.queue_directory, path=path)
-        yield wrong("chroot", sentence, step.format(advice=advised_listen(settings)))
+        step = N_("write in zegel.toml, under [milter]: listen = [{advice!r}], then run: {command}")
+        sentence = Sentence(text, services=", ".join(blind), queue=settings.queue_directory, path=path)
+        yield wrong("chroot", sentence, Sentence(step, advice=advised_listen(settings), command=_SETUP_WORDS))
     else:
         yield ok("chroot", N_("every service that talks to a milter can see the path of the socket"))
 
@@ -175,15 +181,15 @@ def _failing(settings: Settings, lists: Lists) -> Iterator[Finding]:
         case "accept":
             text = N_("while Zegel is down, mail passes unsigned and unchecked (accept)")
             step = N_("better: {{ {address}, default_action=tempfail }} in smtpd_milters and non_smtpd_milters")
-            yield warning(name, text, step.format(address=lists.address))
+            yield warning(name, text, Sentence(step, address=lists.address))
         case other:
             text = N_("while Zegel is down, Postfix answers with {action}: mail is refused or put aside instead of tried again")
             step = N_("better: {{ {address}, default_action=tempfail }} in smtpd_milters and non_smtpd_milters")
-            yield warning(name, text.format(action=other), step.format(address=lists.address))
+            yield warning(name, Sentence(text, action=other), Sentence(step, address=lists.address))
     limit = re.match(r"(\d+)s?$", settings.expanded.get("milter_content_timeout", "300s"))
     if limit and int(limit[1]) < 60:
         text = N_("Postfix waits only {seconds} seconds for a milter at the end of a message; slow DNS of a sender can take longer")
-        yield warning("milter_content_timeout", text.format(seconds=limit[1]), "postconf -e 'milter_content_timeout = 300s'")
+        yield warning("milter_content_timeout", Sentence(text, seconds=limit[1]), command("postconf -e 'milter_content_timeout = 300s'"))
 
 
 def _protocol(settings: Settings, lists: Lists) -> Iterator[Finding]:
@@ -191,14 +197,14 @@ def _protocol(settings: Settings, lists: Lists) -> Iterator[Finding]:
     version = int(own[0]) if own and own[0].isdecimal() else protocol_of(settings)
     if version < PROTOCOL:
         text = N_("Postfix speaks milter protocol {version} to Zegel; below 6 header fields do not arrive byte for byte")
-        step = N_("in smtpd_milters and non_smtpd_milters write: {entry}").format(entry=own_entry(settings, lists.address))
-        yield wrong("milter_protocol", text.format(version=version), step)
+        step = Sentence(N_("in smtpd_milters and non_smtpd_milters write: {entry}"), entry=own_entry(settings, lists.address))
+        yield wrong("milter_protocol", Sentence(text, version=version), step)
     else:
-        yield ok("milter_protocol", N_("Postfix speaks milter protocol {version}").format(version=version))
+        yield ok("milter_protocol", Sentence(N_("Postfix speaks milter protocol {version}"), version=version))
     for parameter in MACROS:
         if missing := missing_macros(settings, parameter):
             text = N_("{parameter} was narrowed and leaves out {macros}: Zegel cannot tell who is authenticated")
-            yield wrong(parameter, text.format(parameter=parameter, macros=" ".join(missing)), SETUP)
+            yield wrong(parameter, Sentence(text, parameter=parameter, macros=" ".join(missing)), SETUP)
 
 
 def _whole_mail(settings: Settings) -> Iterator[Finding]:
@@ -210,7 +216,7 @@ def _whole_mail(settings: Settings) -> Iterator[Finding]:
         yield wrong("receive_override_options", N_("main.cf says no_milters: no mail passes any milter"), N_("take no_milters out of it"))
     if maps := settings.expanded.get("smtpd_milter_maps"):
         text = N_("smtpd_milter_maps = {maps} gives some clients other milters; their mail may not pass Zegel")
-        yield advice("smtpd_milter_maps", text.format(maps=maps), N_("look whether a client that must be signed for is in it"))
+        yield advice("smtpd_milter_maps", Sentence(text, maps=maps), N_("look whether a client that must be signed for is in it"))
     if settings.expanded.get("smtputf8_enable") == "no":
         text = N_("Postfix refuses addresses and header fields in UTF-8 (smtputf8_enable = no)")
         yield advice("smtputf8_enable", text, N_("nothing to do, unless you write to such addresses"))
@@ -221,16 +227,19 @@ def _before_us(settings: Settings) -> Iterator[Finding]:
     clients = settings.expanded.get("local_header_rewrite_clients", "")
     if "permit_mynetworks" in clients or "static:all" in clients:
         text = N_("Postfix completes addresses and fields in mail from local_header_rewrite_clients = {clients} before Zegel checks it")
-        step = N_("harmless for what you sign; if a gateway hands over mail of others: postconf -e 'local_header_rewrite_clients ='")
-        yield warning("local_header_rewrite_clients", text.format(clients=clients), step)
+        step = N_("harmless for what you sign; if a gateway hands over mail of others: {command}")
+        words = "postconf -e 'local_header_rewrite_clients ='"
+        yield warning("local_header_rewrite_clients", Sentence(text, clients=clients), Sentence(step, command=words))
     if domain := settings.expanded.get("remote_header_rewrite_domain"):
         text = N_(
             "Postfix changes headers of mail from outside (remote_header_rewrite_domain = {domain}) before Zegel checks the signature"
         )
-        yield warning("remote_header_rewrite_domain", text.format(domain=domain), "postconf -e 'remote_header_rewrite_domain ='")
+        yield warning(
+            "remote_header_rewrite_domain", Sentence(text, domain=domain), command("postconf -e 'remote_header_rewrite_domain ='")
+        )
     if settings.expanded.get("always_add_missing_headers") == "yes":
         text = N_("Postfix adds missing Date, From or Message-ID fields to mail from outside before Zegel checks the signature")
-        yield advice("always_add_missing_headers", text, "postconf -e 'always_add_missing_headers = no'")
+        yield advice("always_add_missing_headers", text, command("postconf -e 'always_add_missing_headers = no'"))
 
 
 def _after_us(settings: Settings) -> Iterator[Finding]:
@@ -238,14 +247,16 @@ def _after_us(settings: Settings) -> Iterator[Finding]:
     for parameter in _AFTER_SIGNING:
         if value := settings.expanded.get(parameter):
             text = N_("{parameter} = {value} works on mail that is signed already; a change to a signed part breaks the signature")
-            yield warning(parameter, text.format(parameter=parameter, value=value), N_("look whether it changes From, Subject or the body"))
+            yield warning(
+                parameter, Sentence(text, parameter=parameter, value=value), N_("look whether it changes From, Subject or the body")
+            )
     if value := settings.expanded.get("content_filter"):
         text = N_("content_filter = {value} gets mail that is signed already; a filter that changes it breaks the signature")
-        yield warning("content_filter", text.format(value=value), N_("let the filter only look, or run it as a milter before Zegel"))
+        yield warning("content_filter", Sentence(text, value=value), N_("let the filter only look, or run it as a milter before Zegel"))
     if settings.expanded.get("disable_mime_output_conversion") != "yes":
         text = N_("8-bit mail to a server without 8BITMIME is converted after it is signed, which breaks the signature")
-        yield advice("disable_mime_output_conversion", text, "postconf -e 'disable_mime_output_conversion = yes'")
+        yield advice("disable_mime_output_conversion", text, command("postconf -e 'disable_mime_output_conversion = yes'"))
     limit = settings.expanded.get("smtp_line_length_limit", "998")
     if limit.isdecimal() and 0 < int(limit) < 998:
         text = N_("lines over {limit} octets are cut after signing, which breaks the signature")
-        yield warning("smtp_line_length_limit", text.format(limit=limit), "postconf -e 'smtp_line_length_limit = 998'")
+        yield warning("smtp_line_length_limit", Sentence(text, limit=limit), command("postconf -e 'smtp_line_length_limit = 998'"))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zegel.postfix import milterlist
-from zegel.words import N_
+from zegel.words import N_, SpokenError
 
 DEFAULT_FOLDER = Path("/etc/postfix")
 SECONDS = 20.0
@@ -54,7 +54,7 @@ PARAMETERS = (
 )
 
 
-class PostfixError(Exception):
+class PostfixError(SpokenError):
     """Postfix cannot be read or told; the text says which command, what it answered, and what to do."""
 
 
@@ -108,13 +108,13 @@ def read(folder: Path = DEFAULT_FOLDER) -> Settings:
     """Read the settings that Postfix has in this folder. Raises :class:`PostfixError`."""
     if not (folder / "main.cf").is_file():
         sentence = N_("there is no main.cf in {folder}; name the folder of Postfix's configuration with --config-dir")
-        raise PostfixError(sentence.format(folder=folder))
+        raise PostfixError(sentence, folder=folder)
     expanded = _pairs(postconf(folder, "-x", *PARAMETERS))
     # -n as well: parameters of the administrator's own making, which a list may name.
     raw = {**_pairs(postconf(folder, "-n")), **_pairs(postconf(folder, *PARAMETERS))}
     raw.update({name: expanded[name] for name in ("queue_directory", "mail_owner") if name in expanded})
     if not expanded.get("queue_directory", "").startswith("/"):
-        raise PostfixError(N_("postconf tells no queue_directory in {folder}; run: postfix check").format(folder=folder))
+        raise PostfixError(N_("postconf tells no queue_directory in {folder}; run: postfix check"), folder=folder)
     return Settings(folder, raw, expanded, _services(folder, expanded))
 
 
@@ -184,20 +184,18 @@ def is_running(folder: Path) -> bool:
 def _run(program: str, folder: Path, words: tuple[str, ...], *, errors_too: bool = False) -> str:
     path = shutil.which(program, path=_FOLDERS)
     if path is None:
-        raise PostfixError(N_("{program} is not installed; on Debian: apt-get install postfix").format(program=program))
+        raise PostfixError(N_("{program} is not installed; on Debian: apt-get install postfix"), program=program)
     command = [path, "-c", str(folder), *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAIL_")} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=environment, stdin=subprocess.DEVNULL)  # noqa: S603 - our own words
     except subprocess.TimeoutExpired:
-        raise PostfixError(
-            N_("{command} did not end within {seconds:g} seconds").format(command=shlex.join(command), seconds=SECONDS)
-        ) from None
+        raise PostfixError(N_("{command} did not end within {seconds:g} seconds"), command=shlex.join(command), seconds=SECONDS) from None
     except OSError as error:
-        raise PostfixError(N_("{command} cannot be run: {error}").format(command=shlex.join(command), error=error)) from None
+        raise PostfixError(N_("{command} cannot be run: {error}"), command=shlex.join(command), error=error) from None
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode:
         # Its last line has the cause; its words may be a page of parameters.
         shown, cause = shlex.join((program, "-c", str(folder), *words[:1])), (said.splitlines() or [""])[-1]
-        raise PostfixError(N_("{command} ended with status {status}: {said}").format(command=shown, status=done.returncode, said=cause))
+        raise PostfixError(N_("{command} ended with status {status}: {said}"), command=shown, status=done.returncode, said=cause)
     return done.stdout.decode("utf-8", "surrogateescape") + (said if errors_too else "")

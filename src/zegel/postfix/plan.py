@@ -16,7 +16,7 @@ from zegel.config import listen_address
 from zegel.postfix import milterlist
 from zegel.postfix.maincf import Service, Settings
 from zegel.postfix.takeover import Lists, is_reinjection, without_spaces
-from zegel.words import N_
+from zegel.words import N_, Sentence, Translate
 
 # Which program reads which list: cleanup connects for mail that did not come by SMTP.
 READ_BY = {"smtpd": "smtpd_milters", "cleanup": "non_smtpd_milters"}
@@ -33,7 +33,7 @@ class Change:
     parameter: str
     before: str
     after: str
-    why: str
+    why: Sentence
     service: str = ""
 
 
@@ -60,8 +60,8 @@ class Plan:
     address: str
     changes: tuple[Change, ...]
     socket_folder: SocketFolder | None
-    notes: tuple[str, ...]
-    problems: tuple[str, ...]
+    notes: tuple[Sentence, ...]
+    problems: tuple[Sentence, ...]
     afterwards: tuple[str, ...]
 
     @property
@@ -120,18 +120,18 @@ class _Work:
     def __init__(self, settings: Settings, address: str, opendkim: tuple[str, ...]) -> None:
         self.settings, self.keeper = settings, Lists(settings, address, opendkim)
         self.parameters: dict[str, str] = dict(settings.raw)
-        self.notes: list[str] = []
+        self.notes: list[Sentence] = []
         self.afterwards: list[str] = []
         if any(self.keeper.is_ours(other) for other in opendkim):
             text = N_("opendkim is set to listen on {address} too; stop it before Zegel starts: {command}")
-            self.notes.append(text.format(address=address, command=STOP_OPENDKIM))
+            self.notes.append(Sentence(text, address=address, command=STOP_OPENDKIM))
             self.afterwards.append(STOP_OPENDKIM)
         if settings.expanded.get("content_filter"):
             text = N_("mail passes content_filter = {filter} after Zegel has signed it; a filter that changes it breaks the signature")
-            self.notes.append(text.format(filter=settings.expanded["content_filter"]))
+            self.notes.append(Sentence(text, filter=settings.expanded["content_filter"]))
         if settings.expanded.get("smtpd_milter_maps"):
             text = N_("smtpd_milter_maps = {maps} gives some clients other milters, so that their mail may not pass Zegel: left alone")
-            self.notes.append(text.format(maps=settings.expanded["smtpd_milter_maps"]))
+            self.notes.append(Sentence(text, maps=settings.expanded["smtpd_milter_maps"]))
 
     def lists(self) -> list[Change]:
         found = []
@@ -154,7 +154,7 @@ class _Work:
             entries = milterlist.entries(before, parameters)
             if any(self.keeper.is_opendkim(entry.address) for entry in entries):
                 after, removed = self.keeper.rewritten(before, parameters)
-                why = N_("this service of master.cf has its own list, which leads to opendkim; Zegel takes its place there")
+                why = Sentence(N_("this service of master.cf has its own list, which leads to opendkim; Zegel takes its place there"))
                 found.append(Change(parameter, before, without_spaces(after), why, service.label))
                 self._took_over(removed)
             elif parameter in service.overrides and not any(self.keeper.is_ours(entry.address) for entry in entries):
@@ -165,7 +165,7 @@ class _Work:
         before = self.settings.raw.get("internal_mail_filter_classes", "")
         if "bounce" in re.split(r"[,\s]+", milterlist.expand(before, self.parameters)):
             return []
-        why = N_("bounces that Postfix itself writes go out signed too; by default they pass no milter")
+        why = Sentence(N_("bounces that Postfix itself writes go out signed too; by default they pass no milter"))
         return [Change("internal_mail_filter_classes", before, ", ".join(filter(None, (before, "bounce"))), why)]
 
     def macros(self) -> list[Change]:
@@ -174,34 +174,36 @@ class _Work:
             before, missing = self.settings.raw.get(parameter, ""), missing_macros(self.settings, parameter)
             if missing:
                 why = N_("Zegel must hear {macros} to know who is authenticated and which listener took the mail")
-                found.append(Change(parameter, before, " ".join((*before.split(), *missing)), why.format(macros=" ".join(missing))))
+                found.append(Change(parameter, before, " ".join((*before.split(), *missing)), Sentence(why, macros=" ".join(missing))))
         return found
 
     def _took_over(self, removed: tuple[str, ...]) -> None:
         if removed and STOP_OPENDKIM not in self.afterwards:
             text = N_("then stop opendkim, once Zegel runs and Postfix has been reloaded: {command}")
-            self.notes.append(text.format(command=STOP_OPENDKIM))
+            self.notes.append(Sentence(text, command=STOP_OPENDKIM))
             self.afterwards.append(STOP_OPENDKIM)
 
-    def _left_alone(self, service: Service, parameter: str) -> str:
+    def _left_alone(self, service: Service, parameter: str) -> Sentence:
         value = service.overrides[parameter]
         if not value and is_reinjection(service):
             text = N_("{service} in master.cf passes no milter: right for a listener behind a content filter, left alone")
-            return text.format(service=service.label)
+            return Sentence(text, service=service.label)
         text = N_(
             "{service} in master.cf has its own {parameter} = {value}, without Zegel: left alone. If Zegel must see its mail: {command}"
         )
         command = service_command(self.settings, service, parameter, self.keeper.own_entry)
-        return text.format(service=service.label, parameter=parameter, value=value, command=command)
+        return Sentence(text, service=service.label, parameter=parameter, value=value, command=command)
 
 
-def _why(parameter: str, removed: tuple[str, ...]) -> str:
+def _why(parameter: str, removed: tuple[str, ...]) -> Sentence:
     if removed:
         text = N_("Zegel takes the place of opendkim ({removed}); with both, mail would be signed twice")
-        return text.format(removed=", ".join(removed))
+        return Sentence(text, removed=", ".join(removed))
     if parameter == "smtpd_milters":
-        return N_("mail that comes by SMTP passes Zegel after the milters that change it, so that the signature covers what leaves")
-    return N_("mail from the sendmail command, and bounces, pass Zegel too")
+        return Sentence(
+            N_("mail that comes by SMTP passes Zegel after the milters that change it, so that the signature covers what leaves")
+        )
+    return Sentence(N_("mail from the sendmail command, and bounces, pass Zegel too"))
 
 
 def service_command(settings: Settings, service: Service, parameter: str, own_entry: str) -> str:
@@ -224,40 +226,43 @@ def _socket_folder(listen: str, settings: Settings, owner: str, group: str) -> S
     return SocketFolder(Path(parent), owner, group) if milterlist.is_inside(parent, settings.queue_directory) else None
 
 
-def _problems(settings: Settings, address: str) -> list[str]:
+def _problems(settings: Settings, address: str) -> list[Sentence]:
     found = []
     if "no_milters" in settings.expanded.get("receive_override_options", ""):
-        found.append(N_("main.cf has receive_override_options = no_milters, so that no mail passes any milter; take no_milters out of it"))
+        text = N_("main.cf has receive_override_options = no_milters, so that no mail passes any milter; take no_milters out of it")
+        found.append(Sentence(text))
     path = address.removeprefix("unix:")
     chrooted = [service.label for service in settings.speakers if service.chroot]
     if path != address and path.startswith("/") and chrooted:
         text = N_("{services} run inside {queue} and cannot see {path}; write in zegel.toml, under [milter]: listen = [{advice!r}]")
         services, advice = ", ".join(chrooted), advised_listen(settings)
-        found.append(text.format(services=services, queue=settings.queue_directory, path=path, advice=advice))
+        found.append(Sentence(text, services=services, queue=settings.queue_directory, path=path, advice=advice))
     if path != address and "/" not in path:
         text = N_(
             "the socket {path} would lie in Postfix's queue folder itself; write in zegel.toml, under [milter]: listen = [{advice!r}]"
         )
-        found.append(text.format(path=path, advice=advised_listen(settings)))
+        found.append(Sentence(text, path=path, advice=advised_listen(settings)))
     return found
 
 
-def render(plan: Plan) -> str:
+def render(plan: Plan, translate: Translate = N_) -> str:
     """The plan as text: each change as a small diff with its reason, the folder as the command it equals, then what is left to do."""
     lines = []
     for change in plan.changes:
         place = plan.folder / ("master.cf" if change.service else "main.cf")
         label = f"{change.service}: " if change.service else ""
         before, after = f"- {change.parameter} = {change.before}", f"+ {change.parameter} = {change.after}"
-        lines += [f"{place}: {label}{change.why}", before.rstrip(), after.rstrip(), ""]
+        lines += [f"{place}: {label}{change.why.told(translate)}", before.rstrip(), after.rstrip(), ""]
     if plan.socket_folder:
-        lines += [N_("The folder of the socket, for Zegel to write and Postfix to enter:"), f"$ {plan.socket_folder.command}", ""]
+        heading = translate(N_("The folder of the socket, for Zegel to write and Postfix to enter:"))
+        lines += [heading, f"$ {plan.socket_folder.command}", ""]
     if plan.is_empty:
-        lines += [N_("Nothing to change: Postfix is set up for Zegel at {address}.").format(address=plan.address), ""]
+        sentence = Sentence(N_("Nothing to change: Postfix is set up for Zegel at {address}."), address=plan.address)
+        lines += [sentence.told(translate), ""]
     for problem in plan.problems:
-        lines += [N_("First: {problem}").format(problem=problem), ""]
+        lines += [Sentence(N_("First: {problem}"), problem=problem).told(translate), ""]
     for note in plan.notes:
-        lines += [N_("Note: {note}").format(note=note), ""]
+        lines += [Sentence(N_("Note: {note}"), note=note).told(translate), ""]
     if plan.afterwards:
-        lines += [N_("Afterwards:"), *(f"$ {command}" for command in plan.afterwards), ""]
+        lines += [translate(N_("Afterwards:")), *(f"$ {command}" for command in plan.afterwards), ""]
     return "\n".join(lines)

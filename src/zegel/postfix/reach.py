@@ -17,9 +17,9 @@ from pathlib import Path
 
 from zegel.config import listen_address
 from zegel.postfix import milterlist
-from zegel.postfix.finding import Finding, ok, warning, wrong
+from zegel.postfix.finding import Finding, command, ok, warning, wrong
 from zegel.postfix.maincf import Settings
-from zegel.words import N_
+from zegel.words import N_, Sentence
 
 SECONDS = 5.0
 _ACTIONS, _STEPS = 0x1FF, 0x1FFFFF
@@ -41,29 +41,31 @@ def _path(settings: Settings, path: Path) -> Iterator[Finding]:
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
-        yield wrong("socket", N_("there is no socket at {path}: Zegel does not run, or listens elsewhere").format(path=path), _START)
+        yield wrong("socket", Sentence(N_("there is no socket at {path}: Zegel does not run, or listens elsewhere"), path=path), _START)
         return
     except OSError as error:
-        yield warning("socket", N_("{path} cannot be looked at: {error}").format(path=path, error=error.strerror), N_("run this as root"))
+        yield warning(
+            "socket", Sentence(N_("{path} cannot be looked at: {error}"), path=path, error=error.strerror), N_("run this as root")
+        )
         return
     if not stat.S_ISSOCK(mode):
         text = N_("{path} is no socket; something else has taken its name")
-        yield wrong("socket", text.format(path=path), N_("look at it, move it away, and restart Zegel"))
+        yield wrong("socket", Sentence(text, path=path), N_("look at it, move it away, and restart Zegel"))
         return
     user = settings.expanded.get("mail_owner") or "postfix"
     try:
         who = pwd.getpwnam(user)
     except KeyError:
-        yield warning("permission", N_("there is no user {user} on this machine").format(user=user), N_("run: postfix check"))
+        yield warning("permission", Sentence(N_("there is no user {user} on this machine"), user=user), command("postfix check"))
         return
     closed = closed_to(path, who.pw_uid, os.getgrouplist(user, who.pw_gid), Path(settings.queue_directory))
     if closed:
         text = N_("the user {user}, as whom Postfix connects, may not pass {closed} ({state})")
-        step = N_("run: zegel postfix setup --dry-run; in zegel.toml, under [milter]: socket_group = {group!r}, socket_mode = '0660'")
-        sentence = text.format(user=user, closed=closed, state=_state(closed))
-        yield wrong("permission", sentence, step.format(group=grp.getgrgid(who.pw_gid).gr_name))
+        step = N_("run: {command}; in zegel.toml, under [milter]: socket_group = {group!r}, socket_mode = '0660'")
+        sentence = Sentence(text, user=user, closed=closed, state=_state(closed))
+        yield wrong("permission", sentence, Sentence(step, command="zegel postfix setup --dry-run", group=grp.getgrgid(who.pw_gid).gr_name))
     else:
-        yield ok("permission", N_("the user {user}, as whom Postfix connects, may use {path}").format(user=user, path=path))
+        yield ok("permission", Sentence(N_("the user {user}, as whom Postfix connects, may use {path}"), user=user, path=path))
 
 
 def closed_to(path: Path, user: int, groups: list[int], queue_directory: Path) -> Path | None:
@@ -97,15 +99,15 @@ def _greet(where: str | tuple[str, int], seconds: float) -> Finding:
         version = negotiate(where, seconds)
     except TimeoutError:
         text = N_("something listens on {name}, but does not answer a milter's greeting within {seconds:g} seconds")
-        return wrong("answer", text.format(name=name, seconds=seconds), _START)
+        return wrong("answer", Sentence(text, name=name, seconds=seconds), _START)
     except ConnectionRefusedError:
-        return wrong("answer", N_("nobody listens on {name}").format(name=name), _START)
+        return wrong("answer", Sentence(N_("nobody listens on {name}"), name=name), _START)
     except OSError as error:
-        return wrong("answer", N_("{name} cannot be reached: {error}").format(name=name, error=error), _START)
+        return wrong("answer", Sentence(N_("{name} cannot be reached: {error}"), name=name, error=error), _START)
     except ValueError:
         text = N_("what listens on {name} does not speak the milter protocol")
-        return wrong("answer", text.format(name=name), N_("another program has this address; give Zegel its own in zegel.toml"))
-    return ok("answer", N_("{name} answers, milter protocol {version}").format(name=name, version=version))
+        return wrong("answer", Sentence(text, name=name), N_("another program has this address; give Zegel its own in zegel.toml"))
+    return ok("answer", Sentence(N_("{name} answers, milter protocol {version}"), name=name, version=version))
 
 
 def negotiate(where: str | tuple[str, int], seconds: float = SECONDS) -> int:

@@ -24,7 +24,10 @@ class OwnDomain:
 
 
 def add(tx: Transaction, name: Domain, *, now: int, organisation: str = organisations.DEFAULT, sign_subdomains: bool = False) -> OwnDomain:
-    """Add a domain to an organisation. Raises StoreError when the name is taken or the organisation unknown."""
+    """Add a domain to an organisation. Raises StoreError when the name is taken or of one label, or the organisation unknown."""
+    if len(name.labels) < 2:
+        # RFC 6376 3.5: d= is a name of two labels at least.
+        raise StoreError(N_("{domain} has one part only, and a domain that signs has two at least; write it as in example.be"), domain=name)
     owner = organisations.row_id(tx, organisation)
     taken = tx.connection.execute(_rows().where(schema.domains.c.name == name)).one_or_none()
     if taken is not None:

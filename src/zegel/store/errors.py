@@ -14,19 +14,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from zegel.words import N_
+from zegel.words import N_, SpokenError
 
 # Seconds that a statement waits for another process's transaction before it gives up.
 WAIT_SECONDS = 10
 
 
-class StoreError(Exception):
-    """The store cannot do it; the text says what to do next. A face may translate ``sentence`` and fill in ``values`` itself."""
-
-    def __init__(self, sentence: str, **values: object) -> None:
-        super().__init__(sentence.format(**values))
-        self.sentence = sentence
-        self.values = values
+class StoreError(SpokenError):
+    """The store cannot do it; the text says what to do next."""
 
 
 _FULL = N_("the disk that holds {folder} is full; nothing was changed. Make room there and do it again")

@@ -229,3 +229,22 @@ def test_a_domain_typed_wrong_is_taken_out(zegel: Run) -> None:
     refused = zegel("domain", "remove", "example.be")
     assert refused.status == 2
     assert "zegel key list example.be" in refused.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a b", "zegel: 'a b' is no domain name; write it as in example.be"),
+        ("", "zegel: '' is no domain name; write it as in example.be"),
+        ("com", "zegel: com has one part only, and a domain that signs has two at least; write it as in example.be"),
+    ],
+)
+def test_what_is_no_domain_is_said_once(zegel: Run, name: str, said: str) -> None:
+    ended = zegel("domain", "add", name)
+    assert (ended.status, ended.errors) == (2, said + "\n")
+
+
+def test_a_name_too_long_is_told_so(zegel: Run) -> None:
+    ended = zegel("domain", "add", "a." * 200 + "be")
+    assert ended.status == 2
+    assert "253 characters" in ended.errors

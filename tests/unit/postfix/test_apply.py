@@ -13,6 +13,7 @@ from support.postconf import Folder
 from support.servers import require, unavailable
 from zegel.postfix import apply, plan
 from zegel.postfix.maincf import PostfixError
+from zegel.words import Sentence
 
 OURS = "unix:zegel/milter.sock"
 NO_OPENDKIM = (Path("/nonexistent/opendkim.conf"), Path("/nonexistent/default"))
@@ -93,7 +94,7 @@ def test_preparing_writes_nothing(tmp_path: Path) -> None:
 def test_all_is_as_it_was_when_postfix_check_objects(tmp_path: Path) -> None:
     folder = Folder(tmp_path, master=MASTER)
     before = folder.files()
-    bad = plan.Change("queue_directory", str(folder.queue), str(tmp_path / "nowhere"), "to make postfix check object")
+    bad = plan.Change("queue_directory", str(folder.queue), str(tmp_path / "nowhere"), Sentence("to make postfix check object"))
     made = prepare(folder)
     with pytest.raises(PostfixError):
         apply.apply(replace(made, changes=(*made.changes, bad)))
@@ -106,7 +107,7 @@ def test_all_is_as_it_was_when_postfix_check_objects(tmp_path: Path) -> None:
 def test_all_is_as_it_was_when_an_edit_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     before = folder.files()
-    bad = plan.Change("smtpd_milters", "", "with spaces, refused by postconf", "", service="smtp/inet")
+    bad = plan.Change("smtpd_milters", "", "with spaces, refused by postconf", Sentence(""), service="smtp/inet")
     made = prepare(folder)
     with pytest.raises(PostfixError):
         apply.apply(replace(made, changes=(*made.changes, bad)))

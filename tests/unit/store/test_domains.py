@@ -32,6 +32,13 @@ def test_an_organisation_is_there_once(store: Store) -> None:
         organisations.add(tx, "default", now=5)
 
 
+def test_a_name_of_one_label_cannot_sign(store: Store) -> None:
+    with store.writing() as tx, pytest.raises(StoreError, match=r"com has one part only.*example\.be"):
+        domains.add(tx, Domain.parse("com"), now=5)
+    with store.reading() as tx:
+        assert domains.all(tx) == []
+
+
 @pytest.mark.parametrize("name", ["", " ", " x", "x ", "a\nb", "a\0b", "x" * 101, "\u202egnp"])
 def test_names_that_are_no_names(store: Store, name: str) -> None:
     with store.writing() as tx, pytest.raises(StoreError, match="cannot be the name"):
