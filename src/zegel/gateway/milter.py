@@ -153,7 +153,7 @@ class Gateway:
         message = self._current
         about = self._about(message, session)
         self._message = None
-        removes = message.route in (Route.INBOUND, Route.LOGIN)
+        removes = message.route is not Route.REINJECTED
         if removes and message.claims.count > _MAX_REMOVALS:
             _stop(message.look_up)
             sentence = N_("refused: more than {limit} Authentication-Results fields claim our name").format(limit=_MAX_REMOVALS)
@@ -164,8 +164,8 @@ class Gateway:
         decision = message.decision
         if decision is None:
             raise RuntimeError("the end of the message came before the end of its header")
-        # A login's client wrote its whole message: what claims our name in it is forged, signed or not.
-        edits = message.claims.removals() if message.route is Route.LOGIN else []
+        # Only a listed listener behind a filter can be believed to hand back what we wrote: elsewhere our name is forged, or has served.
+        edits = message.claims.removals() if removes else []
         journal = message.settings.journal
         if message.signing is None:
             unsigned = decision.unsigned

@@ -90,7 +90,8 @@ def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, field
     """
     if route is Route.REINJECTED:
         return _no("reinjected", N_("not signed: mail that comes back from a content filter ({daemon})"), daemon=client.daemon_name)
-    # A field of ours on mail from a network or from here was put there when the mail came in. A login's is only a forgery, and is removed.
+    # A field of ours on mail from a network or from here was put there when the mail came in, or is forged: no signature either way.
+    # A login's client wrote its whole message; its forgery is removed, and the rest is its own.
     if route is not Route.LOGIN and ours:
         return _no("checked_before", N_("not signed: the message carries our own Authentication-Results, so it came in from outside"))
     authors = named(fields, b"from")
