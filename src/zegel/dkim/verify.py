@@ -109,6 +109,7 @@ class Verification:
         self._index = FieldIndex(fields)
         self._forms: list[BodyForm] = []
         self._hashes: dict[tuple[str, int | None], _BodyHash] = {}
+        self._asked: dict[Question, list[_Candidate]] = {}
         self._candidates = [_Candidate(index) for index in self._index.by_name.get(_SIGNATURE, ())]
         for number, candidate in enumerate(self._candidates):
             if number >= limits.signatures:
@@ -129,6 +130,7 @@ class Verification:
             candidate.result = parsed.result(DkimReason.EXPIRED, detail=f"x={parsed.expire}")
             return
         candidate.signature = parsed
+        self._asked.setdefault(Question(parsed.key_name, RRType.TXT), []).append(candidate)
         wanted = (parsed.body_canonicalization, parsed.length)
         if wanted not in self._hashes:
             self._hashes[wanted] = _BodyHash(parsed.length, hashlib.sha256())
@@ -146,15 +148,12 @@ class Verification:
 
     def look_up(self) -> Dialogue[None]:
         """Ask for the key records, all at once, each name once. RFC 6376 6.1.2."""
-        waiting = [candidate for candidate in self._candidates if candidate.signature is not None]
-        names = dict.fromkeys(candidate.signature.key_name for candidate in waiting if candidate.signature)
-        if not names:
+        if not self._asked:
             return
-        answers = yield tuple(Question(name, RRType.TXT) for name in names)
-        found: dict[str, Answer] = dict(zip(names, answers, strict=True))
-        for candidate in waiting:
-            if candidate.signature:
-                candidate.answer = found[candidate.signature.key_name]
+        answers: tuple[Answer, ...] = yield tuple(self._asked)
+        for candidates, answer in zip(self._asked.values(), answers, strict=True):
+            for candidate in candidates:
+                candidate.answer = answer
 
     def feed(self, chunk: bytes) -> None:
         """Take the next octets of the body."""

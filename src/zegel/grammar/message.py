@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 CRLF = b"\r\n"
@@ -76,14 +77,13 @@ def split_fields(header: bytes) -> tuple[list[Field], int]:
     if not lines[0]:
         return [], 0
     parts = [line.partition(b":") for line in lines]
-    names = [name for name, colon, _ in parts if colon and name]
-    if len(names) == len(parts) and not b"".join(names).translate(None, _FTEXT):  # nearly always: one look at all names
-        fields = [_field(Field, (name, value)) for name, _, value in parts]
+    names, colons, values = zip(*parts, strict=True)
+    if b"" not in colons and b"" not in names and not b"".join(names).translate(None, _FTEXT):  # nearly always: one look at all names
+        fields = list(map(_field, repeat(Field), zip(names, values, strict=True)))
     else:
         fields = [Field(name, value) for name, colon, value in parts if colon and is_well_formed_name(name.rstrip(b" \t"))]
     malformed = len(parts) - len(fields)
-    unbroken = header.replace(CRLF, b"")
-    if b"\r" in unbroken or b"\n" in unbroken:
+    if len(header) - len(header.translate(None, CRLF)) != 2 * header.count(CRLF):
         malformed += sum(b"\r" in (line := field.raw.replace(CRLF, b"")) or b"\n" in line for field in fields)
     return fields, malformed
 
