@@ -172,7 +172,9 @@ def _told(scene: Scene, handled: Handled, found: str, log: str) -> tuple[str, st
     reason = re.search(r'reason="([^"]*)"', rest)
     signer = re.search(r"header\.d=(\S+)", rest)
     if reason:
-        why = _(reason[1])
+        # The detail behind the sentence, such as [bh=], is no prose.
+        sentence_, bracket, detail = reason[1].partition(" [")
+        why = _(sentence_) + bracket + detail
     elif signer:
         why = _("the signature of {domain} verifies").format(domain=signer[1])
     else:
