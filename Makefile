@@ -59,7 +59,7 @@ words:
 		--no-location --package-name=zegel --output=src/zegel/locale/zegel.pot --files-from=-
 	@sed -i -e 's/charset=CHARSET/charset=UTF-8/' -e '/^"POT-Creation-Date/d' src/zegel/locale/zegel.pot
 	@for catalogue in src/zegel/locale/*/LC_MESSAGES/zegel.po; do \
-		if test -f "$$catalogue"; then msgmerge --quiet --update --backup=none "$$catalogue" src/zegel/locale/zegel.pot && \
+		if test -f "$$catalogue"; then msgmerge --quiet --no-fuzzy-matching --update --backup=none "$$catalogue" src/zegel/locale/zegel.pot && \
 		msgfmt --check --output-file="$${catalogue%.po}.mo" "$$catalogue" || exit 1; fi; done
 
 clean:

@@ -1,16 +1,47 @@
-"""How ``--help`` looks: the commands in the order of use, and no types of Python in it."""
+"""How ``--help`` looks, and what is said of wrong arguments: in the reader's language, and with no types of Python in it."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from zegel.cli.words import _
+from zegel.words import N_
+
+# What the library itself translates, collected here for the catalogues.
+THEIRS = (
+    N_("Arguments"),
+    N_("Options"),
+    N_("Commands"),
+    N_("[default: {}]"),
+    N_("[env var: {}]"),
+    N_("[required]"),
+    N_("Install completion for the current shell."),
+    N_("Show completion for the current shell, to copy it or customize the installation."),
+    N_("Show this message and exit."),
+)
+# What it says in English only: our sentence for it, which in English is the same.
+_MISUSED = (
+    (r"Missing argument '(?P<name>.*)'", N_("Missing argument '{name}'")),
+    (r"Missing option '(?P<name>.*)'", N_("Missing option '{name}'")),
+    (r"No such command '(?P<name>[^']*)'", N_("No such command '{name}'")),
+    (r"No such command '(?P<name>[^']*)'\. Did you mean (?P<others>.*)\?", N_("No such command '{name}'. Did you mean {others}?")),
+    (r"No such option: (?P<name>\S+)", N_("No such option: {name}")),
+    (r"No such option: (?P<name>\S+) \(Possible options: (?P<others>.*)\)", N_("No such option: {name} (Possible options: {others})")),
+    (r"Option '(?P<name>.*)' requires an argument", N_("Option '{name}' requires an argument")),
+    (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)", N_("Got unexpected extra arguments ({name})")),
+    (r"Invalid value for '(?P<name>[^']*)': (?P<detail>.*)", N_("Invalid value for '{name}': {detail}")),
+)
 _ORDER = ("demo", "init", "postfix", "domain", "key", "sign", "verify", "serve", "status", "backup")
 
 
 def _plain(params: list[Any]) -> list[Any]:
     for param in params:
+        # The options that the library adds have English help; the others come translated.
+        if getattr(param, "help", None) in THEIRS:
+            param.help = _(param.help)
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
         if param.param_type_name == "argument":
@@ -20,6 +51,14 @@ def _plain(params: list[Any]) -> list[Any]:
             param.get_usage_pieces = lambda ctx, shown=shown: [shown]
             param.display_type_rich = lambda ctx: ""
     return params
+
+
+def misuse(said: str) -> str:
+    """What the library says of wrong arguments, translated where it is known."""
+    for pattern, sentence in _MISUSED:
+        if found := re.fullmatch(pattern, said, re.DOTALL):
+            return _(sentence).format(**found.groupdict())
+    return said
 
 
 class Command(TyperCommand):

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from zegel import __version__
 from zegel.cli import backup, demo_command, domain, init, key, postfix, screen, serve, sign, status, verify
-from zegel.cli.help import Command, Group
+from zegel.cli.help import Command, Group, misuse
 from zegel.cli.place import Place, usual_data
 from zegel.cli.words import _, told
 from zegel.words import SpokenError
@@ -117,7 +117,7 @@ def _misused(error: TyperException) -> int:
     if said := error.format_message().replace("Value error, ", ""):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "zegel"
-        screen.fail(_("{said} (for help: {command} --help)").format(said=said.rstrip("."), command=command))
+        screen.fail(_("{said} (for help: {command} --help)").format(said=misuse(said.rstrip(".")), command=command))
     return error.exit_code
 
 

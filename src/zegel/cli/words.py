@@ -15,6 +15,10 @@ from zegel.words import Sentence, SpokenError
 DOMAIN = "zegel"
 FOLDER = Path(__file__).parent.parent / "locale"
 
+# The library that reads the command line asks gettext's usual domain for its own few words (zegel.cli.help lists them).
+gettext.bindtextdomain(DOMAIN, FOLDER)
+gettext.textdomain(DOMAIN)
+
 
 @cache
 def _catalogue() -> gettext.NullTranslations:
