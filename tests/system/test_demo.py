@@ -34,8 +34,16 @@ def demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def children(pid: int) -> list[int]:
-    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(word) for word in done.stdout.split()]
+    """The processes whose parent is ``pid``: the fourth field of /proc/PID/stat, behind the name in parentheses."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has ended meanwhile
+        if parent == pid:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def test_once_shows_every_outcome_and_ends_well(tmp_path: Path) -> None:

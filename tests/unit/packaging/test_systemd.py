@@ -8,8 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+from support.servers import require
 from zegel.config import Config
 
 UNIT = Path(__file__).parents[3] / "packaging" / "systemd" / "zegel.service"
@@ -61,9 +60,7 @@ def test_it_may_do_little() -> None:
 
 
 def test_systemd_reads_it(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed")
+    analyze = require("systemd-analyze")
     # The program need not be installed on the machine that tests; any that exists will do.
     copy = tmp_path / UNIT.name
     copy.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", UNIT.read_text()))
