@@ -53,13 +53,14 @@ lock:
 	printf "hatchling\neditables\n" | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q - -c requirements/dev.txt -o requirements/build.txt
 
 # Collects the sentences that people read, and compiles the catalogues (Debian: apt-get install gettext).
+LOCALE := src/zegel/locale
 words:
-	@mkdir -p src/zegel/locale
+	@mkdir -p $(LOCALE)
 	find src/zegel -name '*.py' | LC_ALL=C sort | LC_ALL=C.UTF-8 xgettext --language=Python --from-code=UTF-8 --keyword=_ --keyword=N_ --add-comments=words: \
-		--no-location --package-name=zegel --output=src/zegel/locale/zegel.pot --files-from=-
-	@sed -i -e 's/charset=CHARSET/charset=UTF-8/' -e '/^"POT-Creation-Date/d' src/zegel/locale/zegel.pot
-	@for catalogue in src/zegel/locale/*/LC_MESSAGES/zegel.po; do \
-		if test -f "$$catalogue"; then msgmerge --quiet --no-fuzzy-matching --update --backup=none "$$catalogue" src/zegel/locale/zegel.pot && \
+		--no-location --package-name=zegel --output=$(LOCALE)/zegel.pot --files-from=-
+	@sed -i -e 's/charset=CHARSET/charset=UTF-8/' -e '/^"POT-Creation-Date/d' $(LOCALE)/zegel.pot
+	@for catalogue in $(LOCALE)/*/LC_MESSAGES/zegel.po; do \
+		if test -f "$$catalogue"; then msgmerge --quiet --no-fuzzy-matching --update --backup=none "$$catalogue" $(LOCALE)/zegel.pot && \
 		msgfmt --check --output-file="$${catalogue%.po}.mo" "$$catalogue" || exit 1; fi; done
 
 clean:

@@ -97,6 +97,8 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Callable[[st
 
     Raises :class:`ConfigError` or ``StoreError`` for what cannot start, and :class:`ListenError` for an address that cannot be used.
     """
+    # Until the daemon listens to it: a reload in its first moment must not end it, and it has just read what there is to read.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     set_up_log()
     config = read_config(config_path, data_folder)
     with open_store(data_folder) as store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import string
 import struct
 import subprocess
@@ -114,6 +115,17 @@ def test_the_compiled_catalogue_is_that_of_the_sentences(tmp_path: Path) -> None
     done = subprocess.run(["msgfmt", "--check", "--output-file", str(tmp_path / "zegel.mo"), str(DUTCH)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "zegel.mo").read_bytes() == DUTCH.with_suffix(".mo").read_bytes(), "run make words"
+
+
+def test_the_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
+    """``make words`` on a copy changes nothing: no sentence was added or changed since."""
+    require("xgettext")
+    copy = tmp_path / "locale"
+    shutil.copytree(words.FOLDER, copy)
+    done = subprocess.run(["make", "words", f"LOCALE={copy}"], cwd=words.FOLDER.parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for file in ("zegel.pot", "nl/LC_MESSAGES/zegel.po"):
+        assert (copy / file).read_text(encoding="utf-8") == (words.FOLDER / file).read_text(encoding="utf-8"), "run make words"
 
 
 def _in_dutch(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
