@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from zegel.dkim.result import DkimResult
 
 _MAX_SHOWN = 5
+_MAX_TEXT = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,11 @@ class Journal:
 def set_up_log(*, terminal: bool | None = None) -> None:
     """Write the log to standard output: for people on a terminal, as key=value lines otherwise (journald keeps the time)."""
     shown = sys.stdout.isatty() if terminal is None else terminal
+    # Plain tracebacks: the pretty ones show local variables, and a private key is one of those.
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if shown else structlog.processors.LogfmtRenderer(key_order=["event"])
+        structlog.dev.ConsoleRenderer(pad_event_to=0, pad_level=False, sort_keys=False, exception_formatter=structlog.dev.plain_traceback)
+        if shown
+        else structlog.processors.LogfmtRenderer(key_order=["event"])
     )
     structlog.configure(
         processors=[
@@ -128,4 +132,5 @@ def _short(result: DkimResult) -> str:
 
 def _line(text: str) -> str:
     """One line of bounded length: a log line must not be broken by what a stranger wrote."""
-    return "".join(char if char.isprintable() else "?" for char in text[:400])
+    shown = text[:_MAX_TEXT]
+    return shown if shown.isprintable() else "".join(char if char.isprintable() else "?" for char in shown)

@@ -100,3 +100,20 @@ def test_people_at_a_terminal_get_the_time(capsys: pytest.CaptureFixture[str]) -
     set_up_log(terminal=True)
     Journal().note("keys loaded", generation=3)
     assert "keys loaded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_fault_shows_no_local_variable(capsys: pytest.CaptureFixture[str], terminal: bool) -> None:
+    def fails() -> None:
+        private_pem = "-----BEGIN " + "".join(["PRI", "VATE"])
+        raise ValueError(len(private_pem))
+
+    set_up_log(terminal=terminal)
+    try:
+        fails()
+    except ValueError as error:
+        Journal().fault(error)
+    shown = capsys.readouterr().out
+    assert "ValueError" in shown
+    assert "in fails" in shown
+    assert "BEGIN PRIVATE" not in shown
