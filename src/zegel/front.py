@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any, TypeVar
 
 from zegel.adapters.converse import AsyncResolver, Budget, converse
-from zegel.adapters.resolver import Resolver
+from zegel.adapters.resolver import SystemResolver
 from zegel.adapters.zone import Zone
-from zegel.aio import begin_verification, end_verification, sign_message
 from zegel.ask import Answer, Dialogue, Question, Rcode, rehearse
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
+from zegel.dkim.sign import Style, sign_message
+from zegel.dkim.verify import verify_message
 from zegel.limits import Limits
 
 R = TypeVar("R")
@@ -36,7 +38,11 @@ def sign(
     the fields to sign instead of the choice made here; ``identity`` is ``i=``; ``expire`` the seconds that the signature holds; ``now``
     seconds since the epoch. Raises ValueError for a message without From or an option that cannot be.
     """
-    return sign_message(message, key, canonicalization=canonicalization, headers=headers, identity=identity, expire=expire, now=now)
+    keys = [key] if isinstance(key, Key) else list(key)
+    if not all(isinstance(item, Key) for item in keys):
+        raise TypeError("key must be a zegel.Key or a list of them")
+    style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
+    return sign_message(message, keys, style, now=int(time.time() if now is None else now))
 
 
 def verify(
@@ -44,18 +50,12 @@ def verify(
 ) -> list[DkimResult]:
     """Verify every DKIM signature of a message. RFC 6376 6.
 
-    ``message`` is bytes with CRLF (or with LF only); ``resolver`` a :class:`Zone`, a :class:`Resolver` or anything with its ``resolve``
+    ``message`` is bytes with CRLF (or with LF only); ``resolver`` a :class:`Zone`, a :class:`zegel.Resolver` or what has its ``resolve``
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
     limits = limits or Limits()
-    started = begin_verification(message, now, limits)
-    if isinstance(started, list):
-        return started
-    split, verification = started
-    if verification.needs_body:
-        drive(verification.look_up(), resolver, limits)
-    return end_verification(split, verification)
+    return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
@@ -64,7 +64,7 @@ def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits)
         return rehearse(dialogue, _counted(resolver, limits.questions))
 
     async def run() -> R:
-        return await converse(dialogue, resolver or Resolver(), Budget(limits))
+        return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
 
     return _run(run())
 

@@ -128,6 +128,18 @@ class Resolver:
         return _read(reply, question, authentic=self._trust_ad and bool(reply.flags & dns.flags.AD))
 
 
+class SystemResolver:
+    """The system's name servers, looked for when the first question comes: who asks nothing needs none."""
+
+    def __init__(self) -> None:
+        self._resolver: Resolver | None = None
+
+    async def resolve(self, question: Question) -> Answer:
+        """Answer one question. Raises ValueError when the system names no server."""
+        self._resolver = self._resolver or Resolver()
+        return await self._resolver.resolve(question)
+
+
 def _socket_cap() -> int:
     """Half of the files that this process may have open; the other half is for the mail servers that connect."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

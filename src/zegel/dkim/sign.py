@@ -15,7 +15,7 @@ from zegel.dkim.crypto import Key
 from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, format_unsigned
 from zegel.dkim.verify import FieldIndex
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import Field, is_well_formed_name
+from zegel.grammar.message import Field, is_well_formed_name, split_message
 
 # RFC 6376 5.4.1, and what has come since: List-Unsubscribe-Post must be signed (RFC 8058 4).
 SIGNED = (
@@ -30,6 +30,7 @@ OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "mime-version
 OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
 # Name, named when absent, and named once more when present.
 _CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
+_MAX_HEADER = 16 * 1024 * 1024  # octets; our own mail: only what could not be a message is refused
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
 
@@ -111,6 +112,16 @@ class Signing:
         field = Field(b"DKIM-Signature", value)
         signature = key.sign(b"\r\n".join(HEADER_FORMS[self._header_form]([*fields, field])))
         return field._replace(value=value + format_signature(signature))
+
+
+def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> bytes:
+    """Sign a whole message: the fields to put in front, each with its CRLF. Raises ValueError for what cannot be signed."""
+    split = split_message(message, header_bytes=_MAX_HEADER)
+    if split.oversized or split.malformed:
+        raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
+    signing = Signing(split.fields, keys, style, now=now)
+    signing.feed(split.body)
+    return b"".join([field.raw + b"\r\n" for field in signing.finish()])
 
 
 def choose_fields(index: FieldIndex) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS, BodyForm
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.signature import Signature, SignatureError
 from zegel.grammar import taglist
-from zegel.grammar.message import Field
+from zegel.grammar.message import Field, split_message
 from zegel.limits import Limits
 
 # RFC 5322 3.6 lets these stand once; readers differ in which of two they show. DESIGN 3, house rules; with all Content-* fields.
@@ -256,6 +256,14 @@ def _fan_out(writers: Sequence[Callable[[bytes], None]]) -> Callable[[bytes], No
     return write
 
 
-def normalized(results: list[DkimResult]) -> list[DkimResult]:
-    """The same results, marked as those of a message whose LF line ends were made CRLF first."""
-    return [result._replace(normalized=True) for result in results]
+def verify_message(message: bytes, *, now: float, limits: Limits) -> Dialogue[list[DkimResult]]:
+    """Verify a whole message: all stages in one dialogue. Raises TypeError for what is not bytes."""
+    split = split_message(message, header_bytes=limits.header_bytes)
+    if split.oversized:
+        return [DkimResult(DkimReason.HEADER_TOO_LARGE, detail=f"over {limits.header_bytes} octets")]
+    verification = Verification(split.fields, now=now, limits=limits, malformed=split.malformed)
+    if verification.needs_body:
+        yield from verification.look_up()
+        verification.feed(split.body)
+    results = verification.finish()
+    return [result._replace(normalized=True) for result in results] if split.normalized else results

@@ -46,12 +46,16 @@ class Message(NamedTuple):
     oversized: bool = False
 
 
-def split_message(message: bytes, *, header_bytes: int) -> Message:
-    """Split a message at its first empty line.
+def split_message(message: bytes | bytearray | memoryview, *, header_bytes: int) -> Message:
+    """Split a message at its first empty line. Raises TypeError for what is not bytes.
 
     A message without any CRLF is taken as one with LF line ends and normalised, since that is what files on disk hold; otherwise the bytes
     stand. A header of more than ``header_bytes`` octets is not read: the result is ``oversized`` and has no fields.
     """
+    if not isinstance(message, bytes):
+        if not isinstance(message, (bytearray, memoryview)):
+            raise TypeError(f"message must be bytes, not {type(message).__name__}")
+        message = bytes(message)
     normalized = False
     if b"\n" in message and CRLF not in message:
         message = message.replace(b"\n", CRLF)
