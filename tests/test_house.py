@@ -85,6 +85,11 @@ def test_verifying_loads_no_database() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
+def test_an_unsigned_message_looks_for_no_name_server() -> None:
+    code = "import sys, zegel; print(zegel.verify(b'From: a@b\\r\\n\\r\\n'), 'dns' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[] False"
+
+
 def test_every_name_of_the_front_door_is_there() -> None:
     import zegel
 

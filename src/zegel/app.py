@@ -205,6 +205,7 @@ class Daemon:
             # Listening sockets and the metrics address stay as they are: changing those takes a restart.
             self._settings = self._settings_for(config, make_resolver(config))
         except Exception as error:
+            # Whatever is wrong with the new one, the old one runs on.
             self._journal.note("configuration not taken over", error=str(error))
         else:
             self._journal.note("configuration taken over")

@@ -115,7 +115,7 @@ class Verification:
             if number >= limits.signatures:
                 candidate.result = DkimResult(DkimReason.TOO_MANY_SIGNATURES, detail=f"after the first {limits.signatures}")
             elif malformed:
-                candidate.result = DkimResult(DkimReason.HEADER_MALFORMED, detail=f"{malformed} lines")
+                candidate.result = DkimResult(DkimReason.HEADER_MALFORMED, detail=f"lines: {malformed}")
             else:
                 self._admit(candidate, now)
         self._start_bodies()

@@ -50,8 +50,8 @@ class Helo:
 
 
 @dataclass(frozen=True, slots=True)
-class MailFrom:
-    """The envelope sender as sent, angle brackets included, and its ESMTP arguments. A message begins."""
+class _Path:
+    """An envelope address as sent, angle brackets included, and its ESMTP arguments."""
 
     address: bytes
     arguments: tuple[bytes, ...] = ()
@@ -62,17 +62,16 @@ class MailFrom:
         return _mailbox(self.address)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One envelope recipient, as MailFrom."""
+class MailFrom(_Path):
+    """The envelope sender. A message begins."""
 
-    address: bytes
-    arguments: tuple[bytes, ...] = ()
+    __slots__ = ()
 
-    @property
-    def mailbox(self) -> bytes:
-        """The address without its angle brackets."""
-        return _mailbox(self.address)
+
+class Recipient(_Path):
+    """One envelope recipient."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
