@@ -20,6 +20,7 @@ from zegel.dkim.verify import verify_message
 from zegel.limits import Limits
 
 R = TypeVar("R")
+_LIMITS = Limits()
 
 
 def sign(
@@ -54,7 +55,7 @@ def verify(
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
-    limits = limits or Limits()
+    limits = limits or _LIMITS
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -39,20 +40,21 @@ class KeySizeError(ValueError):
 class PublicKey:
     """A public key that verifies. Made by :func:`load_public`."""
 
-    __slots__ = ("_key", "bits", "type")
+    __slots__ = ("_check", "bits", "type")
 
     def __init__(self, key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> None:
-        self._key = key
-        self.bits = key.key_size if isinstance(key, rsa.RSAPublicKey) else 256
-        self.type = "rsa" if isinstance(key, rsa.RSAPublicKey) else "ed25519"
+        self._check: Callable[[bytes, bytes], None]
+        if isinstance(key, rsa.RSAPublicKey):
+            self.type, self.bits = "rsa", key.key_size
+            self._check = lambda signature, data: key.verify(signature, data, _PADDING, _SHA256)
+        else:
+            self.type, self.bits = "ed25519", 256
+            self._check = lambda signature, data: key.verify(signature, hashlib.sha256(data).digest())
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Tell if ``signature`` is this key's over ``data``. Ed25519 signs the SHA-256 of the data (RFC 8463 3)."""
         try:
-            if isinstance(self._key, rsa.RSAPublicKey):
-                self._key.verify(signature, data, _PADDING, _SHA256)
-            else:
-                self._key.verify(signature, hashlib.sha256(data).digest())
+            self._check(signature, data)
         except InvalidSignature:
             return False
         return True

@@ -179,10 +179,12 @@ def test_eight_bit_messages_are_signed_as_they_are() -> None:
     message = "From: a@example.org\r\nSubject: é\r\n\r\né\r\n".encode("latin-1")
     assert signed_names(message)
     split = split_message(message, header_bytes=4096)
-    assert hop_may_break(split.fields, split.body) == "8-bit data in the body"
-    assert hop_may_break(split.fields, b"plain") == "8-bit data in the header"
-    assert hop_may_break([], b"x" * 998 + b"\r\n" + b"y" * 998) is None
-    assert hop_may_break([], b"x" * 999) == "a line of over 998 octets"
+    assert hop_may_break(split.header, split.body) == "8-bit data in the body"
+    assert hop_may_break(split.header, b"plain") == "8-bit data in the header"
+    assert hop_may_break(b"", b"x" * 998 + b"\r\n" + b"y" * 998) is None
+    assert hop_may_break(b"", b"x" * 999) == "a line of over 998 octets"
+    assert hop_may_break(b"", b"short\r\n" * 200 + b"x" * 998 + b"\r\n" + b"y" * 500) is None
+    assert hop_may_break(b"", b"short\r\n" * 200 + b"x" * 999 + b"\r\n" + b"y" * 500) == "a line of over 998 octets"
 
 
 @pytest.mark.parametrize("text", ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "AAAA"])
