@@ -1,7 +1,8 @@
 """Signing, in three stages: header, body chunks, finish. RFC 6376 5.
 
 It chooses the fields (RFC 6376 5.4.1, with List-*), names single-instance fields once more than they are there, so that none can be added
-(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (8.2). It does not mend the message: who wants 8-bit data re-encoded does it before (5.3).
+(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (RFC 6376 5.3.1, 8.2). It does not mend the message: who wants 8-bit data re-encoded does it
+before (RFC 6376 5.3).
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Signing:
     """The signing of one message with one or more keys.
 
     Make it when the header is complete; give every chunk of the body to :meth:`feed`; then :meth:`finish` gives one DKIM-Signature field
-    for each key, in the order of the keys, to be put in front of the message. Raises ValueError without a From field (RFC 6376 5.4).
+    for each key, in the order of the keys, to be put in front of the message: with an RSA and an Ed25519 key every receiver finds one that
+    it knows (RFC 8463 6). Raises ValueError without a From field (RFC 6376 5.4).
     """
 
     def __init__(self, fields: Sequence[Field], keys: Sequence[Key], style: Style, *, now: int) -> None:
@@ -77,6 +79,10 @@ class Signing:
         self._identity = _identity(style.identity, keys)
         self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
         self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(self._index)
+        # A verifier takes the other new field for the last one, and none can be signed before it is there. RFC 6376 3.5: h= "MUST NOT
+        # include the DKIM-Signature header field that is being created".
+        if len(keys) > 1 and "dkim-signature" in self._names:
+            raise ValueError('with "dkim-signature" in headers sign with one key at a time')
         self._hash = hashlib.sha256()
         self._body = BODY_FORMS[self._body_form](self._hash.update)
 
@@ -92,6 +98,7 @@ class Signing:
         return [self._sign(key, fields, digest) for key in self._keys]
 
     def _sign(self, key: Key, fields: list[Field], digest: bytes) -> Field:
+        """The field that covers the body by its hash, and the header with itself. RFC 6376 5.5."""
         domain = Domain(key.domain)
         unsigned = Signature(
             key.algorithm,
@@ -115,7 +122,10 @@ class Signing:
 
 
 def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> bytes:
-    """Sign a whole message: the fields to put in front, each with its CRLF. Raises ValueError for what cannot be signed."""
+    """Sign a whole message: the fields to put in front of all others (RFC 6376 5.6), each with its CRLF.
+
+    Raises ValueError for what cannot be signed.
+    """
     split = split_message(message, header_bytes=_MAX_HEADER)
     if split.oversized or split.malformed:
         raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
