@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test check bench standards lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
-	@echo "make check   lint, types, floors"
+	@echo "make check   lint, types, floors, the RFC index"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make standards  write docs/standards.md: which sections of which RFCs are kept, where, and by which tests"
 	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
 
@@ -43,9 +44,13 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m rfc
 
 bench: $(VENV)/dev.done
 	@$(BIN)/python -m bench.dkim
+
+standards: $(VENV)/dev.done
+	@$(BIN)/python -m rfc --write
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt

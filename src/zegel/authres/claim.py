@@ -53,7 +53,7 @@ def authserv_id(value: bytes) -> str | None:
 
 
 def normal(name: str | bytes) -> str:
-    """An authserv-id to compare by: A-labels in lower case where it is a domain name. RFC 8601 2.5 (EAI) and 5."""
+    """An authserv-id to compare by: A-labels in lower case where it is a domain name. RFC 8601 2.5 and 5."""
     try:
         return str(Domain.parse(name))
     except ValueError:
@@ -66,7 +66,7 @@ def _plain(name: str) -> str:
 
 
 def _skip_space(value: bytes, at: int) -> int | None:
-    """The position after white space and comments; None when a comment never ends."""
+    """The position after white space and comments, which nest (RFC 5322 3.2.2); None when a comment never ends."""
     depth = 0
     while at < len(value):
         char = value[at : at + 1]

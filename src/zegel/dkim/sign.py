@@ -1,7 +1,8 @@
 """Signing, in three stages: header, body chunks, finish. RFC 6376 5.
 
 It chooses the fields (RFC 6376 5.4.1, with List-*), names single-instance fields once more than they are there, so that none can be added
-(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (8.2). It does not mend the message: who wants 8-bit data re-encoded does it before (5.3).
+(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (RFC 6376 5.3.1, 8.2). It does not mend the message: who wants 8-bit data re-encoded does it
+before (RFC 6376 5.3).
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Signing:
     """The signing of one message with one or more keys.
 
     Make it when the header is complete; give every chunk of the body to :meth:`feed`; then :meth:`finish` gives one DKIM-Signature field
-    for each key, in the order of the keys, to be put in front of the message. Raises ValueError without a From field (RFC 6376 5.4).
+    for each key, in the order of the keys, to be put in front of the message: with an RSA and an Ed25519 key every receiver finds one that
+    it knows (RFC 8463 6). Raises ValueError without a From field (RFC 6376 5.4).
     """
 
     def __init__(self, header: Header, keys: Sequence[Key], style: Style, *, now: int) -> None:
@@ -93,6 +95,7 @@ class Signing:
         return [self._sign(key, signed, digest) for key in self._keys]
 
     def _sign(self, key: Key, signed: list[bytes], digest: bytes) -> Field:
+        """The field that covers the body by its hash, and the header with itself. RFC 6376 5.5."""
         domain, selector = Domain(key.domain), Domain(key.selector)
         unsigned = Signature(
             key.algorithm,
@@ -116,7 +119,10 @@ class Signing:
 
 
 def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> bytes:
-    """Sign a whole message: the fields to put in front, each with its CRLF. Raises ValueError for what cannot be signed."""
+    """Sign a whole message: the fields to put in front of all others (RFC 6376 5.6), each with its CRLF.
+
+    Raises ValueError for what cannot be signed.
+    """
     split = split_message(message, header_bytes=_MAX_HEADER)
     header = Header(split.header)
     if split.oversized or header.malformed:

@@ -165,6 +165,7 @@ def test_nul_and_other_controls_in_tags() -> None:
 
 
 def test_thousands_of_signatures() -> None:
+    """RFC 6376 6.1 and 8.4: the number of signatures tried, and so of questions asked, is bounded."""
     # Each of them has a body hash of another length: at most ten are computed.
     message = b"".join(signature(l=str(number)) for number in range(2_000)) + REST
     results = judge(message)

@@ -1,4 +1,4 @@
-"""The examples of RFC 6376 appendix A (key in C) and RFC 8463 appendix A, written in from the RFCs' text.
+"""The examples of RFC 6376 A.2 and A.3 (key in RFC 6376 C) and of RFC 8463 A.1, A.2 and A.3, written in from the RFCs' text.
 
 Both algorithms are deterministic (RSA PKCS#1 v1.5, Ed25519), so given an example's own field with an empty ``b=`` the rooms must yield its
 exact ``b=``. The printed indentation of RFC 6376 A.2 is not the one that was signed: under c=simple it verifies with folds of six and eight
@@ -146,6 +146,7 @@ def tag(value: bytes, name: str) -> str:
 
 @pytest.mark.parametrize(("text", "number", "key"), EXAMPLES)
 def test_the_signature_comes_out(text: str, number: int, key: zegel.Key) -> None:
+    """Both algorithms, octet by octet: the hashes of RFC 6376 3.7, signed by RFC 6376 3.3.2 and by RFC 8463 3 (RFC 6376 5.5)."""
     split = split_message(crlf(text), header_bytes=65536)
     own = split.fields[number]
     parsed = signature.parse(own.value)
@@ -173,6 +174,7 @@ def test_the_key_pair_is_the_published_one(text: str, number: int, key: zegel.Ke
 
 @pytest.mark.parametrize(("text", "count"), [(RFC6376_MESSAGE, 1), (RFC8463_MESSAGE, 2)])
 def test_the_whole_message_verifies(text: str, count: int) -> None:
+    """RFC 6376 A.3; RFC 8463 5: verifiers MUST implement ed25519-sha256."""
     results = zegel.verify(crlf(text), resolver=ZONE, now=1_600_000_000)
     assert [str(result.status) for result in results] == ["pass"] * count
     broken = zegel.verify(crlf(text.replace("hungry", "thirsty")), resolver=ZONE, now=1_600_000_000)
@@ -182,7 +184,7 @@ def test_the_whole_message_verifies(text: str, count: int) -> None:
 
 
 def test_relaxed_header_and_body_of_section_3_4_5() -> None:
-    """RFC 6376 3.4.5, examples of canonicalization: <SP> <HTAB> and <CRLF> written out."""
+    """RFC 6376 3.4.5: the examples of RFC 6376 3.4.1 to 3.4.4, <SP> <HTAB> and <CRLF> written out."""
     split = split_message(b"A: X\r\nB : Y\t\r\n\tZ  \r\n\r\n C \r\nD \t E\r\n\r\n\r\n", header_bytes=4096)
     assert [FIELD_FORMS["relaxed"](field) for field in split.fields] == [b"a:X", b"b:Y Z"]
     assert [FIELD_FORMS["simple"](field) for field in split.fields] == [b"A: X", b"B : Y\t\r\n\tZ  "]
@@ -192,3 +194,14 @@ def test_relaxed_header_and_body_of_section_3_4_5() -> None:
         body.feed(split.body)
         body.finish()
         assert b"".join(out) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "bh"),
+    [("simple", "frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY="), ("relaxed", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")],
+)
+def test_the_hash_of_an_empty_body(form: str, bh: str) -> None:
+    """The SHA-256 values, in base64, that RFC 6376 3.4.3 and 3.4.4 print for an empty body."""
+    digest = hashlib.sha256()
+    BODY_FORMS[form](digest.update).finish()
+    assert base64.b64encode(digest.digest()).decode() == bh

@@ -12,6 +12,7 @@ def split(message: bytes) -> Message:
 
 
 def test_octets_stand() -> None:
+    """RFC 5322 2.1 and 2.2: fields, an empty line, the body; and not an octet of them is another one afterwards."""
     header = b"From: a\r\nX:\r\nFolded: a\r\n\tb\r\n  c\r\nOdd \t: d \r\n8: \xff\x00\x0b"
     fields = split(header + b"\r\n\r\nbody\nbare\r").fields
     assert fields == [
@@ -64,6 +65,7 @@ def test_edges(message: bytes, fields: int, body: bytes) -> None:
     ],
 )
 def test_lines_that_are_no_field(line: bytes, fields: int) -> None:
+    """RFC 5322 2.2, and RFC 5322 3.6.8 for names."""
     for header in (line + b"\r\nA: b", b"A: b\r\n" + line + b"\r\n\tfolded"):
         found, malformed = split_fields(header)
         assert (len(found), malformed) == (fields, 1)
