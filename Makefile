@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test check fuzz bench lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
 	@echo "make check   lint, types, floors"
+	@echo "make fuzz    the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
 	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
@@ -44,6 +45,11 @@ check: $(VENV)/dev.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# A finding, or a harness that fell over, is exit status 1. See tests/fuzz/README.md.
+SECONDS = 3600
+fuzz: $(VENV)/dev.done
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(SECONDS) $(if $(JOBS),--jobs $(JOBS)) $(HARNESS)
+
 bench: $(VENV)/dev.done
 	@$(BIN)/python -m bench.dkim
 
@@ -64,4 +70,4 @@ words:
 		msgfmt --check --output-file="$${catalogue%.po}.mo" "$$catalogue" || exit 1; fi; done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz dist build

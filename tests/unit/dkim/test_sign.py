@@ -203,3 +203,12 @@ def test_keys() -> None:
         zegel.Key("exa mple", "s", key.private_key)
     with pytest.raises(ValueError, match="rsa2048"):
         zegel.Key.generate("example.org", "s", "dsa")  # type: ignore[arg-type]
+
+
+def test_two_new_signatures_cannot_each_be_the_only_one() -> None:
+    both, headers = [samples.rsa(), samples.ed25519()], ["from", "dkim-signature"]
+    with pytest.raises(ValueError, match="each would break the other"):
+        zegel.sign(samples.MESSAGE, both, headers=headers)
+    earlier = zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW) + samples.MESSAGE
+    message = zegel.sign(earlier, both, headers=headers, now=samples.NOW) + earlier
+    assert [str(result.status) for result in zegel.verify(message, resolver=samples.zone(), now=samples.NOW)] == ["pass"] * 3
