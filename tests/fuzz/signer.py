@@ -69,7 +69,7 @@ def sign(fields: list[Line], body: bytes, dice: Dice) -> Line:
     header_form, _, body_form = (form.lower() or "simple").partition("/")
     names = _names(fields, dice)
     whole = reference.body(body_form or "simple", body)
-    length = dice.number(len(whole) + 3) if dice.number(6) == 5 else None
+    length = dice.number(len(whole) + 3) if dice.number(4) == 3 else None
     digest = base64.b64encode(hashlib.sha256(whole[:length]).digest())
     tags = [
         b"v=1",

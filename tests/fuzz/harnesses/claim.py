@@ -40,7 +40,9 @@ def starts() -> Iterator[bytes]:
             yield b"\x00" + text.removeprefix("Authentication-Results:").encode("utf-8", "surrogateescape")
     yield b"\x00 mx.example.org 1; dkim=pass"
     yield from (b"\x01" + bytes(range(start, start + 24)) for start in range(0, 200, 20))
-    yield b'\x02\x03\x04dkim\x04pass\x06a;b"c\\\x01\x06header\x01d\x0bexample.org'
+    for value in (b"example.org", b'a; dkim=pass (x) "', b"a\r\nX: y\\", b"=?" * 140):
+        reason = bytes((min(255, len(value)),)) + value[:255]
+        yield b"\x02\x01\x04dkim\x04pass" + reason + b"\x01\x00" + len(value).to_bytes(2, "big") + value + b"\x01"
 
 
 def fuzz(data: bytes) -> None:

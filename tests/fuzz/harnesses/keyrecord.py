@@ -25,8 +25,10 @@ _SIGNATURES = tuple(
 
 def starts() -> Iterator[bytes]:
     yield from (b"\x00" + record for record in seeds.key_records())
-    for width in (128, 256, 96):
-        yield b"\x01\x00" + bytes((width - 1,)) + bytes(range(256))[-width:] + b"\x00\x03\x01\x00\x01" + b"\x00\x00"
+    for width in (128, 192, 96, 255):
+        for end in range(8):
+            modulus = b"\xf1" * (width - 1) + b"\x83"
+            yield b"\x01" + bytes((width,)) + modulus + b"\x00\x03\x01\x00\x01" + bytes((end & 1, end >> 1))
     yield b"\x02" + bytes((32,)) + bytes(32) + b"t=s"
 
 
@@ -51,7 +53,7 @@ def _rsa(dice: Dice) -> bytes:
     """A record with an RSA key of any modulus and exponent, as a SubjectPublicKeyInfo or bare."""
     modulus = dice.octets(255) * dice.pick((1, 1, 2, 4, 8))
     exponent = dice.octets(20)
-    numbers = _der(0x30, _der(0x02, b"\0" + modulus) + _der(0x02, exponent))
+    numbers = _der(0x30, _der(0x02, b"\0" * (modulus[:1] > b"\x7f") + modulus) + _der(0x02, exponent))
     der = numbers if dice.flag() else _der(0x30, _RSA + _der(0x03, b"\0" + numbers))
     return b"v=DKIM1; p=" + base64.b64encode(der) + dice.pick((b"", b"; t=y", b"; s=email", b"; h=sha1"))
 
