@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench standards lock words clean
+.PHONY: demo test check fuzz bench standards lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
 	@echo "make check   lint, types, floors, the RFC index"
+	@echo "make fuzz    the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
 	@echo "make standards  write docs/standards.md: which sections of which RFCs are kept, where, and by which tests"
 	@echo "make words   collect the sentences for translators (needs gettext)"
@@ -46,6 +47,11 @@ check: $(VENV)/dev.done
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m rfc
 
+# A finding, or a harness that fell over, is exit status 1. See tests/fuzz/README.md.
+SECONDS = 3600
+fuzz: $(VENV)/dev.done
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(SECONDS) $(if $(JOBS),--jobs $(JOBS)) $(HARNESS)
+
 bench: $(VENV)/dev.done
 	@$(BIN)/python -m bench.dkim
 
@@ -69,4 +75,4 @@ words:
 		msgfmt --check --output-file="$${catalogue%.po}.mo" "$$catalogue" || exit 1; fi; done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz dist build

@@ -44,12 +44,13 @@ def authserv_id(value: bytes) -> str | None:
         raw = value[start:at]
     following = _skip_space(value, at)
     # Behind the id stands its version or ";": anything else means that this was the first result, or half of something.
-    if not raw or following is None:
+    name = raw.translate(None, _DROPPED).rstrip(b".")
+    if not name or following is None:
         return None
     after = value[following : following + 1]
     if not (after == b";" or after.isdigit() or (not after and not cut)):
         return None
-    return normal(raw.translate(None, _DROPPED).rstrip(b"."))
+    return normal(name)
 
 
 def normal(name: str | bytes) -> str:

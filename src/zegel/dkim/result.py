@@ -121,5 +121,8 @@ class DkimResult(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """The reason as one line: a sentence, and what it is about."""
-        return f"{self.reason.sentence} ({self.detail})" if self.detail else self.reason.sentence
+        """The reason as one line: a sentence, and what it is about, with ``?`` for what a stranger wrote and nobody can print."""
+        if not self.detail:
+            return self.reason.sentence
+        detail = self.detail if self.detail.isprintable() else "".join(char if char.isprintable() else "?" for char in self.detail)
+        return f"{self.reason.sentence} ({detail})"

@@ -34,6 +34,7 @@ _CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSI
 _MAX_HEADER = 16 * 1024 * 1024  # octets; our own mail: only what could not be a message is refused
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
+_SIGNATURE = "dkim-signature"
 _EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
 
 
@@ -80,6 +81,11 @@ class Signing:
         self._identity = _identity(style.identity, keys)
         self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
         self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(header.layout)
+        if len(keys) > 1 and self._names.count(_SIGNATURE) > len(header.layout.places(_SIGNATURE)):
+            # Each would say that it alone is there, and the other would make it untrue (RFC 6376 5.4.2).
+            raise ValueError(
+                'several keys, and headers names "dkim-signature" more often than the message has it: each would break the other'
+            )
         self._hash = hashlib.sha256()
         self._body = BODY_FORMS[self._body_form](self._hash.update)
 

@@ -37,6 +37,8 @@ UNREADABLE = [
     b"",
     b" ",
     b" ; dkim=pass",
+    b" .; dkim=pass",
+    b' " . "; dkim=pass',
     b" dkim=pass header.d=example.org",
     b" mail.example.org dkim=pass",
     b" mail.example.org, other; dkim=pass",
