@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test check bench docs pages dist lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
-	@echo "make check   lint, types, floors"
+	@echo "make check   lint, types, floors, pages"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make docs    the pages in docs/, into build/docs"
+	@echo "make pages   write the man pages and the reference anew, from the code"
+	@echo "make dist    wheel and source archive, into dist/"
 	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
 
@@ -43,9 +46,23 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m docs.writers --check
+	@$(MAKE) --no-print-directory docs
 
 bench: $(VENV)/dev.done
 	@$(BIN)/python -m bench.dkim
+
+# Nothing is fetched; a warning is an error.
+docs: $(VENV)/dev.done
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/docs
+	@echo "The pages are in build/docs/index.html"
+
+pages: $(VENV)/dev.done
+	@$(BIN)/python -m docs.writers
+
+dist: $(VENV)/run.done
+	@rm -rf dist
+	@$(BIN)/hatchling build -d dist
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt
