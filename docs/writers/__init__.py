@@ -1,7 +1,7 @@
-"""Writes the pages that tell what the code has: man pages and reference, from the command line, the configuration and the tables themselves.
+"""Writes the pages that tell what the code has: man pages and reference, from the command line, the configuration and the tables.
 
-``python -m docs.writers`` (``make pages``) writes them, ``--check`` names those that are behind. What the code has and a page cannot explain
-is an error here, not a gap on the page.
+``python -m docs.writers`` (``make pages``) writes them, ``--check`` names those that are behind. What the code has and a page cannot
+explain is an error here, not a gap on the page.
 """
 
 from __future__ import annotations

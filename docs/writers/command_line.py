@@ -17,7 +17,10 @@ _EVERYWHERE = {"help", "install_completion", "show_completion"}
 EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "demo": ((0, "every message ended as it must"), (1, "one did not, or the daemon of the demo died")),
     "init": ((0, "data folder and configuration are there, made now or before"),),
-    "postfix setup": ((0, "Postfix is as it should be, or with --dry-run: would be"), (1, "something stands in the way; nothing was changed")),
+    "postfix setup": (
+        (0, "Postfix is as it should be, or would be (--dry-run)"),
+        (1, "something stands in the way; nothing was changed"),
+    ),
     "postfix check": ((0, "nothing is wrong"), (1, "something is wrong")),
     "domain add": ((0, "added"),),
     "domain list": ((0, "listed"),),

@@ -1,4 +1,4 @@
-"""``zegel.toml`` as plain values: names, defaults and sentences from the template that ``zegel init`` writes, kinds from the Config itself."""
+"""``zegel.toml`` as plain values: names, defaults and sentences from the template of ``zegel init``, kinds from the Config itself."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Option:
 
 
 def read() -> tuple[Option, ...]:
-    """Every option in the order of the template, the entries of [[outbound.allow]] apart. Raises LookupError where template and Config differ."""
+    """Every option in the order of the template, but for [[outbound.allow]]. Raises LookupError where template and Config differ."""
     found: list[Option] = []
     table, prose, example = "", [""], False
     for line in template.text().splitlines():
