@@ -187,7 +187,7 @@ def test_it_serves_from_a_read_only_system_without_a_capability(installed: Path,
             time.sleep(0.05)
         if process.poll() == 98:
             unavailable("this machine allows no mount namespace")
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
         status = run(installed, "--data", str(data), "status")
         assert status.returncode == 0, status.stdout
         found = socket.stat()
@@ -228,7 +228,9 @@ class ReadOnly:
     def __exit__(self, *_trouble: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 # -- the Containerfile ---------------------------------------------------------------------------------------------------------------------
