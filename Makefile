@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test check bench bench-memory lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
 	@echo "make check   lint, types, floors"
-	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make bench   beside the peers, half an hour; writes docs/benchmarks.md (make bench QUICK=1 prints only)"
+	@echo "make bench-memory  the daemon's memory over 200,000 messages"
 	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
 
@@ -45,7 +46,10 @@ check: $(VENV)/dev.done
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/dev.done
-	@$(BIN)/python -m bench.dkim
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-memory: $(VENV)/dev.done
+	@$(BIN)/python -m bench.memory $(ARGS)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt

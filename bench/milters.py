@@ -22,6 +22,8 @@ from support.servers import free_port, listens, require, wait_for
 
 Work = Literal["sign", "verify"]
 Way = Literal["unix", "tcp"]
+WORKS: tuple[Work, ...] = ("sign", "verify")
+WAYS: tuple[Way, ...] = ("unix", "tcp")
 DOMAIN, SELECTOR = "example.org", "bench"
 OURS, THEIRS, NONE = "Zegel", "opendkim", "no milter"
 
@@ -95,28 +97,31 @@ def _family(pid: int) -> list[int]:
 @contextlib.contextmanager
 def running(key: zegel.Key, folder: Path) -> Iterator[list[Milter]]:
     """All of them, started one after the other; gone at the end. ``folder`` must be open to Postfix and to the user opendkim."""
-    zone = folder / "zone"
-    zone.mkdir()
-    text = _ZONE.format(domain=DOMAIN, selector=SELECTOR, record=" ".join(_strings(key.record)))
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(knot(zone, {DOMAIN: text}))
-        yield [
-            stack.enter_context(start(key, folder, server, work, way))
-            for work in ("sign", "verify")
-            for way in ("unix", "tcp")
-            for start in (ours, opendkim)
-        ]
+        server = stack.enter_context(name_server(key, folder))
+        yield [stack.enter_context(start(key, folder, server, work, way)) for work in WORKS for way in WAYS for start in (ours, opendkim)]
+
+
+@contextlib.contextmanager
+def name_server(key: zegel.Key, folder: Path) -> Iterator[str]:
+    """The name server that both ask, with the record of the key. Gives ``address:port``."""
+    own = folder / "zone"
+    own.mkdir()
+    text = _ZONE.format(domain=DOMAIN, selector=SELECTOR, record=" ".join(_strings(key.record)))
+    with knot(own, {DOMAIN: text}) as server:
+        yield server
 
 
 @contextlib.contextmanager
 def ours(key: zegel.Key, folder: Path, server: str, work: Work, way: Way) -> Iterator[Milter]:
-    """``zegel serve``. What comes over SMTP from loopback is signed by one allow table, or without it is mail from outside."""
+    """``zegel serve``. To sign, all that comes over SMTP from loopback is its own, else only what has a login."""
     socket = folder / f"zegel-{work}.sock"
     daemon = Daemon(unix=socket if way == "unix" else None)
-    allow = f'[[outbound.allow]]\nnetwork = "127.0.0.0/8"\nsign = ["{DOMAIN}"]\n' if work == "sign" else ""
+    who = 'network = "127.0.0.0/8"' if work == "sign" else 'login = "joe"'
     daemon.write_config(
         f'[milter]\nlisten = ["{daemon.listen}"]\nsocket_group = "postfix"\n[inbound]\nauthserv_id = "mail.example.org"\n'
-        f'[dns]\nnameservers = ["{server}"]\n[metrics]\nlisten = "127.0.0.1:{daemon.metrics_port}"\n{allow}'
+        f'[dns]\nnameservers = ["{server}"]\n[metrics]\nlisten = "127.0.0.1:{daemon.metrics_port}"\n'
+        f'[[outbound.allow]]\n{who}\nsign = ["{DOMAIN}"]\n'
     )
     daemon.hold(key)
     with daemon:

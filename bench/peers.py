@@ -65,9 +65,7 @@ def write_folder(folder: Path) -> None:
     private = serialization.load_pem_private_key(pem, None)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise TypeError("no RSA key")
-    text = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
+    text = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
     public = private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "rsa.pem").write_bytes(text)
     (folder / "pub.txt").write_bytes(base64.b64encode(public))
@@ -155,9 +153,7 @@ def lines(found: Comparison) -> list[str]:
     head = [f"{work} {size // 1000} kB" for work in ("verify", "sign") for size in SIZES]
     out = [f"| | {' | '.join(head)} |", "|---" + "|---:" * len(head) + "|"]
     for who in (OURS, OURS_DEFAULT, *NAMES):
-        cells = [
-            _cell(found.timings[size].get(who), found.timings[size][OURS], work) for work in ("verify", "sign") for size in SIZES
-        ]
+        cells = [_cell(found.timings[size].get(who), found.timings[size][OURS], work) for work in ("verify", "sign") for size in SIZES]
         out.append(f"| {who} | {' | '.join(cells)} |")
     return out
 

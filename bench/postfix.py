@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import zegel
 from bench import dkim, milters
-from bench.milters import Milter, Work
+from bench.milters import Milter, Way, Work
 from support.postfix import Postfix
 from support.servers import free_port, require, wait_for
 
@@ -46,7 +46,16 @@ class Figure(NamedTuple):
 
 
 Table = dict[Case, dict[str, Figure]]
-CASES = [Case(work, size, sessions) for work in ("sign", "verify") for size in SIZES for sessions in SESSIONS]
+
+
+class Mail(NamedTuple):
+    """What one run has measured: the figures, and the octets of memory that each milter held in the end, the larger of its two works."""
+
+    table: Table
+    memory: dict[str, int]
+
+
+CASES = [Case(work, size, sessions) for work in milters.WORKS for size in SIZES for sessions in SESSIONS]
 QUICK = [case for case in CASES if (case.size, case.sessions) in {(2_000, 1), (10_000, 10), (100_000, 10)}]
 
 
@@ -127,7 +136,7 @@ def stand() -> Iterator[Stand]:
         yield built
 
 
-def measure(cases: Sequence[Case], *, rounds: int, seconds: float, tell: Callable[[str], None]) -> Table:
+def measure(cases: Sequence[Case], *, rounds: int, seconds: float, tell: Callable[[str], None]) -> Mail:
     """The figures of all cases; each run takes about ``seconds``. ``tell`` gets a line of progress."""
     table: Table = {}
     with stand() as built:
@@ -143,27 +152,47 @@ def measure(cases: Sequence[Case], *, rounds: int, seconds: float, tell: Callabl
                     last = best.get(milter.title, found)
                     best[milter.title] = Figure(max(found.rate, last.rate), min(found.cpu, last.cpu))
             table[case] = best
-    return table
+        held: dict[str, int] = {}
+        for milter, _ in built.listeners:
+            if milter.pid:
+                held[milter.title] = max(milter.rss(), held.get(milter.title, 0))
+    return Mail(table, held)
 
 
 def _shown(case: Case) -> str:
     return f"{case.work}, {case.size // 1000} kB, {case.sessions} session{'s' * (case.sessions > 1)}"
 
 
-def lines(table: Table) -> list[str]:
-    """The figures as a table of Markdown, a line for each case."""
-    titles = [f"{name} ({way})" for way in ("unix", "tcp") for name in (milters.OURS, milters.THEIRS)]
-    out = [
-        f"| case | {milters.NONE} | {' | '.join(titles)} | unix: rate, CPU | tcp: rate, CPU |",
-        "|---" + "|---:" * (len(titles) + 3) + "|",
-    ]
-    for case, best in table.items():
-        cells = [f"{best[milters.NONE].rate:.0f}/s", *(f"{best[title].rate:.0f}/s {best[title].cpu * 1e6:.0f} µs" for title in titles)]
-        for way in ("unix", "tcp"):
-            ours, theirs = best[f"{milters.OURS} ({way})"], best[f"{milters.THEIRS} ({way})"]
-            cells.append(f"{ours.rate / theirs.rate:.2f} ×, {ours.cpu / theirs.cpu:.2f} ×")
-        out.append(f"| {_shown(case)} | {' | '.join(cells)} |")
+def lines(table: Table, work: Work) -> list[str]:
+    """Signing or verifying as two tables of Markdown, a line for each case: what is accepted, and what it costs."""
+    out: list[str] = []
+    rows = [(f"{case.size // 1000} kB, {case.sessions}", best) for case, best in table.items() if case.work == work]
+    head = ["body, sessions", milters.NONE, *(title for way in milters.WAYS for title in (*_pair(way), "ratio"))]
+    out += ["Messages per second (more is better):", "", *_table(head, [_rates(name, best) for name, best in rows]), ""]
+    head.remove(milters.NONE)
+    return [*out, "CPU of the milter per message, in µs (less is better):", "", *_table(head, [_costs(name, best) for name, best in rows])]
+
+
+def _pair(way: Way) -> tuple[str, str]:
+    return f"{milters.OURS} ({way})", f"{milters.THEIRS} ({way})"
+
+
+def _rates(name: str, best: dict[str, Figure]) -> list[str]:
+    out = [name, f"{best[milters.NONE].rate:.0f}"]
+    for ours, theirs in ((best[mine].rate, best[other].rate) for mine, other in map(_pair, milters.WAYS)):
+        out += [f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}"]
     return out
+
+
+def _costs(name: str, best: dict[str, Figure]) -> list[str]:
+    out = [name]
+    for ours, theirs in ((best[mine].cpu, best[other].cpu) for mine, other in map(_pair, milters.WAYS)):
+        out += [f"{ours * 1e6:.0f}", f"{theirs * 1e6:.0f}", f"{ours / theirs:.2f}"]
+    return out
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def main() -> None:
@@ -171,8 +200,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="three sizes and sessions of each, two short rounds")
     quick = parser.parse_args().quick
-    table = measure(QUICK if quick else CASES, rounds=2 if quick else 5, seconds=0.7 if quick else 1.0, tell=print)
-    print("\n".join(lines(table)))
+    found = measure(QUICK if quick else CASES, rounds=2 if quick else 5, seconds=0.7 if quick else 1.0, tell=print)
+    for work in milters.WORKS:
+        print("\n".join(["", f"{work}:", "", *lines(found.table, work)]))
 
 
 if __name__ == "__main__":

@@ -198,6 +198,13 @@ class Daemon:
         """The address in Postfix's words."""
         return self.listen
 
+    def rss(self) -> int:
+        """The memory that it holds now, in octets."""
+        if self.process is None:
+            raise RuntimeError("it does not run")
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def log(self) -> str:
         """Its output so far, log and errors."""
         return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
