@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import dkim, memory, page, peers, postfix
+from bench import dkim, machine, memory, page, peers, postfix
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
@@ -32,6 +32,7 @@ def main() -> None:
     given = parser.parse_args()
     quick, tell = given.quick, Progress()
     rounds = 2 if quick else given.rounds
+    load = machine.load()
     peers.runner()  # what is missing is told before half an hour has passed
     tell("Signing and verifying over the bare cost")
     bare = dkim.measure(0.5 if quick else 3.0)
@@ -39,7 +40,7 @@ def main() -> None:
     mail = postfix.measure(postfix.QUICK if quick else postfix.CASES, rounds=rounds, seconds=0.7 if quick else 1.0, tell=tell)
     held = memory.measure(4_000 if quick else 200_000, tell)
     tell("done\n")
-    text = page.write(page.Run(bare, libraries, mail, held, rounds))
+    text = page.write(page.Run(bare, libraries, mail, held, rounds, load))
     if quick:
         print(text)
     else:

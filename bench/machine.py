@@ -24,6 +24,11 @@ def machine() -> list[tuple[str, str]]:
     ]
 
 
+def load() -> float:
+    """How many other processes have wanted a processor in the last minute, on average."""
+    return os.getloadavg()[0]
+
+
 def peers() -> list[tuple[str, str]]:
     """The version of each peer: Debian's, or of the registry that it comes from."""
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,15 +18,22 @@ class Run(NamedTuple):
     mail: postfix.Mail
     memory: memory.Memory
     rounds: int
+    load: float  # of the machine before the run began
 
 
+_QUIET = 0.3
+_BUSY = """
+**The machine was busy with other work when this run began (load {load:.1f} on {cores} cores).** The system then shares the cores out by
+thread, and a milter with a thread for each connection gets more of them than one with a single thread: compare the CPU, and take the
+messages per second from a run on a quiet machine.
+"""
 _HEAD = """\
 # Benchmarks
 
 Zegel beside the tools that do the same work, all measured in one run on one machine. `make bench` writes this page; nothing in it is
 typed by hand. Look at the ratios: they carry over to your machine better than the figures do. This run was made on {date}. The runs of
-one row follow each other in turn, several rounds of them, and the best of each counts, since the machine had other work to do as well.
-
+one row follow each other in turn, several rounds of them, and the best of each counts.
+{busy}
 {machine}
 
 The peers, as Debian and the registries ship them:
@@ -121,8 +129,9 @@ def write(run: Run) -> str:
     fields = sum(1 for line in dkim.HEADER.splitlines() if line[:1] not in (b" ", b"\t"))
     packaged = "`, `".join((milters.PACKAGED + milters.TRUST_ANCHOR).splitlines())
     missing = "".join(f"\n{who} is missing: it was not installed where this page was made.\n" for who in run.libraries.missing)
+    busy = _BUSY.format(load=run.load, cores=os.cpu_count()) if run.load > _QUIET else ""
     parts = [
-        _HEAD.format(date=datetime.date.today(), machine=_pairs(machine.machine()), peers=_pairs(machine.peers())),
+        _HEAD.format(date=datetime.date.today(), busy=busy, machine=_pairs(machine.machine()), peers=_pairs(machine.peers())),
         _MAIL.format(
             fields=fields, rounds=run.rounds, packaged=packaged,
             sign="\n".join(postfix.lines(run.mail.table, "sign")), verify="\n".join(postfix.lines(run.mail.table, "verify")),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import subprocess
 import tempfile
 import time
@@ -113,6 +114,7 @@ class Stand:
 @contextlib.contextmanager
 def stand() -> Iterator[Stand]:
     """All that runs, for as long as the block; nothing is left of it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or whoever ends the bench leaves its servers running
     memory = Path("/dev/shm")
     parent = str(memory) if memory.is_dir() else "/tmp"
     key = zegel.Key.generate(milters.DOMAIN, milters.SELECTOR, "rsa2048")

@@ -26,9 +26,9 @@ def libraries(**sign: float) -> Comparison:
     return Comparison(dict.fromkeys(peers.SIZES, row), ("dkimpy",))
 
 
-def run(mail: Mail = MAIL, **sign: float) -> str:
+def run(mail: Mail = MAIL, load: float = 0.1, **sign: float) -> str:
     rows = [dkim.Row("sign rsa2048", 1_000, 0.0004, 0.0002)]
-    return page.write(page.Run(rows, libraries(**sign), mail, memory.Memory(100_000, 200_000, {10_000: 60_000_000}), 3))
+    return page.write(page.Run(rows, libraries(**sign), mail, memory.Memory(100_000, 200_000, {10_000: 60_000_000}), 3, load))
 
 
 def test_a_missing_library_is_named() -> None:
@@ -39,6 +39,11 @@ def test_a_missing_library_is_named() -> None:
 
 def test_where_nobody_is_better_the_page_says_so() -> None:
     assert "Nowhere in this run." in run()
+
+
+def test_a_busy_machine_is_told() -> None:
+    assert "**The machine was busy with other work when this run began (load 4.0" in run(load=4.0)
+    assert "busy" not in run()
 
 
 def test_a_library_that_is_faster_is_told() -> None:
