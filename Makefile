@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test interop check bench lock words clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
+	@echo "make interop the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
 	@echo "make check   lint, types, floors"
 	@echo "make bench   signing and verifying over the bare cost of the cryptography"
 	@echo "make words   collect the sentences for translators (needs gettext)"
@@ -37,6 +38,9 @@ demo: $(VENV)/run.done
 
 test: $(VENV)/dev.done
 	@$(BIN)/python -m pytest $(ARGS)
+
+interop: $(VENV)/dev.done
+	@ZEGEL_REQUIRE_SERVERS=1 ZEGEL_WRITE_PAGES=1 $(BIN)/python -m pytest tests/interop $(ARGS)
 
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .

@@ -37,10 +37,13 @@ class Daemon:
     """A data folder and, between :meth:`start` and :meth:`stop`, the daemon on it; a context manager that starts it and leaves nothing.
 
     ``config`` is more text for zegel.toml: its ``[[outbound.allow]]`` tables and the like. ``milter`` are more lines of its ``[milter]``
-    table. With ``unix`` it listens on that path only, else on a TCP port of its own, which stays the same over a restart.
+    table. It asks ``nameserver`` (address:port), or else its zone file. With ``unix`` it listens on that path only, else on a TCP port of
+    its own, which stays the same over a restart.
     """
 
-    def __init__(self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "") -> None:
+    def __init__(
+        self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "", nameserver: str = ""
+    ) -> None:
         # Short, since a unix socket may stand in it, and not pytest's, which others cannot enter.
         self.folder = Path(tempfile.mkdtemp(prefix="zegel-daemon-", dir="/tmp"))
         self.data, self.zone_file, self._log_file = self.folder / "data", self.folder / "zone", self.folder / "log"
@@ -48,6 +51,7 @@ class Daemon:
         self.port, self.metrics_port = free_port(), free_port()
         self.listen = f"unix:{unix}" if unix else f"inet:127.0.0.1:{self.port}"
         self.config, self._authserv_id, self._milter = config, authserv_id, milter
+        self._dns = f'nameservers = ["{nameserver}"]' if nameserver else f'zone = "{self.zone_file}"'
         self.environment: dict[str, str] = {}
         self.keys: list[Key] = []
         self.records: dict[str, str] = {}
@@ -62,7 +66,7 @@ class Daemon:
         """Write zegel.toml anew: the usual text, or that one."""
         usual = (
             f'[milter]\nlisten = ["{self.listen}"]\n{self._milter}\n[inbound]\nauthserv_id = "{self._authserv_id}"\n'
-            f'[dns]\nzone = "{self.zone_file}"\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
+            f'[dns]\n{self._dns}\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
         )
         self.config_file.write_text(usual if text is None else text)
 
@@ -79,17 +83,21 @@ class Daemon:
     def add_key(self, domain: str, selector: str, kind: KeyKind = "ed25519", *, activate: bool = True, subdomains: bool = False) -> Key:
         """Make a key, put it into the store and publish it. A running daemon sees it when it looks next."""
         key = Key.generate(domain, selector, kind)
-        name = Domain.parse(domain)
+        self.keep(key, kind, activate=activate, subdomains=subdomains)
+        self.publish(key)
+        return key
+
+    def keep(self, key: Key, kind: KeyKind, *, activate: bool = True, subdomains: bool = False) -> None:
+        """Put a key into the store."""
+        name = Domain.parse(key.domain)
         with Store.open(self.data, now=_NOW) as store, store.writing() as tx:
             if name not in [known.name for known in domains.all(tx)]:
                 domains.add(tx, name, now=_NOW, sign_subdomains=subdomains)
             pem = key.private_key if isinstance(key.private_key, bytes) else key.private_key.encode()
-            keys.add(tx, name, selector, kind, pem, key.public, now=_NOW, force=True)
+            keys.add(tx, name, key.selector, kind, pem, key.public, now=_NOW, force=True)
             if activate:
-                keys.activate(tx, name, selector, now=_NOW)
+                keys.activate(tx, name, key.selector, now=_NOW)
         self.keys.append(key)
-        self.publish(key)
-        return key
 
     def publish(self, key: Key) -> None:
         """Put a key record into the zone."""
