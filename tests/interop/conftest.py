@@ -13,7 +13,7 @@ from support.peers.matrix import Run
 from support.peers.sites import Sites
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run() -> Iterator[Run]:
     # Not pytest's own folder: that one is closed to others, and Postfix's processes must reach the sockets in it.
     folder = Path(tempfile.mkdtemp(prefix="zegel-peers-", dir="/tmp"))
@@ -25,6 +25,6 @@ def run() -> Iterator[Run]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites(run: Run) -> Sites:
     return Sites(run)

@@ -23,7 +23,7 @@ def test_mail_from_one_to_the_other_passes(sites: Sites, by: str, verifier: str,
 @pytest.mark.parametrize(("by", "verifier"), WAYS)
 def test_it_is_the_sending_site_that_has_signed(sites: Sites, by: str, verifier: str) -> None:
     signer = case.signers()[2]
-    arrived = sites.site(by).send(case.message(case.PLAIN, signer), signer, sites.site(verifier))
+    (arrived,) = sites.site(by).send([case.message(case.PLAIN, signer)], signer, sites.site(verifier))
     assert sorted((tag["d"], tag["s"]) for tag in tags(arrived)) == sorted((signer.domain, selector) for selector in signer.selectors)
 
 

@@ -39,7 +39,8 @@ The tests write this page from what they see. They run on every change, and fail
 _SENT = """\
 ## What was sent
 
-Each message is signed in four forms (`c=`, for the header and for the body): {forms}. Each of these shapes was sent in each of them:
+Each message is signed in four forms (`c=`, for the header and for the body):
+{forms}. Each of these shapes was sent in each of them:
 
 {shapes}
 
@@ -52,13 +53,13 @@ dkimpy take it as RFC 6376 3.4.3 says, as if it had one; Mail::DKIM does not wit
 _ALTERED = """\
 ## What was changed on the way
 
-A plain message is changed after it was signed, once with {forms} each. The number is that of the signatures that had passed before the
-change; none passed after it.
+A plain message is changed after it was signed with each type of key, in the forms {forms}. The
+number is that of the signatures that had passed before the change; none passed after it.
 """
 _ADDED = """\
 A second From or Subject does not break a signature that says nothing of one: such a message can pass, and its reader sees the added
 field (RFC 6376 8.15). Zegel names From, To, Subject and their like once more than they are there, so that its signatures do break. And
-it passes no such message when it verifies, whoever signed: the result is `policy`.
+it passes no such message when it verifies, whoever signed: where the signature itself holds, the result is `policy`.
 """
 _POSTFIX = """\
 ## Two mail servers
