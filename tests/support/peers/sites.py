@@ -17,8 +17,7 @@ from support.peers.rspamd import Rspamd
 from support.postfix import Postfix
 
 SITES = (OURS, OpenDkim.name, Rspamd.name)
-# Each signs in the form that its package has by itself.
-_FORMS = {OURS: "relaxed/relaxed", OpenDkim.name: "relaxed/simple", Rspamd.name: "relaxed/relaxed"}
+_OPENDKIM_FORM = "relaxed/simple"  # as Debian ships it
 
 
 class Site:
@@ -81,7 +80,7 @@ def _zegel(run: Run, domain: str) -> Iterator[Postfix]:
 def _opendkim(run: Run, domain: str) -> Iterator[Postfix]:
     peer = run.peer(OpenDkim.name)
     assert isinstance(peer, OpenDkim)
-    signing = ", ".join(f"unix:{peer.signer(selector, _FORMS[OpenDkim.name])}" for selector in ("ed25519", "rsa"))
+    signing = ", ".join(f"unix:{peer.signer(selector, _OPENDKIM_FORM)}" for selector in ("ed25519", "rsa"))
     with _postfix(domain, f"unix:{peer.verifier(f'mx.{domain}')}", signing) as postfix:
         yield postfix
 
