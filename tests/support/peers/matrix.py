@@ -136,7 +136,7 @@ class Run:
     def folder(self, name: str) -> Path:
         """A folder for one of them."""
         path = self._folder / name
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         return path
 
     @cached_property

@@ -23,8 +23,8 @@ _OPENDKIM_FORM = "relaxed/simple"  # as Debian ships it
 class Site:
     """One mail server: ``domain`` is what it receives mail for, and its name in its Authentication-Results fields is ``mx.`` and that."""
 
-    def __init__(self, name: str, domain: str, postfix: Postfix) -> None:
-        self.name, self.domain, self.postfix = name, domain, postfix
+    def __init__(self, domain: str, postfix: Postfix) -> None:
+        self.domain, self.postfix = domain, postfix
         self.authserv_id = f"mx.{domain}"
 
     def route(self, others: list[Site]) -> None:
@@ -101,17 +101,14 @@ class Sites:
     """The mail servers, running, and what has been seen at them."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
-        self._sites: dict[str, Site] = {}
         self._seen: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}
+        # All of them at once, since each must know the others' ports.
+        self._sites = {name: Site(domain, run.enter(maker(run, domain))) for name, (maker, domain) in _MAKERS.items()}
+        for site in self._sites.values():
+            site.route([other for other in self._sites.values() if other is not site])
 
     def site(self, name: str) -> Site:
-        """That one; they are all started together, since each must know the others' ports."""
-        if not self._sites:
-            for each, (maker, domain) in _MAKERS.items():
-                self._sites[each] = Site(each, domain, self._run.enter(maker(self._run, domain)))
-            for site in self._sites.values():
-                site.route([other for other in self._sites.values() if other is not site])
+        """The one that has that program beside it."""
         return self._sites[name]
 
     def seen(self, by: str, verifier: str, keys: str) -> dict[str, tuple[str, ...]]:
