@@ -100,7 +100,7 @@ SHAPES: dict[str, tuple[str, str | bytes]] = {
         ),
         _TEXT,
     ),
-    "UTF-8 in the header": (_REST.replace("the minutes", "verslag: één naïef 日本語"), _TEXT),
+    "UTF-8 in the header": (_REST.replace("the minutes", "verslag:  één naïef 日本語"), _TEXT),
     "8-bit body, all octets above 127": (_REST, "Dag, één émigré: 日本語\r\n".encode() + bytes(range(128, 256)) + b"\r\n"),
     "no body": (_REST, ""),
     "only empty lines": (_REST, "\r\n\r\n\r\n"),
