@@ -37,10 +37,13 @@ class Daemon:
     """A data folder and, between :meth:`start` and :meth:`stop`, the daemon on it; a context manager that starts it and leaves nothing.
 
     ``config`` is more text for zegel.toml: its ``[[outbound.allow]]`` tables and the like. ``milter`` are more lines of its ``[milter]``
-    table. With ``unix`` it listens on that path only, else on a TCP port of its own, which stays the same over a restart.
+    table. It asks ``nameserver`` (address:port), or else its zone file. With ``unix`` it listens on that path only, else on a TCP port of
+    its own, which stays the same over a restart.
     """
 
-    def __init__(self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "") -> None:
+    def __init__(
+        self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "", nameserver: str = ""
+    ) -> None:
         # Short, since a unix socket may stand in it, and not pytest's, which others cannot enter.
         self.folder = Path(tempfile.mkdtemp(prefix="zegel-daemon-", dir="/tmp"))
         self.data, self.zone_file, self.log_file = self.folder / "data", self.folder / "zone", self.folder / "log"
@@ -48,6 +51,7 @@ class Daemon:
         self.port, self.metrics_port = free_port(), free_port()
         self.listen = f"unix:{unix}" if unix else f"inet:127.0.0.1:{self.port}"
         self.config, self._authserv_id, self._milter = config, authserv_id, milter
+        self._dns = f'nameservers = ["{nameserver}"]' if nameserver else f'zone = "{self.zone_file}"'
         self.environment: dict[str, str] = {}
         self.keys: list[Key] = []
         self.records: dict[str, str] = {}
@@ -62,7 +66,7 @@ class Daemon:
         """Write zegel.toml anew: the usual text, or that one."""
         usual = (
             f'[milter]\nlisten = ["{self.listen}"]\n{self._milter}\n[inbound]\nauthserv_id = "{self._authserv_id}"\n'
-            f'[dns]\nzone = "{self.zone_file}"\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
+            f'[dns]\n{self._dns}\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
         )
         self.config_file.write_text(usual if text is None else text)
 
