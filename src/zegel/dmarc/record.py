@@ -59,9 +59,10 @@ _MAX_NOTES = 20
 _SHOWN = 100
 # *WSP around the equals sign, none before the v (RFC 9989 4.8). The tag's name is in lower case, as DKIM wants them (RFC 6376 3.2).
 _VERSION = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
-_VALUE = re.compile(r"[\x20-\x3A\x3C-\x7E]+")
-# RFC 3986 A, without the comma and the exclamation mark, which MUST be encoded here.
-_CHAR = r"(?:[A-Za-z0-9._~:/?@$&'()*+;=-]|%[0-9A-Fa-f]{2})"
+# A TAB is in no dmarc-value, but it is in the *WSP around the commas of a dmarc-urilist.
+_VALUE = re.compile(r"[\t\x20-\x3A\x3C-\x7E]+")
+# RFC 3986 A, without the comma and the exclamation mark, which MUST be encoded here, and the semicolon, which would end the tag.
+_CHAR = r"(?:[A-Za-z0-9._~:/?@$&'()*+=-]|%[0-9A-Fa-f]{2})"
 _URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:(?://\[[0-9A-Fa-fvV.:]+\])?{_CHAR}*(?:#{_CHAR}*)?")
 _SIZE = re.compile(r"[0-9]+[kmgt]?", re.IGNORECASE)
 _POLICY_TAGS = ("p", "sp", "np")
