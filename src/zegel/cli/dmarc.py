@@ -88,7 +88,8 @@ def _show(name: str, result: DmarcResult, spf: tuple[str, str] | None, dkim: lis
     shown = "; ".join(filter(None, (result.detail, result.reason.section if result.status != "pass" else "")))
     screen.marked(mark, f"{result.status}: {_(result.reason.sentence)}" + (f" ({shown})" if shown else ""))
     for what, (word, domain), aligned in _checks(result, spf, dkim):
-        screen.marked(Mark.OK if aligned else Mark.NOTE, f"{what} {word} {domain}: {_('aligned') if aligned else _('does not count')}")
+        counts = _("aligned") if aligned else _("does not count")
+        screen.marked(Mark.OK if aligned else Mark.NOTE, f"{what} {word} {domain}: {counts}")
     if result.record is not None and result.policy_domain is not None:
         screen.say()
         screen.say(_("The record of {domain}: {record}").format(domain=result.policy_domain, record=result.record))

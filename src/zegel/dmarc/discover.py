@@ -42,15 +42,16 @@ class Lookup(NamedTuple):
 class Lookups:
     """All that one evaluation has asked, each name once, in the order asked."""
 
-    __slots__ = ("_known", "made")
+    __slots__ = ("known", "made", "walks")
 
     def __init__(self) -> None:
-        self._known: dict[Domain, Lookup] = {}
+        self.known: dict[Domain, Lookup] = {}
         self.made: list[Lookup] = []
+        self.walks: dict[Domain, Walk] = {}
 
     def record_at(self, domain: Domain) -> Dialogue[Lookup]:
         """Look for the DMARC Policy Record of exactly this domain. RFC 9989 4.10, steps 1 and 2."""
-        known = self._known.get(domain)
+        known = self.known.get(domain)
         if known is not None:
             return known
         question = Question(f"_dmarc.{domain}", RRType.TXT)
@@ -60,7 +61,7 @@ class Lookups:
         else:
             found = _read(question, (yield from ask(*question)))
             self.made.append(found)
-        self._known[domain] = found
+        self.known[domain] = found
         return found
 
     def exists(self, domain: Domain) -> Dialogue[bool | None]:
@@ -120,17 +121,22 @@ class Walk(NamedTuple):
 
 def walk(lookups: Lookups, start: Domain) -> Dialogue[Walk]:
     """Walk from a domain to the top level. RFC 9989 4.10, steps 1 to 7; at most eight questions, fewer when some are answered already."""
+    if start in lookups.walks:
+        return lookups.walks[start]
     found: list[tuple[Domain, PolicyRecord]] = []
+    trouble = None
     for target in (start, *start.parents[-_MAX_PARENTS:]):
-        lookup = yield from lookups.record_at(target)
+        lookup = lookups.known.get(target) or (yield from lookups.record_at(target))
         if lookup.outcome is Outcome.TROUBLE:
             # A record here could have ended the walk, or be the topmost one: nothing above says what it would have said.
-            return Walk(start, tuple(found), lookup)
+            trouble = lookup
+            break
         if lookup.record is not None:
             found.append((target, lookup.record))
             if lookup.record.psd is not Psd.UNKNOWN:
                 break
-    return Walk(start, tuple(found))
+    lookups.walks[start] = Walk(start, tuple(found), trouble)
+    return lookups.walks[start]
 
 
 class Discovery(NamedTuple):
