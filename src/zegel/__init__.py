@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from zegel.dkim.result import DkimReason as DkimReason
     from zegel.dkim.result import DkimResult as DkimResult
     from zegel.dkim.result import DkimStatus as DkimStatus
+    from zegel.dmarc.result import DmarcReason as DmarcReason
+    from zegel.dmarc.result import DmarcResult as DmarcResult
+    from zegel.dmarc.result import DmarcStatus as DmarcStatus
+    from zegel.front import check_dmarc as check_dmarc
     from zegel.front import sign as sign
     from zegel.front import verify as verify
     from zegel.limits import Limits as Limits
@@ -28,6 +32,9 @@ _WHERE = {
     "DkimReason": "zegel.dkim.result",
     "DkimResult": "zegel.dkim.result",
     "DkimStatus": "zegel.dkim.result",
+    "DmarcReason": "zegel.dmarc.result",
+    "DmarcResult": "zegel.dmarc.result",
+    "DmarcStatus": "zegel.dmarc.result",
     "Key": "zegel.dkim.crypto",
     "Limits": "zegel.limits",
     "Question": "zegel.ask",
@@ -35,6 +42,7 @@ _WHERE = {
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
     "Zone": "zegel.adapters.zone",
+    "check_dmarc": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
 }
@@ -44,6 +52,9 @@ __all__ = [
     "DkimReason",
     "DkimResult",
     "DkimStatus",
+    "DmarcReason",
+    "DmarcResult",
+    "DmarcStatus",
     "Key",
     "Limits",
     "Question",
@@ -52,6 +63,7 @@ __all__ = [
     "Resolver",
     "Zone",
     "aio",
+    "check_dmarc",
     "sign",
     "verify",
 ]
