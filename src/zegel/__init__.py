@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from zegel.dkim.result import DkimReason as DkimReason
     from zegel.dkim.result import DkimResult as DkimResult
     from zegel.dkim.result import DkimStatus as DkimStatus
+    from zegel.front import check_spf as check_spf
     from zegel.front import sign as sign
     from zegel.front import verify as verify
     from zegel.limits import Limits as Limits
+    from zegel.spf.result import SpfCause as SpfCause
+    from zegel.spf.result import SpfCheck as SpfCheck
+    from zegel.spf.result import SpfIdentity as SpfIdentity
+    from zegel.spf.result import SpfReason as SpfReason
+    from zegel.spf.result import SpfResult as SpfResult
+    from zegel.spf.result import SpfStatus as SpfStatus
 
 __version__ = "0.1.0"
 
@@ -34,7 +41,14 @@ _WHERE = {
     "RRType": "zegel.ask",
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
+    "SpfCause": "zegel.spf.result",
+    "SpfCheck": "zegel.spf.result",
+    "SpfIdentity": "zegel.spf.result",
+    "SpfReason": "zegel.spf.result",
+    "SpfResult": "zegel.spf.result",
+    "SpfStatus": "zegel.spf.result",
     "Zone": "zegel.adapters.zone",
+    "check_spf": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
 }
@@ -50,8 +64,15 @@ __all__ = [
     "RRType",
     "Rcode",
     "Resolver",
+    "SpfCause",
+    "SpfCheck",
+    "SpfIdentity",
+    "SpfReason",
+    "SpfResult",
+    "SpfStatus",
     "Zone",
     "aio",
+    "check_spf",
     "sign",
     "verify",
 ]

@@ -13,8 +13,10 @@ from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.verify import verify_message
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
-__all__ = ["Key", "Limits", "Resolver", "sign", "verify"]
+__all__ = ["Key", "Limits", "Resolver", "check_spf", "sign", "verify"]
 
 
 async def verify(
@@ -24,6 +26,29 @@ async def verify(
     limits = limits or Limits()
     dialogue = verify_message(message, now=time.time() if now is None else now, limits=limits)
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+
+
+async def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: see :func:`zegel.check_spf`."""
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits or Limits()))
 
 
 async def sign(

@@ -18,6 +18,8 @@ from zegel.dkim.result import DkimResult
 from zegel.dkim.sign import Style, sign_message
 from zegel.dkim.verify import verify_message
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
 R = TypeVar("R")
 
@@ -56,6 +58,36 @@ def verify(
     """
     limits = limits or Limits()
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
+
+
+def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: HELO and MAIL FROM, two results. RFC 7208.
+
+    ``ip`` is the address of the SMTP client as text, ``helo`` its HELO name and ``mail_from`` the reverse-path, "" or "<>" for the empty
+    one; ``receiver`` is our own name (the macro r), ``now`` seconds since the epoch, and ``default_explanation`` what a sender that fails
+    is told when its domain says nothing. ``resolver`` as in :func:`verify`. Raises TypeError for what is no text; trouble with a record or
+    DNS is a result.
+    """
+    limits = limits or Limits()
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return drive(dialogue, resolver, limits)
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
