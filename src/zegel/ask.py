@@ -90,10 +90,10 @@ def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked:
 
     Branches of :func:`together` run one after the other. ``asked``, when given, collects the questions in the order asked.
     """
-    reply: tuple[Any, ...] | None = None
+    reply: Any = None
     while True:
         try:
-            request = dialogue.send(cast("tuple[Any, ...]", reply))
+            request = dialogue.send(reply)
         except StopIteration as stop:
             return cast(R, stop.value)
         if isinstance(request, Together):
@@ -101,4 +101,4 @@ def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked:
         else:
             if asked is not None:
                 asked.extend(request)
-            reply = tuple(answer(question) for question in request)
+            reply = (answer(request[0]),) if len(request) == 1 else tuple(map(answer, request))

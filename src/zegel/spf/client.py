@@ -21,13 +21,13 @@ class Client(NamedTuple):
     number: int
     bits: int
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> Client:
         """Read an address. One that is IPv4 mapped into IPv6 is IPv4 (RFC 7208 5). Raises ValueError."""
         found = _parse(text)
         if found is None:
             raise ValueError("not an IP address")
-        return cls(*found)
+        return found
 
     @property
     def dotted(self) -> str:
@@ -35,7 +35,7 @@ class Client(NamedTuple):
 
         The digits are capitals, as the field's test suite wants them in explanations; in a DNS name case does not matter.
         """
-        return str(self) if self.bits == _V4 else ".".join(f"{self.number:032X}")
+        return quad(self.number) if self.bits == _V4 else ".".join(f"{self.number:032X}")
 
     @property
     def reverse_name(self) -> str:
@@ -54,7 +54,7 @@ class Client(NamedTuple):
 
     def __str__(self) -> str:
         """``%{c}``: the form that people read."""
-        return str(ipaddress.IPv4Address(self.number) if self.bits == _V4 else ipaddress.IPv6Address(self.number))
+        return quad(self.number) if self.bits == _V4 else str(ipaddress.IPv6Address(self.number))
 
 
 class Network(NamedTuple):
@@ -78,6 +78,11 @@ class Network(NamedTuple):
         if shift < 0:
             raise ValueError("not a network")
         return cls(client.number >> shift, shift, client.bits)
+
+
+def quad(number: int) -> str:
+    """A number of 32 bits as dotted quad."""
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def ipv4(text: str) -> int | None:
@@ -107,21 +112,21 @@ def ipv6(text: str) -> int | None:
 
 
 @lru_cache(maxsize=8192)
-def _parse(text: str) -> tuple[int, int] | None:
+def _parse(text: str) -> Client | None:
     if len(text) > _LONGEST:
         return None
     number = ipv4(text)
     if number is not None:
-        return number, _V4
+        return Client(number, _V4)
     number = ipv6(text)
     if number is None:
         return None
-    return (number & 0xFFFFFFFF, _V4) if number >> 32 == _MAPPED else (number, _V6)
+    return Client(number & 0xFFFFFFFF, _V4) if number >> 32 == _MAPPED else Client(number, _V6)
 
 
 @lru_cache(maxsize=8192)
-def address_number(text: str, bits: int) -> int | None:
+def address_number(text: bytes | str, bits: int) -> int | None:
     """The number of an address as DNS gives it, in A (32 bits) or AAAA (128 bits) records; None for what is none."""
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or isinstance(text, bytes):
         return None
     return ipv4(text) if bits == _V4 else ipv6(text)

@@ -6,30 +6,25 @@ go together, and so do the two identities.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 from zegel.ask import Answer, Dialogue, Question, Rcode, RRType, together
 from zegel.spf import record as spf_record
 from zegel.spf.client import Client
-from zegel.spf.macro import MacroError, parse_explanation
+from zegel.spf.macro import DomainSpec, MacroError, parse_explanation
 from zegel.spf.mechanisms import Ended, Evaluation
-from zegel.spf.record import Directive, Mechanism, Record
-from zegel.spf.result import SpfCause, SpfCheck, SpfIdentity, SpfReason, SpfResult, Step
+from zegel.spf.record import Directive, Mechanism, Networks, Record
+from zegel.spf.result import SpfCause, SpfCheck, SpfIdentity, SpfReason, SpfResult
 from zegel.spf.session import Sender, Session, helo_sender, mail_from_sender
 
 _MAX_EXPLANATION_RECORD = 2048
 _MAX_EXPLANATION = 500  # what is left of the 512 octets of a reply line (RFC 5321 4.5.3.1.5) behind "550 5.7.1 "
-_IP4, _IP6, _ALL, _INCLUDE = Mechanism.IP4, Mechanism.IP6, Mechanism.ALL, Mechanism.INCLUDE
-_PERMITTED = SpfReason.PERMITTED
+_TXT = RRType.TXT
+_ALL, _INCLUDE = Mechanism.ALL, Mechanism.INCLUDE
+_PERMITTED, _NOT_PERMITTED = SpfReason.PERMITTED, SpfReason.NOT_PERMITTED
+# How a record came out: the reason, and the record and its domain in which it did.
+_Outcome = tuple[SpfReason, Record, str]
 _UNPRINTABLE = dict.fromkeys([*range(32), 127])
-
-
-class _Outcome(NamedTuple):
-    """How a record came out: a reason, and the record and its domain in which it did."""
-
-    reason: SpfReason
-    record: Record
-    domain: str
 
 
 def check(
@@ -74,119 +69,119 @@ def check_identity(session: Session, sender: Sender, identity: SpfIdentity) -> D
     evaluation = Evaluation(session, sender)
     explanation = detail = ""
     try:
-        outcome = yield from _check_host(evaluation, domain)
-        reason = outcome.reason
-        if reason is SpfReason.NOT_PERMITTED:
-            explanation = yield from _explain(evaluation, outcome)
+        reason, record, within = yield from _check_host(evaluation, domain)
+        if reason is _NOT_PERMITTED:
+            explanation = yield from _explain(evaluation, record, within)
     except Ended as ended:
         reason, detail = ended.reason, ended.detail
-    path = tuple(map(Step._make, evaluation.path))
-    return SpfResult(SpfCause(reason, path, detail), identity, domain, sender.text, explanation)
+    return SpfResult(SpfCause(reason, tuple(evaluation.path), detail), identity, domain, sender.text, explanation)
 
 
 def _check_host(evaluation: Evaluation, domain: str) -> Dialogue[_Outcome]:
     """One evaluation of check_host(), redirects included. The path of the evaluation leads to where it ended."""
-    path = evaluation.path
-    record = yield from _fetch(evaluation, domain)
-    if not isinstance(record, Record):
-        path.append((domain, ""))
-        raise Ended(record)
+    path, (number, bits) = evaluation.path, evaluation.session.client
+    # 4.4: type TXT only; an error of DNS is temperror
+    (answer,) = yield (Question(domain, _TXT),)
+    record = _record(evaluation, domain, answer)
     while True:
-        # 4.6.2: each mechanism is considered in turn from left to right
-        directive = yield from _first_match(evaluation, record, domain)
-        if directive is not None:
-            return _Outcome(directive.reason, record, domain)
-        # 4.7: the default result; 5.1: with "all" in the record one never comes here
+        # 4.6.2: each mechanism is considered in turn from left to right; the first that matches stands at the end of the path
+        for step in record.steps4 if bits == 32 else record.steps6:
+            here = len(path)
+            if isinstance(step, Networks):
+                directive = step.find(number)  # 5.6
+                if directive is None:
+                    continue
+                path.append((domain, directive.text))
+                return directive.reason, record, domain
+            path.append((domain, step.text))
+            mechanism, spec = step.mechanism, step.domain
+            if mechanism is _ALL:  # 5.1
+                return step.reason, record, domain
+            evaluation.count_term()
+            name = domain if spec is None else spec.name
+            if name is None and spec is not None:
+                name = yield from evaluation.target(spec, domain)
+            # 4.8 leaves a malformed <target-name> open: there is nothing that it could match; as an included domain it has no record
+            if name or (name is not None and mechanism is _INCLUDE):
+                matched = yield from _EVALUATE[mechanism](evaluation, step, name)
+                if matched:
+                    return step.reason, record, domain
+            del path[here:]
+        # 4.7: the default result
         if record.redirect is None:
             path.append((domain, ""))
-            return _Outcome(SpfReason.NO_MATCH, record, domain)
-        # 6.1
-        path.append((domain, f"redirect={record.redirect.string}"))
-        evaluation.count_term()
-        target = yield from evaluation.target(record.redirect, domain)
-        found = (yield from _fetch(evaluation, target)) if target else SpfReason.NO_DOMAIN
-        if not isinstance(found, Record):
-            raise Ended(SpfReason.REDIRECT_NONE, target or "")
-        domain, record = target or "", found
+            return SpfReason.NO_MATCH, record, domain
+        # 6.1: with "all" in the record one never comes here (5.1)
+        domain, record = yield from _redirect(evaluation, record.redirect, domain)
 
 
-def _fetch(evaluation: Evaluation, domain: str) -> Dialogue[Record | SpfReason]:
-    """The record of a domain, or why there is none."""
-    # 4.4: type TXT only
-    (answer,) = yield (Question(domain, RRType.TXT),)
-    if answer.temporary:
-        evaluation.path.append((domain, ""))
-        raise Ended(SpfReason.RECORD_UNAVAILABLE, str(answer.rcode))
+def _record(evaluation: Evaluation, domain: str, answer: Answer) -> Record:
+    """The record among the TXT records of a domain; without one the evaluation ends."""
     # 4.5
     records = spf_record.select(answer.records)
-    if not records:
-        return SpfReason.NO_SUCH_DOMAIN if answer.rcode is Rcode.NXDOMAIN else SpfReason.NO_RECORD
-    if len(records) > 1:
+    if len(records) != 1:
         evaluation.path.append((domain, ""))
-        raise Ended(SpfReason.SEVERAL_RECORDS, str(len(records)))
+        if answer.temporary:
+            raise Ended(SpfReason.RECORD_UNAVAILABLE, str(answer.rcode))
+        if records:
+            raise Ended(SpfReason.SEVERAL_RECORDS, str(len(records)))
+        raise Ended(SpfReason.NO_SUCH_DOMAIN if answer.rcode is Rcode.NXDOMAIN else SpfReason.NO_RECORD)
     # 4.6: the syntax of the whole record first
-    try:
-        return spf_record.parse(records[0])
-    except spf_record.SpfRecordError as error:
-        evaluation.path.append((domain, error.term))
-        raise Ended(error.reason, error.detail) from None
+    record = spf_record.read(records[0])
+    if isinstance(record, spf_record.SpfRecordError):
+        evaluation.path.append((domain, record.term))
+        raise Ended(record.reason, record.detail)
+    return record
 
 
-def _first_match(evaluation: Evaluation, record: Record, domain: str) -> Dialogue[Directive | None]:
-    """The first directive that matches. It stands at the end of the path then, before what it includes."""
-    path = evaluation.path
-    number, bits = evaluation.session.client
-    for directive in record.directives:
-        mechanism = directive.mechanism
-        # 5.6: an address of one family is never in a network of the other
-        if mechanism is _IP4:
-            matched = bits == 32 and number >> directive.shift == directive.network
-        elif mechanism is _IP6:
-            matched = bits == 128 and number >> directive.shift == directive.network
-        elif mechanism is _ALL:
-            matched = True
-        else:
-            here = len(path)
-            path.append((domain, directive.text))
-            if (yield from _include(evaluation, directive, domain) if mechanism is _INCLUDE else evaluation.matches(directive, domain)):
-                return directive
-            del path[here:]
-            continue
-        if matched:
-            path.append((domain, directive.text))
-            return directive
-    return None
-
-
-def _include(evaluation: Evaluation, directive: Directive, domain: str) -> Dialogue[bool]:
-    """Evaluate ``include``. RFC 7208 5.2: pass is a match, fail, softfail and neutral are none, everything else ends the evaluation."""
+def _redirect(evaluation: Evaluation, spec: DomainSpec, domain: str) -> Dialogue[tuple[str, Record]]:
+    """Where the evaluation goes on, and with which record. RFC 7208 6.1: without one, or with a malformed name, it is permerror."""
+    evaluation.path.append((domain, f"redirect={spec.string}"))
     evaluation.count_term()
-    if directive.domain is None:
-        raise RuntimeError("an include without a domain has been parsed")
-    target = yield from evaluation.target(directive.domain, domain)
-    if target is None:
-        return False
+    target = yield from evaluation.target(spec, domain)
+    if not target:
+        raise Ended(SpfReason.REDIRECT_NONE)
+    (answer,) = yield (Question(target, _TXT),)
     try:
-        if not target:
-            raise Ended(SpfReason.NO_DOMAIN)
-        outcome = yield from _check_host(evaluation, target)
+        return target, _record(evaluation, target, answer)
     except Ended as ended:
         if ended.reason.status == "none":
-            raise Ended(SpfReason.INCLUDE_NONE, target) from None
+            raise Ended(SpfReason.REDIRECT_NONE) from None
         raise
-    return outcome.reason is _PERMITTED
 
 
-def _explain(evaluation: Evaluation, outcome: _Outcome) -> Dialogue[str]:
+def _include(evaluation: Evaluation, _directive: Directive, name: str) -> Dialogue[bool]:
+    """Evaluate ``include``. RFC 7208 5.2: pass is a match, fail, softfail and neutral are none, everything else ends the evaluation."""
+    try:
+        if not name:
+            raise Ended(SpfReason.NO_DOMAIN)
+        reason, _, _ = yield from _check_host(evaluation, name)
+    except Ended as ended:
+        if ended.reason.status == "none":
+            raise Ended(SpfReason.INCLUDE_NONE) from None
+        raise
+    return reason is _PERMITTED
+
+
+_EVALUATE: dict[Mechanism, Callable[[Evaluation, Directive, str], Dialogue[bool]]] = {
+    _INCLUDE: _include,
+    Mechanism.A: Evaluation.a,
+    Mechanism.MX: Evaluation.mx,
+    Mechanism.PTR: Evaluation.ptr,
+    Mechanism.EXISTS: Evaluation.exists,
+}
+
+
+def _explain(evaluation: Evaluation, record: Record, domain: str) -> Dialogue[str]:
     """The explanation of a fail: that of the record which failed, or the default. RFC 7208 6.2."""
     default = evaluation.session.default_explanation
-    if outcome.record.explanation is None:
+    if record.explanation is None:
         return default
-    target = yield from evaluation.target(outcome.record.explanation, outcome.domain, counted=False)
+    target = yield from evaluation.target(record.explanation, domain, counted=False)
     if not target:
         return default
     # 6.2: with an error of DNS, no record, several records or a syntax error, "proceed as if no exp modifier was given"
-    (answer,) = yield (Question(target, RRType.TXT),)
+    (answer,) = yield (Question(target, _TXT),)
     text = _only_text(answer)
     if text is None:
         return default
@@ -196,7 +191,7 @@ def _explain(evaluation: Evaluation, outcome: _Outcome) -> Dialogue[str]:
         return default
     if "p" in string.letters:
         yield from evaluation.validate()
-    told = string.expand(lambda letter: evaluation.value(letter, outcome.domain))
+    told = string.expand(evaluation.value, domain)
     # The macros bring in what the sender wrote: what cannot stand in a reply goes (RFC 5321 4.2, textstring).
     return told.translate(_UNPRINTABLE).encode("ascii", "replace").decode("ascii")[:_MAX_EXPLANATION]
 

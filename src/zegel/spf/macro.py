@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -18,7 +19,8 @@ _MACRO = re.compile(r"\{([a-z])([0-9]*)(r?)([.\-+,/_=]*)\}", re.IGNORECASE | re.
 _VISIBLE = re.compile(r"[!-~]*")
 _VISIBLE_OR_SPACE = re.compile(r"[ -~]*")
 _TOPLABEL = re.compile(r"[a-z0-9]*[a-z][a-z0-9]*|[a-z0-9]+-[a-z0-9-]*[a-z0-9]", re.IGNORECASE | re.ASCII)
-_LABEL = re.compile(r"[ -\[\]-~]{1,63}")  # any character that a name of DNS can be asked with here; a backslash would escape the next
+# Labels with any character that a name of DNS can be asked with here; a backslash would escape the next.
+_FULL_NAME = re.compile(r"(?:[ -\-/-\[\]-~]{1,63}\.)+[ -\-/-\[\]-~]{1,63}")
 _MAX_NAME = 253
 _MANY = 9999
 
@@ -58,18 +60,14 @@ Part = str | Macro
 
 
 class MacroString(NamedTuple):
-    """A parsed string: literal text (escapes resolved) and macros, in order."""
+    """A parsed string: literal text (escapes resolved) and macros, in order; and the letters of those, lower case."""
 
     parts: tuple[Part, ...]
+    letters: frozenset[str]
 
-    @property
-    def letters(self) -> frozenset[str]:
-        """The macro letters that it holds, lower case."""
-        return frozenset(part.letter for part in self.parts if isinstance(part, Macro))
-
-    def expand(self, value: Callable[[str], str]) -> str:
-        """Fill in; ``value`` gives the value of a letter."""
-        return "".join([part if isinstance(part, str) else part.apply(value(part.letter)) for part in self.parts])
+    def expand(self, value: Callable[[str, str], str], domain: str) -> str:
+        """Fill in; ``value`` gives the value of a letter, in a record of that domain."""
+        return "".join([part if isinstance(part, str) else part.apply(value(part.letter, domain)) for part in self.parts])
 
     def __str__(self) -> str:
         literals = {"%": "%%", " ": "%_"}
@@ -88,12 +86,13 @@ class DomainSpec(NamedTuple):
 
 def parse_macro_string(text: str) -> MacroString:
     """Read a macro-string (RFC 7208 7.1). Raises :class:`MacroError`."""
-    return MacroString(_parse(text, _EXPLAIN_LETTERS, _VISIBLE)[0])
+    return _string(_parse(text, _EXPLAIN_LETTERS, _VISIBLE)[0])
 
 
+@lru_cache(maxsize=512)
 def parse_explanation(text: str) -> MacroString:
     """Read an explain-string: spaces too, and the letters c, r and t. Raises :class:`MacroError`."""
-    return MacroString(_parse(text, _EXPLAIN_LETTERS, _VISIBLE_OR_SPACE)[0])
+    return _string(_parse(text, _EXPLAIN_LETTERS, _VISIBLE_OR_SPACE)[0])
 
 
 def parse_domain_spec(text: str) -> DomainSpec:
@@ -103,9 +102,8 @@ def parse_domain_spec(text: str) -> DomainSpec:
         _, dot, top = tail.removesuffix(".").rpartition(".")
         if not dot or not _TOPLABEL.fullmatch(top):
             raise MacroError("a domain must end in a dot and a top-level name, or in a macro")
-    if any(isinstance(part, Macro) for part in parts):
-        return DomainSpec(MacroString(parts), None)
-    return DomainSpec(MacroString(parts), target_name("".join(map(str, parts))) or "")
+    string = _string(parts)
+    return DomainSpec(string, None if string.letters else target_name("".join(map(str, parts))) or "")
 
 
 def target_name(text: str) -> str | None:
@@ -117,8 +115,7 @@ def target_name(text: str) -> str | None:
         # RFC 7208 7.3: the left side goes, label by label with its dot, until the rest fits
         cut = name.find(".", len(name) - _MAX_NAME - 1)
         name = name[cut + 1 :] if cut >= 0 else ""
-    labels = name.split(".")
-    return name if len(labels) > 1 and all(map(_LABEL.fullmatch, labels)) else None
+    return name if _FULL_NAME.fullmatch(name) else None
 
 
 def _parse(text: str, letters: frozenset[str], literal: re.Pattern[str]) -> tuple[tuple[Part, ...], str]:
@@ -147,6 +144,10 @@ def _parse(text: str, letters: frozenset[str], literal: re.Pattern[str]) -> tupl
         raise MacroError("a % has nothing behind it")
     _add(parts, pending)
     return tuple(parts), tail
+
+
+def _string(parts: tuple[Part, ...]) -> MacroString:
+    return MacroString(parts, frozenset(part.letter for part in parts if isinstance(part, Macro)))
 
 
 def _add(parts: list[Part], pending: list[str]) -> None:

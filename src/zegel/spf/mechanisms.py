@@ -7,18 +7,19 @@ the evaluation (:class:`Ended`), as temperror and permerror do at any depth (RFC
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from zegel.ask import Answer, Dialogue, Question, RRType
 from zegel.spf.client import address_number
 from zegel.spf.macro import DomainSpec, target_name
-from zegel.spf.record import Directive, Mechanism
+from zegel.spf.record import Directive
 from zegel.spf.result import SpfReason
 from zegel.spf.session import MAX_IDENTITY, Sender, Session
 
 _MAX_TERMS = 10
 _MAX_VOID = 2
 _MAX_NAMES = 10
-_A, _MX, _PTR, _EXISTS = Mechanism.A, Mechanism.MX, Mechanism.PTR, Mechanism.EXISTS
+_A, _AAAA = RRType.A, RRType.AAAA
 
 
 class Ended(Exception):  # noqa: N818 - an outcome, not an error of ours
@@ -36,7 +37,7 @@ class Evaluation:
 
     def __init__(self, session: Session, sender: Sender) -> None:
         self.session, self.sender = session, sender
-        self.type = RRType.A if session.client.bits == 32 else RRType.AAAA
+        self.type = _A if session.client.bits == 32 else _AAAA
         self.terms = self.voids = 0
         self.path: list[tuple[str, str]] = []
         self._names: tuple[str, ...] | None = None  # the validated names of the client, once asked for
@@ -48,31 +49,48 @@ class Evaluation:
         if self.terms > _MAX_TERMS:
             raise Ended(SpfReason.TOO_MANY_TERMS)
 
-    def matches(self, directive: Directive, domain: str) -> Dialogue[bool]:
-        """Evaluate ``a``, ``mx``, ``ptr`` or ``exists`` of a record of ``domain``. RFC 7208 5.3 to 5.5 and 5.7."""
-        self.count_term()
-        spec, mechanism = directive.domain, directive.mechanism
-        if spec is None:
-            name: str | None = domain
-        else:
-            name = spec.name
-            if name is None:
-                name = yield from self.target(spec, domain)
-        # RFC 7208 4.8 leaves a malformed <target-name> open: not a match, here, as there is nothing that it could match.
-        if not name:
-            return False
-        if mechanism is _MX:
-            return (yield from self._mx(name, directive))
-        if mechanism is _PTR:
-            return (yield from self._ptr(name))
-        # RFC 7208 5.7: "A" even when the connection type is IPv6.
-        (answer,) = yield (Question(name, RRType.A if mechanism is _EXISTS else self.type),)
-        if answer.temporary:
-            raise _unavailable(name, answer)
+    def a(self, directive: Directive, name: str) -> Dialogue[bool]:
+        """Evaluate ``a``. RFC 7208 5.3."""
+        (answer,) = yield (Question(name, self.type),)
         if not answer.records:
+            self._nothing(name, answer)
+        return self._holds(directive, answer.records)
+
+    def exists(self, _directive: Directive, name: str) -> Dialogue[bool]:
+        """Evaluate ``exists``. RFC 7208 5.7: an A record, even when the connection type is IPv6."""
+        (answer,) = yield (Question(name, _A),)
+        if not answer.records:
+            self._nothing(name, answer)
+        return bool(answer.records)
+
+    def ptr(self, _directive: Directive, name: str) -> Dialogue[bool]:
+        """Evaluate ``ptr``. RFC 7208 5.5: an error of DNS is no match."""
+        yield from self.validate()
+        if self._no_ptr:
             self._count_void()
+        return any(found == name or found.endswith("." + name) for found in self._names or ())
+
+    def mx(self, directive: Directive, name: str) -> Dialogue[bool]:
+        """Evaluate ``mx``. RFC 7208 5.4, without implicit MX."""
+        (answer,) = yield (Question(name, RRType.MX),)
+        if not answer.records:
+            self._nothing(name, answer)
+        # RFC 7208 4.6.4: more than 10 "MUST produce a permerror"; whichever of them would have been asked first does not matter.
+        if len(answer.records) > _MAX_NAMES:
+            raise Ended(SpfReason.TOO_MANY_MX, f"{name}: {len(answer.records)}")
+        hosts = _host_questions(answer.records, self.type)
+        if not hosts:
             return False
-        return mechanism is _EXISTS or self._holds(directive, answer.records)
+        answers: tuple[Answer, ...] = yield hosts
+        addresses = [address for found in answers for address in found.records]
+        if self._holds(directive, addresses):
+            return True
+        for host, found in zip(hosts, answers, strict=True):
+            if found.temporary:
+                raise _unavailable(host.name, found)
+        if not addresses:
+            self._count_void()
+        return False
 
     def target(self, spec: DomainSpec, domain: str, *, counted: bool = True) -> Dialogue[str | None]:
         """The <target-name> of a domain-spec: "" when it is malformed, None when it can match nothing.
@@ -87,16 +105,16 @@ class Evaluation:
             return None
         if "p" in letters:
             yield from self.validate(counted=counted)
-        return target_name(spec.string.expand(lambda letter: self.value(letter, domain))) or ""
+        return target_name(spec.string.expand(self.value, domain)) or ""
 
     def value(self, letter: str, domain: str) -> str:
         """The value of a macro letter; ``%{p}`` only after :meth:`validate`. RFC 7208 7.2."""
         session, sender = self.session, self.sender
         match letter:
-            case "d":
-                return domain
             case "i":
                 return session.client.dotted
+            case "d":
+                return domain
             case "s":
                 return f"{sender.local_part}@{sender.domain}"
             case "l":
@@ -130,12 +148,12 @@ class Evaluation:
         (answer,) = yield (Question(client.reverse_name, RRType.PTR),)
         self._no_ptr = not answer.temporary and not answer.records
         # "all records other than the first 10 MUST be ignored"; a DNS error is no name.
-        names = _askable(str(record) for record in answer.records[:_MAX_NAMES])
+        names = _askable(map(str, answer.records[:_MAX_NAMES]))
         answers: tuple[Answer, ...] = (yield tuple(Question(name, self.type) for name in names)) if names else ()
         self._names = tuple(
             name
             for name, found in zip(names, answers, strict=True)
-            if any(address_number(str(text), client.bits) == client.number for text in found.records)
+            if any(address_number(text, client.bits) == client.number for text in found.records)
         )
 
     def _validated_name(self, domain: str) -> str:
@@ -145,51 +163,35 @@ class Evaluation:
             return domain
         return next((name for name in names if name.endswith("." + domain)), names[0])
 
-    def _ptr(self, target: str) -> Dialogue[bool]:
-        yield from self.validate()
-        if self._no_ptr:
-            self._count_void()
-        return any(name == target or name.endswith("." + target) for name in self._names or ())
-
-    def _mx(self, name: str, directive: Directive) -> Dialogue[bool]:
-        (answer,) = yield (Question(name, RRType.MX),)
-        if answer.temporary:
-            raise _unavailable(name, answer)
-        # RFC 7208 4.6.4: more than 10 "MUST produce a permerror"; whichever of them would have been asked first does not matter.
-        if len(answer.records) > _MAX_NAMES:
-            raise Ended(SpfReason.TOO_MANY_MX, f"{name}: {len(answer.records)}")
-        if not answer.records:
-            self._count_void()
-            return False
-        hosts = _askable(str(record).strip().rpartition(" ")[2] for record in answer.records)
-        if not hosts:
-            return False  # the null MX, RFC 7505
-        answers: tuple[Answer, ...] = yield tuple(Question(host, self.type) for host in hosts)
-        if any(self._holds(directive, found.records) for found in answers):
-            return True
-        for host, found in zip(hosts, answers, strict=True):
-            if found.temporary:
-                raise _unavailable(host, found)
-        if not any(found.records for found in answers):
-            self._count_void()
-        return False
-
     def _holds(self, directive: Directive, records: Iterable[bytes | str]) -> bool:
         """True when an address of DNS and the client share the bits of the prefix. RFC 7208 5."""
         number, bits = self.session.client
         shift = bits - (directive.prefix4 if bits == 32 else directive.prefix6)
         wanted = number >> shift
         for text in records:
-            found = address_number(str(text), bits)
+            found = address_number(text, bits)
             if found is not None and found >> shift == wanted:
                 return True
         return False
+
+    def _nothing(self, name: str, answer: Answer) -> None:
+        """There are no records: an error of DNS ends the evaluation (RFC 7208 5), otherwise it was a void look-up."""
+        if answer.temporary:
+            raise _unavailable(name, answer)
+        self._count_void()
 
     def _count_void(self) -> None:
         """Count a term for which DNS has nothing, once. RFC 7208 4.6.4 and 11.1."""
         self.voids += 1
         if self.voids > _MAX_VOID:
             raise Ended(SpfReason.TOO_MANY_VOID)
+
+
+@lru_cache(maxsize=1024)
+def _host_questions(records: tuple[bytes | str, ...], rrtype: RRType) -> tuple[Question, ...]:
+    """The questions for the hosts of at most ten MX records. The null MX (RFC 7505) has no host."""
+    hosts = _askable([str(record).strip().rpartition(" ")[2] for record in records])
+    return tuple([Question(host, rrtype) for host in hosts])
 
 
 def _askable(names: Iterable[str]) -> list[str]:

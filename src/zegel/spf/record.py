@@ -7,12 +7,12 @@ back with every message of their domain, so the last ones are remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
-from zegel.spf.client import ipv4, ipv6
+from zegel.spf.client import ipv4, ipv6, quad
 from zegel.spf.macro import DomainSpec, MacroError, MacroString, parse_domain_spec, parse_macro_string
 from zegel.spf.result import SpfReason
 
@@ -77,8 +77,7 @@ class Directive:
         sign = next(sign for sign, reason in QUALIFIERS.items() if reason is self.reason)
         words = [sign.replace("+", ""), self.mechanism]
         if self.mechanism is Mechanism.IP4:
-            number = self.network << self.shift
-            words += [":", ".".join(str(number >> place & 255) for place in (24, 16, 8, 0)), f"/{32 - self.shift}" if self.shift else ""]
+            words += [":", quad(self.network << self.shift), f"/{32 - self.shift}" if self.shift else ""]
         elif self.mechanism is Mechanism.IP6:
             digits = f"{self.network << self.shift:032x}"
             words += [":", ":".join(digits[at : at + 4] for at in range(0, 32, 4)), f"/{128 - self.shift}" if self.shift else ""]
@@ -89,14 +88,47 @@ class Directive:
         return "".join(words)
 
 
+class Networks:
+    """Directives of ``ip4`` or ``ip6`` that stand together, to find the first that holds an address.
+
+    They are grouped by the length of their prefix: a record of hundreds of networks has few lengths, and costs a look-up for each.
+    """
+
+    __slots__ = ("_tables",)
+
+    def __init__(self, directives: Sequence[Directive]) -> None:
+        tables: dict[int, dict[int, tuple[int, Directive]]] = {}
+        for place, directive in enumerate(directives):
+            tables.setdefault(directive.shift, {}).setdefault(directive.network, (place, directive))
+        self._tables = tuple(tables.items())
+
+    def find(self, number: int) -> Directive | None:
+        """The first directive whose network holds the address."""
+        best: tuple[int, Directive] | None = None
+        for shift, table in self._tables:
+            found = table.get(number >> shift)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
+        return best and best[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An SPF record as a value: the directives in order, the modifiers, and what is not known, name and value."""
+    """An SPF record as a value: the directives in order, the modifiers, and what is not known, name and value.
+
+    ``steps4`` and ``steps6`` are what an IPv4 and an IPv6 client have to go through: the directives without networks of the other family.
+    """
 
     directives: tuple[Directive, ...] = ()
     redirect: DomainSpec | None = None
     explanation: DomainSpec | None = None
     unknown: tuple[tuple[str, MacroString], ...] = ()
+    steps4: tuple[Directive | Networks, ...] = field(init=False, repr=False, compare=False)
+    steps6: tuple[Directive | Networks, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps4", _steps(self.directives, Mechanism.IP4, Mechanism.IP6))
+        object.__setattr__(self, "steps6", _steps(self.directives, Mechanism.IP6, Mechanism.IP4))
 
     def __str__(self) -> str:
         """The text of the record. RFC 7208 6: modifiers at the end."""
@@ -106,19 +138,34 @@ class Record:
         return " ".join([*words, *(f"{name}={value}" for name, value in self.unknown)])
 
 
+def _steps(directives: Iterable[Directive], own: Mechanism, other: Mechanism) -> tuple[Directive | Networks, ...]:
+    """RFC 7208 5.6: a network holds no address of the other family. Nothing is tested behind "all" (RFC 7208 5.1)."""
+    steps: list[Directive | Networks] = []
+    together: list[Directive] = []
+    for directive in directives:
+        if directive.mechanism is own:
+            together.append(directive)
+        elif directive.mechanism is not other:
+            steps += [Networks(together), directive] if together else [directive]
+            together = []
+            if directive.mechanism is Mechanism.ALL:
+                break
+    return (*steps, Networks(together)) if together else tuple(steps)
+
+
 def select(records: Iterable[bytes | str]) -> list[bytes]:
     """The SPF records among the TXT records of a name. RFC 7208 4.5: the version ends at a space, or with the record."""
-    found = []
-    for text in records:
-        octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-        if octets[:6].lower() == b"v=spf1" and octets[6:7] in (b" ", b""):
-            found.append(octets)
-    return found
+    return [text for text in records if isinstance(text, bytes) and text[:6].lower() == b"v=spf1" and (len(text) == 6 or text[6] == 32)]
+
+
+def read(text: bytes) -> Record | SpfRecordError:
+    """Read the text of a record that begins with its version: the record, or what is wrong with it."""
+    return _parse(text) if len(text) <= _MAX_RECORD else SpfRecordError(SpfReason.RECORD_TOO_LONG, detail=f"{len(text)} octets")
 
 
 def parse(text: bytes) -> Record:
     """Read the text of a record that begins with its version. Raises :class:`SpfRecordError`."""
-    outcome = _parse(text) if len(text) <= _MAX_RECORD else SpfRecordError(SpfReason.RECORD_TOO_LONG, detail=f"{len(text)} octets")
+    outcome = read(text)
     if isinstance(outcome, SpfRecordError):
         raise SpfRecordError(outcome.reason, outcome.term, outcome.detail)
     return outcome

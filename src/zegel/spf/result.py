@@ -85,21 +85,15 @@ class SpfReason(Enum):
         return self.id
 
 
-class Step(NamedTuple):
-    """One term on the way to a result: the domain whose record it stands in, and its text; "" is the record as a whole."""
-
-    domain: str
-    term: str
-
-
 class SpfCause(NamedTuple):
     """What led to a result: the reason, and the way to it from the first record, through includes and redirects, to the deciding term.
 
-    ``detail`` says what was met: a name that DNS did not answer for, or what is wrong with a term.
+    ``path`` has a pair for each step: the domain whose record it is, and the term in it, "" for the record as a whole. ``detail`` says what
+    was met: a name that DNS did not answer for, or what is wrong with a term.
     """
 
     reason: SpfReason
-    path: tuple[Step, ...] = ()
+    path: tuple[tuple[str, str], ...] = ()
     detail: str = ""
 
     @property
@@ -107,12 +101,12 @@ class SpfCause(NamedTuple):
         """The mechanism that matched, of the record that stands for the domain; "default" for none. RFC 7208 9.1."""
         if self.reason not in _MATCHED:
             return "default"
-        return next((step.term for step in self.path if not step.term.lower().startswith("redirect=")), "default")
+        return next((term for _, term in self.path if not term.startswith("redirect=")), "default")
 
     @property
     def place(self) -> str:
         """The way as one line: ``include:_spf.example.net at example.org, ip4:192.0.2.1 at _spf.example.net``."""
-        return ", ".join(f"{step.term} at {step.domain}" if step.term else step.domain for step in self.path)
+        return ", ".join(f"{term} at {domain}" if term else domain for domain, term in self.path)
 
     def __str__(self) -> str:
         parts = "; ".join(filter(None, (f"matched {self.place}" if self.reason in _MATCHED else self.place, self.detail)))

@@ -46,7 +46,7 @@ class Sender(NamedTuple):
 def helo_sender(helo: str) -> Sender:
     """The HELO identity. RFC 7208 2.3: a valid, multi-label domain name, or nothing to check."""
     domain = full_domain(helo)
-    return Sender(_POSTMASTER, domain, f"{_POSTMASTER}@{domain or helo[:MAX_IDENTITY]}")
+    return Sender(_POSTMASTER, domain, _POSTMASTER + "@" + (domain or helo[:MAX_IDENTITY]))
 
 
 def mail_from_sender(mail_from: str, helo: str) -> Sender:
@@ -59,11 +59,14 @@ def mail_from_sender(mail_from: str, helo: str) -> Sender:
         return helo_sender(helo)
     if len(path) > MAX_IDENTITY:
         return Sender("", None, path[:MAX_IDENTITY])
-    route = _ROUTE.match(path)
-    local_part, at, host = (path[route.end() :] if route else path).rpartition("@")
+    if path[0] == "@" and (route := _ROUTE.match(path)):
+        path = path[route.end() :]
+    local_part, at, host = path.rpartition("@")
     domain = full_domain(host) if at else None
+    if domain is None:
+        return Sender(local_part, None, path)
     local_part = local_part or _POSTMASTER
-    return Sender(local_part, domain, f"{local_part}@{domain}" if domain else path)
+    return Sender(local_part, domain, local_part + "@" + domain)
 
 
 @lru_cache(maxsize=4096)
