@@ -39,7 +39,9 @@ def check(
             raise TypeError(f"ip, helo and mail_from must be str, not {type(value).__name__}")
     first, second = helo_sender(helo), mail_from_sender(mail_from, helo)
     try:
-        session = Session(Client.parse(ip), helo, receiver, now, default_explanation or "")
+        # RFC 8616 4: a U-label is an A-label here, in macros too.
+        name = helo if helo.isascii() else first.domain or helo
+        session = Session(Client.parse(ip), name, receiver, now, default_explanation or "")
     except ValueError:
         return unchecked(first, second, SpfCause(SpfReason.NO_ADDRESS, detail=ascii(ip[:40])))
     if second == first:

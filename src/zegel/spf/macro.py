@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
+from zegel.words import N_
+
 _LETTERS = frozenset("slodipvh")
 _EXPLAIN_LETTERS = _LETTERS | frozenset("crt")  # RFC 7208 7.2: c, r and t are allowed only in "exp" text
 _ESCAPES = {"%": "%", "_": " ", "-": "%20"}
@@ -101,7 +103,7 @@ def parse_domain_spec(text: str) -> DomainSpec:
     if tail or not parts:
         _, dot, top = tail.removesuffix(".").rpartition(".")
         if not dot or not _TOPLABEL.fullmatch(top):
-            raise MacroError("a domain must end in a dot and a top-level name, or in a macro")
+            raise MacroError(N_("a domain must end in a dot and a top-level name, or in a macro"))
     string = _string(parts)
     return DomainSpec(string, None if string.letters else target_name("".join(map(str, parts))) or "")
 
@@ -141,7 +143,7 @@ def _parse(text: str, letters: frozenset[str], literal: re.Pattern[str]) -> tupl
             pending = [_literal(tail, literal)]
     # A last piece that is empty stands for a sign with nothing behind it.
     if rest and escaped:
-        raise MacroError("a % has nothing behind it")
+        raise MacroError(N_("a % has nothing behind it"))
     _add(parts, pending)
     return tuple(parts), tail
 
@@ -158,7 +160,7 @@ def _add(parts: list[Part], pending: list[str]) -> None:
 
 def _literal(text: str, allowed: re.Pattern[str]) -> str:
     if not allowed.fullmatch(text):
-        raise MacroError("it has a character that is not allowed")
+        raise MacroError(N_("it has a character that is not allowed"))
     return text
 
 
@@ -166,12 +168,12 @@ def _macro(piece: str, letters: frozenset[str]) -> tuple[Macro, str]:
     """What stands behind one ``%``: the macro, and the rest."""
     found = _MACRO.match(piece)
     if not found:
-        raise MacroError("a % is followed by no macro")
+        raise MacroError(N_("a % is followed by no macro"))
     letter, digits, reverse, delimiters = found.groups()
     if letter.lower() not in letters:
-        raise MacroError(f"the macro letter {letter} is not allowed here")
+        raise MacroError(N_("a macro letter that is not allowed here"))
     significant = digits.lstrip("0")
     if digits and not significant:
-        raise MacroError("a macro keeps 0 parts")
+        raise MacroError(N_("a macro keeps 0 parts"))
     keep = 0 if not digits else int(significant) if len(significant) < 5 else _MANY
     return Macro(letter.lower(), keep, bool(reverse), "".join(dict.fromkeys(delimiters)), letter.isupper()), piece[found.end() :]

@@ -15,6 +15,7 @@ from functools import lru_cache
 from zegel.spf.client import ipv4, ipv6, quad
 from zegel.spf.macro import DomainSpec, MacroError, MacroString, parse_domain_spec, parse_macro_string
 from zegel.spf.result import SpfReason
+from zegel.words import N_
 
 _VERSION = "v=spf1"
 _MAX_RECORD = 8192  # octets; RFC 7208 3.4 wants them under 450
@@ -256,7 +257,7 @@ def _addresses(reason: SpfReason, mechanism: Mechanism, term: str, arguments: st
         raise SpfRecordError(SpfReason.TERM_SYNTAX, term)
     prefix4, prefix6 = int(found[1] or 32), int(found[2] or 128)
     if prefix4 > 32 or prefix6 > 128:
-        raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, "the length of the prefix")
+        raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, N_("the length of the prefix"))
     return Directive(reason, mechanism, domain, prefix4, prefix6, text=term)
 
 
@@ -273,11 +274,11 @@ def _network(reason: SpfReason, mechanism: Mechanism, term: str, arguments: str,
     address, slash, length = arguments[1:].partition("/")
     number = ipv4(address) if bits == 32 else ipv6(address)
     if number is None:
-        raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, "the address")
+        raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, N_("the address"))
     prefix = bits
     if slash:
         if not _CIDR.fullmatch(length) or int(length) > bits:
-            raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, "the length of the prefix")
+            raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, N_("the length of the prefix"))
         prefix = int(length)
     shift = bits - prefix
     return Directive(reason, mechanism, network=number >> shift, shift=shift, text=term)
