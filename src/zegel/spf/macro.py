@@ -20,7 +20,8 @@ _ESCAPES = {"%": "%", "_": " ", "-": "%20"}
 _MACRO = re.compile(r"\{([a-z])([0-9]*)(r?)([.\-+,/_=]*)\}", re.IGNORECASE | re.ASCII)
 _VISIBLE = re.compile(r"[!-~]*")
 _VISIBLE_OR_SPACE = re.compile(r"[ -~]*")
-_TOPLABEL = re.compile(r"[a-z0-9]*[a-z][a-z0-9]*|[a-z0-9]+-[a-z0-9-]*[a-z0-9]", re.IGNORECASE | re.ASCII)
+# The grammar's two alternatives say: letters, digits and hyphens, none of these at an end, and not digits only. So it costs one pass.
+_TOPLABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 # Labels with any character that a name of DNS can be asked with here; a backslash would escape the next.
 _FULL_NAME = re.compile(r"(?:[ -\-/-\[\]-~]{1,63}\.)+[ -\-/-\[\]-~]{1,63}")
 _MAX_NAME = 253
@@ -102,7 +103,7 @@ def parse_domain_spec(text: str) -> DomainSpec:
     parts, tail = _parse(text, _LETTERS, _VISIBLE)
     if tail or not parts:
         _, dot, top = tail.removesuffix(".").rpartition(".")
-        if not dot or not _TOPLABEL.fullmatch(top):
+        if not dot or not _TOPLABEL.fullmatch(top) or top.isdigit():
             raise MacroError(N_("a domain must end in a dot and a top-level name, or in a macro"))
     string = _string(parts)
     return DomainSpec(string, None if string.letters else target_name("".join(map(str, parts))) or "")
