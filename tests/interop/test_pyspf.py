@@ -24,7 +24,7 @@ DIFFERENCES = {
     "c,r,t macros allowed in exp= text only": "RFC 7208 6: unrecognized modifiers MUST be ignored; macro-string (7.1) has each letter",
     "include has trivial recursion": "RFC 7208 5.2 knows no such error, and a term before it may match; the ten terms end the loop",
     "= MUST appear at most once": "RFC 7208 6: unrecognized modifiers MUST be ignored no matter where, or how often, they appear",
-    "a % is followed by no macro": "RFC 7208 7.1: a macro-expand ends in }; it passes over %{ without one",
+    "a percent sign is followed by no macro": "RFC 7208 7.1: a macro-expand ends in }; it passes over %{ without one",
     "Exp=": "RFC 7208 4.6.1: mechanism and modifier names are case-insensitive; the explanations differ, not the results",
     "a macro keeps 0 parts": "RFC 7208 7.3: if a DIGIT is specified, the value MUST be nonzero",
 }

@@ -31,7 +31,7 @@ def spf(
         Path | None, typer.Option(metavar="FILE", help=_("Answer from this zone file instead of DNS."), exists=True, dir_okay=False)
     ] = None,
     now: Annotated[float | None, typer.Option(metavar="EPOCH", help=_("The time to judge at, in seconds since 1970."))] = None,
-    json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message."))] = False,
+    json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON."))] = False,
 ) -> None:
     """Check if a host may send for a domain."""
     from zegel.spf.client import Client

@@ -144,7 +144,7 @@ def _parse(text: str, letters: frozenset[str], literal: re.Pattern[str]) -> tupl
             pending = [_literal(tail, literal)]
     # A last piece that is empty stands for a sign with nothing behind it.
     if rest and escaped:
-        raise MacroError(N_("a % has nothing behind it"))
+        raise MacroError(N_("a percent sign has nothing behind it"))
     _add(parts, pending)
     return tuple(parts), tail
 
@@ -169,7 +169,7 @@ def _macro(piece: str, letters: frozenset[str]) -> tuple[Macro, str]:
     """What stands behind one ``%``: the macro, and the rest."""
     found = _MACRO.match(piece)
     if not found:
-        raise MacroError(N_("a % is followed by no macro"))
+        raise MacroError(N_("a percent sign is followed by no macro"))
     letter, digits, reverse, delimiters = found.groups()
     if letter.lower() not in letters:
         raise MacroError(N_("a macro letter that is not allowed here"))
