@@ -12,7 +12,7 @@ help:
 	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
 	@echo "make test    all tests (real servers where they are installed)"
 	@echo "make check   lint, types, floors"
-	@echo "make bench   signing and verifying over the bare cost of the cryptography"
+	@echo "make bench   signing and verifying over the bare cost of the cryptography, and SPF beside pyspf"
 	@echo "make words   collect the sentences for translators (needs gettext)"
 	@echo "make lock    renew the locked requirements (needs uv)"
 
@@ -46,6 +46,7 @@ check: $(VENV)/dev.done
 
 bench: $(VENV)/dev.done
 	@$(BIN)/python -m bench.dkim
+	@$(BIN)/python -m bench.spf
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt

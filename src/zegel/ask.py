@@ -95,7 +95,8 @@ def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked:
         try:
             request = dialogue.send(reply)
         except StopIteration as stop:
-            return cast(R, stop.value)
+            result: R = stop.value
+            return result
         if isinstance(request, Together):
             reply = tuple(rehearse(branch, answer, asked) for branch in request.branches)
         else:

@@ -22,6 +22,7 @@ from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
 
 R = TypeVar("R")
+_USUAL = Limits()
 
 
 def sign(
@@ -56,7 +57,7 @@ def verify(
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
-    limits = limits or Limits()
+    limits = limits or _USUAL
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
 
 
@@ -78,7 +79,7 @@ def check_spf(
     is told when its domain says nothing. ``resolver`` as in :func:`verify`. Raises TypeError for what is no text; trouble with a record or
     DNS is a result.
     """
-    limits = limits or Limits()
+    limits = limits or _USUAL
     dialogue = check(
         ip=ip,
         helo=helo,

@@ -34,9 +34,10 @@ def check(
 
     ``ip`` is what the MTA says of the client: what is no address (a socket, "unknown") gives the result "none".
     """
-    for value in (ip, helo, mail_from):
+    given: tuple[object, ...] = (ip, helo, mail_from)
+    for value in given:
         if not isinstance(value, str):
-            raise TypeError(f"ip, helo and mail_from must be str, not {type(value).__name__}")
+            raise TypeError("ip, helo and mail_from must be str")
     first, second = helo_sender(helo), mail_from_sender(mail_from, helo)
     try:
         # RFC 8616 4: a U-label is an A-label here, in macros too.

@@ -363,6 +363,34 @@ def test_the_async_twin_says_the_same() -> None:
     assert zegel.check_spf(**options).mail_from.explanation == "no"
 
 
+class Silent:
+    """A resolver whose servers never answer, or only for some names."""
+
+    def __init__(self, zone: zegel.Zone, dead: str) -> None:
+        self.zone, self.dead = zone, dead
+
+    async def resolve(self, question: Question) -> zegel.Answer:
+        if question.name.endswith(self.dead):
+            await asyncio.sleep(3600)
+        return self.zone.answer(question)
+
+
+def test_a_dead_server_is_temperror_when_the_time_is_up_and_holds_up_only_its_own() -> None:
+    zone = zegel.Zone.from_dict(records(a="v=spf1 a:x.dead.example -all", b="v=spf1 -all"))
+    limits = zegel.Limits(dns_seconds=0.05)
+    checked = zegel.check_spf(ip=IP, helo="b.example", mail_from="joe@a.example", resolver=Silent(zone, "dead.example"), limits=limits)
+    assert [str(result.reason) for result in checked] == ["not_permitted", "term_unavailable"]
+    checked = zegel.check_spf(ip=IP, helo="b.example", mail_from="joe@a.example", resolver=Silent(zone, "example"), limits=limits)
+    assert [str(result.reason) for result in checked] == ["record_unavailable", "record_unavailable"]
+
+
+def test_over_the_number_of_questions_it_is_temperror() -> None:
+    zone = zegel.Zone.from_dict({**records(a="v=spf1 a:x.example a:y.example -all"), ("x.example", "A"): ["198.51.100.1"]})
+    options: dict[str, Any] = {"ip": IP, "helo": "x", "mail_from": "joe@a.example", "resolver": zone}
+    found = [str(zegel.check_spf(**options, limits=zegel.Limits(questions=number)).mail_from.reason) for number in (1, 2, 3)]
+    assert found == ["term_unavailable", "term_unavailable", "not_permitted"]
+
+
 @pytest.mark.parametrize("wrong", ["ip", "helo", "mail_from"])
 def test_misuse_raises(wrong: str) -> None:
     options: dict[str, Any] = {"ip": IP, "helo": "b.example", "mail_from": "joe@a.example", wrong: b"x"}
