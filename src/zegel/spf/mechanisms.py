@@ -64,7 +64,10 @@ class Evaluation:
         return bool(answer.records)
 
     def ptr(self, _directive: Directive, name: str) -> Dialogue[bool]:
-        """Evaluate ``ptr``. RFC 7208 5.5: an error of DNS is no match."""
+        """Evaluate ``ptr``. RFC 7208 5.5: an error of DNS is no match.
+
+        A name matches within the target, as the RFC's steps and example have it; its last list has the two the other way round.
+        """
         yield from self.validate()
         if self._no_ptr:
             self._count_void()

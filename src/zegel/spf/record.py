@@ -250,7 +250,8 @@ def _addresses(reason: SpfReason, mechanism: Mechanism, term: str, arguments: st
     domain, cidr = None, arguments
     if arguments[:1] == ":":
         # A top label has no "/": a length at the end is never part of the domain-spec.
-        at = _cidr_start(arguments)
+        found = _DUAL_CIDR_AT_END.search(arguments, 1)
+        at = found.start() if found else len(arguments)
         domain, cidr = parse_domain_spec(arguments[1:at]), arguments[at:]
     found = _DUAL_CIDR.fullmatch(cidr)
     if not found:
@@ -259,12 +260,6 @@ def _addresses(reason: SpfReason, mechanism: Mechanism, term: str, arguments: st
     if prefix4 > 32 or prefix6 > 128:
         raise SpfRecordError(SpfReason.NETWORK_SYNTAX, term, N_("the length of the prefix"))
     return Directive(reason, mechanism, domain, prefix4, prefix6, text=term)
-
-
-def _cidr_start(arguments: str) -> int:
-    """Where the CIDR length at the end begins. It is at most "/32//128": looking further back could cost the length squared."""
-    found = _DUAL_CIDR_AT_END.search(arguments, max(1, len(arguments) - 8))
-    return found.start() if found else len(arguments)
 
 
 def _network(reason: SpfReason, mechanism: Mechanism, term: str, arguments: str, bits: int) -> Directive:

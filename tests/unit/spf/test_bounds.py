@@ -108,10 +108,12 @@ def test_an_mx_without_addresses_is_one_void_term() -> None:
     """RFC 7208 4.6.4 limits "terms" for which DNS has nothing: an IPv6 client at an IPv4 site is not the publisher's fault three times."""
     hosts = Answer(Rcode.NOERROR, ("1 a.b", "2 c.d", "3 e.f"))
 
-    def dns(question: Question) -> Answer:
-        return {RRType.TXT: Answer(Rcode.NOERROR, (b"v=spf1 mx mx -all",)), RRType.MX: hosts}.get(question.type, Answer(Rcode.NXDOMAIN))
+    def dns(terms: str) -> Callable[[Question], Answer]:
+        kinds = {RRType.TXT: Answer(Rcode.NOERROR, (f"v=spf1 {terms} -all".encode(),)), RRType.MX: hosts}
+        return lambda question: kinds.get(question.type, Answer(Rcode.NXDOMAIN))
 
-    assert questions(dns)[0].reason is SpfReason.NOT_PERMITTED
+    assert questions(dns("mx mx"))[0].reason is SpfReason.NOT_PERMITTED
+    assert questions(dns("mx mx mx"))[0].reason is SpfReason.TOO_MANY_VOID
 
 
 def test_no_counting_for_the_explanation() -> None:

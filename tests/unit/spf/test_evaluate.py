@@ -305,10 +305,17 @@ def test_ptr_validates_names_and_errors_are_no_match() -> None:
     assert asked("v=spf1 ptr:x.org exists:%{p}.x.org ptr:y.org -all", more).count("PTR 1.2.0.192.in-addr.arpa") == 1
 
 
+def test_mail_bad_example_com_is_not_within_example_com() -> None:
+    """RFC 7208 5.5."""
+    more: Records = {("1.2.0.192.in-addr.arpa", "PTR"): ["mail.bad-b.example"], ("mail.bad-b.example", "A"): [IP]}
+    assert judge("v=spf1 ptr:b.example -all", more).status == "fail"
+    assert judge("v=spf1 ptr:bad-b.example -all", more).status == "pass"
+
+
 def test_the_name_of_p() -> None:
     """RFC 7208 7.3: the domain, else a name below it, else any."""
-    names = ["x.org", "mail.a.example", "a.example"]
-    for count, expected in ((3, "a.example"), (2, "mail.a.example"), (1, "x.org"), (0, "unknown")):
+    names = ["bada.example", "mail.a.example", "a.example"]
+    for count, expected in ((3, "a.example"), (2, "mail.a.example"), (1, "bada.example"), (0, "unknown")):
         more: Records = {
             ("1.2.0.192.in-addr.arpa", "PTR"): names[:count],
             ("why.example", "TXT"): ["%{p}"],
