@@ -196,7 +196,9 @@ def _explain(evaluation: Evaluation, record: Record, domain: str) -> Dialogue[st
         yield from evaluation.validate()
     told = string.expand(evaluation.value, domain)
     # The macros bring in what the sender wrote: what cannot stand in a reply goes (RFC 5321 4.2, textstring).
-    return told.translate(_UNPRINTABLE).encode("ascii", "replace").decode("ascii")[:_MAX_EXPLANATION]
+    if not (told.isascii() and told.isprintable()):
+        told = told.translate(_UNPRINTABLE).encode("ascii", "replace").decode("ascii")
+    return told[:_MAX_EXPLANATION]
 
 
 def _only_text(answer: Answer) -> str | None:

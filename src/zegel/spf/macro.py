@@ -43,16 +43,19 @@ class Macro(NamedTuple):
 
     def apply(self, value: str) -> str:
         """Transform the value of the letter. RFC 7208 7.3."""
-        if self.keep or self.reverse or self.delimiters:
-            delimiters = self.delimiters or "."
-            for other in delimiters[1:]:
-                value = value.replace(other, delimiters[0])
-            parts = value.split(delimiters[0])
-            if self.reverse:
+        _, keep, reverse, delimiters, escape = self
+        if keep or reverse or delimiters:
+            if delimiters:
+                for other in delimiters[1:]:
+                    value = value.replace(other, delimiters[0])
+                parts = value.split(delimiters[0])
+            else:
+                parts = value.split(".")
+            if reverse:
                 parts.reverse()
-            value = ".".join(parts[-self.keep :])
+            value = ".".join(parts[-keep:])
         # RFC 3986 2.3: quote() leaves exactly the unreserved set alone.
-        return quote(value.encode("utf-8", "surrogatepass"), safe="") if self.escape else value
+        return quote(value.encode("utf-8", "surrogatepass"), safe="") if escape else value
 
     def __str__(self) -> str:
         letter = self.letter.upper() if self.escape else self.letter
