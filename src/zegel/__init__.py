@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from zegel import aio as aio
     from zegel.adapters.resolver import Resolver as Resolver
     from zegel.adapters.zone import Zone as Zone
+    from zegel.arc.result import ArcReason as ArcReason
+    from zegel.arc.result import ArcResult as ArcResult
+    from zegel.arc.result import ArcStatus as ArcStatus
     from zegel.ask import Answer as Answer
     from zegel.ask import Question as Question
     from zegel.ask import Rcode as Rcode
@@ -17,14 +20,19 @@ if TYPE_CHECKING:
     from zegel.dkim.result import DkimReason as DkimReason
     from zegel.dkim.result import DkimResult as DkimResult
     from zegel.dkim.result import DkimStatus as DkimStatus
+    from zegel.front import parse_authentication_results as parse_authentication_results
     from zegel.front import sign as sign
     from zegel.front import verify as verify
+    from zegel.front import verify_arc as verify_arc
     from zegel.limits import Limits as Limits
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "Answer": "zegel.ask",
+    "ArcReason": "zegel.arc.result",
+    "ArcResult": "zegel.arc.result",
+    "ArcStatus": "zegel.arc.result",
     "DkimReason": "zegel.dkim.result",
     "DkimResult": "zegel.dkim.result",
     "DkimStatus": "zegel.dkim.result",
@@ -35,12 +43,17 @@ _WHERE = {
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
     "Zone": "zegel.adapters.zone",
+    "parse_authentication_results": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
+    "verify_arc": "zegel.front",
 }
 
 __all__ = [
     "Answer",
+    "ArcReason",
+    "ArcResult",
+    "ArcStatus",
     "DkimReason",
     "DkimResult",
     "DkimStatus",
@@ -52,8 +65,10 @@ __all__ = [
     "Resolver",
     "Zone",
     "aio",
+    "parse_authentication_results",
     "sign",
     "verify",
+    "verify_arc",
 ]
 
 

@@ -9,12 +9,14 @@ from functools import partial
 from zegel import front
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.resolver import Resolver, SystemResolver
+from zegel.arc.result import ArcResult
+from zegel.arc.verify import verify_message as verify_chain
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.verify import verify_message
 from zegel.limits import Limits
 
-__all__ = ["Key", "Limits", "Resolver", "sign", "verify"]
+__all__ = ["Key", "Limits", "Resolver", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -23,6 +25,15 @@ async def verify(
     """Verify every DKIM signature of a message: see :func:`zegel.verify`."""
     limits = limits or Limits()
     dialogue = verify_message(message, now=time.time() if now is None else now, limits=limits)
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+
+
+async def verify_arc(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> ArcResult:
+    """Validate the Authenticated Received Chain of a message: see :func:`zegel.verify_arc`."""
+    limits = limits or Limits()
+    dialogue = verify_chain(message, now=time.time() if now is None else now, limits=limits)
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
 
 

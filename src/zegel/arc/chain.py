@@ -1,0 +1,195 @@
+"""The ARC sets of a message, and the structure of its chain. RFC 8617 4.2 and 5.2, steps 1 to 3.
+
+It collects, counts and orders; it checks no signature and asks nothing. A chain that breaks a rule of structure still gives the sets that
+can be read, for the report; they prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from zegel.arc import signature
+from zegel.arc.result import ArcInstance, ArcReason, ArcStatus
+from zegel.arc.signature import MAX_INSTANCE, ArcFieldError, Seal
+from zegel.authres.lexer import FieldSyntaxError
+from zegel.authres.model import AuthenticationResults
+from zegel.authres.parse import parse_payload
+from zegel.dkim.canonical import HEADER_FORMS
+from zegel.dkim.signature import Signature
+from zegel.dkim.verify import FieldIndex
+from zegel.grammar import taglist
+from zegel.grammar.message import Field
+
+RESULTS, MESSAGE_SIGNATURE, SEAL = "arc-authentication-results", "arc-message-signature", "arc-seal"
+NAMES = (RESULTS, MESSAGE_SIGNATURE, SEAL)  # the order in which a seal takes them: RFC 8617 5.1.1
+
+
+class ArcSet(NamedTuple):
+    """The three fields of one instance, with the values of the two signatures. ``place`` is the index of the message signature's field."""
+
+    instance: int
+    results: AuthenticationResults | None
+    message: Signature
+    seal: Seal
+    fields: tuple[Field, Field, Field]
+    place: int
+
+    def told(self, *, testing: bool = False) -> ArcInstance:
+        """What the set says, for the result."""
+        seal = self.seal.signature
+        return ArcInstance(
+            self.instance,
+            seal.domain,
+            str(seal.selector),
+            seal.algorithm,
+            self.seal.chain,
+            seal.timestamp,
+            self.message.domain,
+            str(self.message.selector),
+            self.message.headers,
+            self.results,
+            testing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The sets of a message from instance 1 up; ``highest`` is the highest instance that any field has, 0 for no chain.
+
+    ``reason`` is why the structure is no valid chain, or None; ``detail`` names the field at fault.
+    """
+
+    sets: tuple[ArcSet, ...] = ()
+    highest: int = 0
+    reason: ArcReason | None = None
+    detail: str = ""
+
+
+class _Found(NamedTuple):
+    """One ARC field: where it stands, and its tags (an AAR has none) or its payload (only an AAR has one)."""
+
+    place: int
+    tags: dict[str, str]
+    payload: str = ""
+
+
+_Collected = dict[tuple[int, str], list[_Found]]
+
+
+def read(index: FieldIndex, *, limit: int = MAX_INSTANCE) -> Chain:
+    """Collect the sets and check the structure of the chain, in the RFC's order. RFC 8617 5.2, steps 1 to 3.
+
+    ``limit`` is how many sets are read; with more the chain fails unread.
+    """
+    # Step 1: "If there are none, the Chain Validation Status is "none"". "The maximum number of ARC Sets [...] is 50."
+    limit = min(limit, MAX_INSTANCE)
+    counted = sum(len(index.by_name.get(name, ())) for name in NAMES)
+    if not counted:
+        return Chain()
+    if counted > limit * len(NAMES):
+        return Chain(highest=MAX_INSTANCE, reason=ArcReason.TOO_MANY_SETS, detail=f"{counted} fields")
+    found, wrong = _collect(index)
+    highest = max((instance for instance, _ in found), default=0)
+    if highest > limit:
+        return Chain(highest=highest, reason=ArcReason.TOO_MANY_SETS, detail=f"i={highest}")
+    sets, broken = _sets(index, found, highest)
+    # Step 2: the newest seal has the last word about a chain that had failed before.
+    newest = found.get((highest, SEAL), [])
+    if any(signature.chain_value(item.tags) is ArcStatus.FAIL for item in newest):
+        return Chain(sets, highest, ArcReason.FAILED_BEFORE, f"AS {highest}")
+    # Step 3, and before it what has no place in any set.
+    if wrong is None:
+        wrong = next(_faults(found, highest), None) or broken or next(_wrong_values(sets), None)
+    return Chain(sets, highest, *wrong) if wrong else Chain(sets, highest)
+
+
+def _collect(index: FieldIndex) -> tuple[_Collected, tuple[ArcReason, str] | None]:
+    """All ARC fields by instance and name; and what is wrong with the first that has no readable instance."""
+    found: _Collected = {}
+    wrong: tuple[ArcReason, str] | None = None
+    for name in NAMES:
+        for place in index.by_name.get(name, ()):
+            try:
+                instance, item = _find(place, name, index.fields[place].value)
+            except ArcFieldError as error:
+                wrong = wrong or (error.reason, f"{_SHORT[name]}: {error.detail}")
+            else:
+                found.setdefault((instance, name), []).append(item)
+    return found, wrong
+
+
+def _find(place: int, name: str, value: bytes) -> tuple[int, _Found]:
+    if name != RESULTS:
+        instance, tags = signature.read_tags(value)
+        return instance, _Found(place, tags)
+    prefix = signature.read_instance(value)
+    if prefix is None:
+        raise ArcFieldError(ArcReason.INSTANCE_SYNTAX, "i=")
+    return prefix[0], _Found(place, {}, prefix[1])
+
+
+def _faults(found: _Collected, highest: int) -> Iterator[tuple[ArcReason, str]]:
+    """Where the sets are not one continuous sequence of three fields each. Step 3, A and B."""
+    for instance in range(1, highest + 1):
+        fields = [found.get((instance, name), ()) for name in NAMES]
+        if not any(fields):
+            yield ArcReason.INSTANCE_GAP, f"i={instance}"
+        for name, places in zip(NAMES, fields, strict=True):
+            if len(places) != 1:
+                yield ArcReason.FIELD_REPEATED if places else ArcReason.FIELD_MISSING, f"{_SHORT[name]} {instance}"
+
+
+def _wrong_values(sets: tuple[ArcSet, ...]) -> Iterator[tuple[ArcReason, str]]:
+    """Seals whose ``cv=`` is not what their place demands: "none" for the first, "pass" for all others. Step 3, C."""
+    for item in sets:
+        if item.seal.chain is not (ArcStatus.NONE if item.instance == 1 else ArcStatus.PASS):
+            yield ArcReason.CHAIN_VALUE, f"AS {item.instance}: cv={item.seal.chain}"
+
+
+def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[ArcSet, ...], tuple[ArcReason, str] | None]:
+    """The sets that are whole and can be read, and what is wrong with the newest that cannot."""
+    sets: list[ArcSet] = []
+    broken: tuple[ArcReason, str] | None = None
+    for instance in range(1, highest + 1):
+        trio = [found[instance, name][0] for name in NAMES if len(found.get((instance, name), ())) == 1]
+        if len(trio) < len(NAMES):
+            continue
+        results, message, seal = trio
+        reading = MESSAGE_SIGNATURE
+        try:
+            signed = signature.parse_message_signature(message.tags)
+            reading = SEAL
+            sealed = signature.parse_seal(seal.tags)
+        except ArcFieldError as error:
+            broken = error.reason, f"{_SHORT[reading]} {instance}: {error.detail}"
+            continue
+        fields = (index.fields[results.place], index.fields[message.place], index.fields[seal.place])
+        sets.append(ArcSet(instance, _assessment(results.payload), signed, sealed, fields, message.place))
+    return tuple(sets), broken
+
+
+def _assessment(payload: str) -> AuthenticationResults | None:
+    """RFC 8617 3.4: "The accuracy or syntax of the authres-payload field does not affect the validity of the ARC Chain itself."."""
+    try:
+        return parse_payload(payload, lenient=True)
+    except FieldSyntaxError:
+        return None
+
+
+class SealedText:
+    """The canonical text of all sets, each field canonicalized once: what the seals sign is a beginning of it. RFC 8617 5.1.1."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, sets: list[tuple[Field, Field, Field]]) -> None:
+        self._lines = HEADER_FORMS["relaxed"]([field for fields in sets for field in fields])
+
+    def signed_by(self, place: int, seal: Field) -> bytes:
+        """What the seal of the ``place``-th set (from 0) signs: all sets before, its own two fields, and itself without its ``b=``."""
+        own = Field(seal.name, taglist.emptied(seal.value, b"b"))
+        return b"\r\n".join([*self._lines[: 3 * place + 2], *HEADER_FORMS["relaxed"]([own])])
+
+
+_SHORT = {RESULTS: "AAR", MESSAGE_SIGNATURE: "AMS", SEAL: "AS"}
