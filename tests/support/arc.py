@@ -100,7 +100,7 @@ def sealed(
 
 
 def theirs(message: bytes, resolver: zegel.Zone) -> str:
-    """What dkimpy says of the chain: "none", "pass" or "fail"; its None, for a chain that had failed before, is "fail" (RFC 8617 5.2, 2)."""
+    """What dkimpy says of the chain; its None, for a chain that had failed before, is "fail" (RFC 8617 5.2, 2)."""
 
     def look_up(name: bytes, timeout: int = 5) -> bytes | None:
         records = resolver.answer(zegel.Question(name.decode().rstrip(".").lower(), zegel.RRType.TXT)).records

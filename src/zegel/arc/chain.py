@@ -13,9 +13,6 @@ from typing import NamedTuple
 from zegel.arc import signature
 from zegel.arc.result import ArcInstance, ArcReason, ArcStatus
 from zegel.arc.signature import MAX_INSTANCE, ArcFieldError, Seal
-from zegel.authres.lexer import FieldSyntaxError
-from zegel.authres.model import AuthenticationResults
-from zegel.authres.parse import parse_payload
 from zegel.dkim.canonical import HEADER_FORMS
 from zegel.dkim.signature import Signature
 from zegel.dkim.verify import FieldIndex
@@ -27,10 +24,13 @@ NAMES = (RESULTS, MESSAGE_SIGNATURE, SEAL)  # the order in which a seal takes th
 
 
 class ArcSet(NamedTuple):
-    """The three fields of one instance, with the values of the two signatures. ``place`` is the index of the message signature's field."""
+    """The three fields of one instance, in the order of a seal; the AAR's payload and the values of the two signatures.
+
+    ``place`` is the index of the message signature's field in the header.
+    """
 
     instance: int
-    results: AuthenticationResults | None
+    payload: str
     message: Signature
     seal: Seal
     fields: tuple[Field, Field, Field]
@@ -49,7 +49,7 @@ class ArcSet(NamedTuple):
             self.message.domain,
             str(self.message.selector),
             self.message.headers,
-            self.results,
+            self.payload,
             testing,
         )
 
@@ -166,16 +166,8 @@ def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[Arc
             broken = error.reason, f"{_SHORT[reading]} {instance}: {error.detail}"
             continue
         fields = (index.fields[results.place], index.fields[message.place], index.fields[seal.place])
-        sets.append(ArcSet(instance, _assessment(results.payload), signed, sealed, fields, message.place))
+        sets.append(ArcSet(instance, results.payload, signed, sealed, fields, message.place))
     return tuple(sets), broken
-
-
-def _assessment(payload: str) -> AuthenticationResults | None:
-    """RFC 8617 3.4: "The accuracy or syntax of the authres-payload field does not affect the validity of the ARC Chain itself."."""
-    try:
-        return parse_payload(payload, lenient=True)
-    except FieldSyntaxError:
-        return None
 
 
 class SealedText:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import Enum, StrEnum
 from typing import NamedTuple, Self
 
+from zegel.authres.lexer import FieldSyntaxError
 from zegel.authres.model import AuthenticationResults
+from zegel.authres.parse import parse_payload
 from zegel.grammar.domain import Domain
 from zegel.words import N_
 
@@ -84,8 +86,8 @@ class ArcInstance(NamedTuple):
     """One ARC set: whose it is, and what it says. All of it is the sealer's word, and worth what the chain and the sealer are worth.
 
     ``domain``, ``selector`` and ``algorithm`` are of the seal, ``message_domain`` and ``message_selector`` of the message signature;
-    ``chain`` is ``cv=`` and ``timestamp`` the seal's ``t=``. ``results`` is the ARC-Authentication-Results as values, None when it cannot
-    be read. ``signed_fields`` is the message signature's ``h=`` in lower case. ``testing`` is True when a key of it says ``t=y``.
+    ``chain`` is ``cv=`` and ``timestamp`` the seal's ``t=``. ``signed_fields`` is the message signature's ``h=`` in lower case. ``payload``
+    is the text of the ARC-Authentication-Results behind its instance. ``testing`` is True when a key of it says ``t=y``.
     """
 
     instance: int
@@ -97,8 +99,19 @@ class ArcInstance(NamedTuple):
     message_domain: Domain
     message_selector: str
     signed_fields: tuple[str, ...]
-    results: AuthenticationResults | None
+    payload: str
     testing: bool = False
+
+    @property
+    def results(self) -> AuthenticationResults | None:
+        """The assessment as values, None when it cannot be read: RFC 8617 3.4 wants it only encapsulated, not right.
+
+        It is read when asked for, so that fifty long fields of a stranger whom nobody believes cost nothing.
+        """
+        try:
+            return parse_payload(self.payload, lenient=True)
+        except FieldSyntaxError:
+            return None
 
 
 class ArcResult(NamedTuple):

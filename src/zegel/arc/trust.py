@@ -89,7 +89,6 @@ def comment(result: ArcResult, remote_ip: str = "") -> str:
 
 def _remote_ip(instances: Sequence[ArcInstance]) -> str:
     """``smtp.remote-ip`` of the first set's own arc result. RFC 8617 6. It is only letters of an address, or nothing."""
-    if not instances or instances[0].results is None:
-        return ""
-    found = next((value for word in instances[0].results.results if (value := word.value("smtp", "remote-ip"))), "")
+    said = instances[0].results if instances else None
+    found = next((value for word in (said.results if said else ()) if (value := word.value("smtp", "remote-ip"))), "")
     return found if len(found) <= 45 and not found.strip("0123456789abcdefABCDEF.:") else ""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 
-MAX_NESTING = 50  # comments within comments; RFC 5322 3.2.2 has no bound, and nobody writes three
+# Comments within comments, how deep and how many: RFC 5322 3.2.2 has no bound, and nobody writes three.
+MAX_NESTING = 50
+MAX_NESTED = 100
 # RFC 2045 5.1: any CHAR except SPACE, CTLs and tspecials.
 TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 DIGITS = re.compile(r"[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_SPACE = re.compile(r"[ \t]+")
-_COMMENT = re.compile(r"(?:[^()\\]|\\.)+")  # what stands between brackets, quoted pairs included
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"')
+_SPACE = re.compile(r"(?:[ \t]++|\((?:[^()\\]++|\\.)*+\))++")  # white space, and comments without comments in them
+_COMMENT = re.compile(r"(?:[^()\\]++|\\.)++")  # what stands between brackets, quoted pairs included
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
 _PAIR = re.compile(r"\\(.)")
 
 
@@ -43,11 +45,12 @@ def unfold(text: str) -> str:
 class Cursor:
     """A position in a text. ``take`` and ``quoted`` give None, and stay, where there is no such thing."""
 
-    __slots__ = ("at", "text")
+    __slots__ = ("_nested", "at", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._nested = 0
 
     @property
     def next(self) -> str:
@@ -78,13 +81,16 @@ class Cursor:
         """Go past white space and comments (CFWS); tell if there was any. RFC 5322 3.2.2."""
         start, depth = self.at, 0
         while True:
+            if self.take(_COMMENT if depth else _SPACE) is not None:
+                continue
             if self.accept("("):
                 depth += 1
-                if depth > MAX_NESTING:
+                self._nested += 1
+                if depth > MAX_NESTING or self._nested > MAX_NESTED:
                     raise self.fault("comments in comments in comments")
             elif depth and self.accept(")"):
                 depth -= 1
-            elif self.take(_COMMENT if depth else _SPACE) is None:
+            else:
                 break
         if depth:
             raise self.fault("a comment that does not end")

@@ -14,7 +14,7 @@ from zegel.authres.model import KEYWORD, VERSION, AuthenticationResults, MethodR
 
 MAX_LENGTH = 65_536  # characters; the longest honest field seen has some 4,000
 MAX_RESULTS = 200
-MAX_PROPERTIES = 100  # of one result
+MAX_PROPERTIES = 1000  # of all results together
 _MAX_DIGITS = 9
 _FIELD_NAME = re.compile(r"authentication-results:", re.IGNORECASE)
 _LOOSE_FIELD_NAME = re.compile(r"[ \t]*authentication-results[ \t]*:", re.IGNORECASE)
@@ -64,11 +64,12 @@ def _text(field: str | bytes, lenient: bool) -> str:
 class _Reader(Cursor):
     """The ABNF of RFC 8601 2.2, a method for each of its larger rules."""
 
-    __slots__ = ("lenient",)
+    __slots__ = ("lenient", "properties")
 
     def __init__(self, text: str, lenient: bool) -> None:
         super().__init__(text)
         self.lenient = lenient
+        self.properties = 0
 
     def payload(self) -> AuthenticationResults:
         """``[CFWS] authserv-id [ CFWS authres-version ] ( no-result / 1*resinfo ) [CFWS]``."""
@@ -82,11 +83,13 @@ class _Reader(Cursor):
             if self.no_result():
                 return AuthenticationResults(authserv_id)
         results: list[MethodResult] = []
+        count = 0
         while self.next or not (self.lenient or results):
+            count += 1
+            if count > MAX_RESULTS:
+                raise FieldSyntaxError(f"more than {MAX_RESULTS} results")
             if not (self.lenient and self.next == ";"):  # many end the field with ";"
                 results.append(self.result())
-            if len(results) > MAX_RESULTS:
-                raise FieldSyntaxError(f"more than {MAX_RESULTS} results")
             self.cfws()
             if self.accept(";"):
                 self.cfws()
@@ -151,7 +154,8 @@ class _Reader(Cursor):
                 self.pvalue()
             else:
                 raise self.fault('"." is missing')
-            if len(properties) > MAX_PROPERTIES:
+            self.properties += 1
+            if self.properties > MAX_PROPERTIES:
                 raise FieldSyntaxError(f"more than {MAX_PROPERTIES} properties")
             # RFC 8601 2.2: 1*propspec, whose pvalue may end in a quote without white space behind it.
             apart = self.cfws() or self.text[self.at - 1] in ' \t)"'
