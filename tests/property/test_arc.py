@@ -106,7 +106,28 @@ def test_clean_values_come_back_as_they_were(items: list[tuple[str, str, str, st
     assert zegel.parse_authentication_results(field.format()) == field
 
 
-PIECES = ["x.example", "; ", "dkim", "=", "pass", " ", "header", ".", "d", '"', "(", ")", "\\", "@", "none", "1", "/", "\r\n ", "reason", "é"]
+PIECES = [
+    "x.example",
+    "; ",
+    "dkim",
+    "=",
+    "pass",
+    " ",
+    "header",
+    ".",
+    "d",
+    '"',
+    "(",
+    ")",
+    "\\",
+    "@",
+    "none",
+    "1",
+    "/",
+    "\r\n ",
+    "reason",
+    "é",
+]
 ALPHABET = st.sampled_from(PIECES)
 
 

@@ -1,4 +1,4 @@
-"""The ARC sets of a message, and the structure of its chain. RFC 8617 4.2 and 5.2, steps 1 to 3.
+"""The ARC sets of a message, and the structure of its chain. RFC 8617 4.2 and 5.2, steps 1 to 3 and the reading of the fields.
 
 It collects, counts and orders; it checks no signature and asks nothing. A chain that breaks a rule of structure still gives the sets that
 can be read, for the report; they prove nothing.
@@ -26,19 +26,20 @@ NAMES = (RESULTS, MESSAGE_SIGNATURE, SEAL)  # the order in which a seal takes th
 class ArcSet(NamedTuple):
     """The three fields of one instance, in the order of a seal; the AAR's payload and the values of the two signatures.
 
-    ``place`` is the index of the message signature's field in the header.
+    ``message`` is the fault of a message signature that cannot be read: in an older set that "does not affect the validity" (RFC 8617 5.2,
+    step 5). ``place`` is the index of its field in the header.
     """
 
     instance: int
     payload: str
-    message: Signature
+    message: Signature | ArcFieldError
     seal: Seal
     fields: tuple[Field, Field, Field]
     place: int
 
     def told(self, *, testing: bool = False) -> ArcInstance:
         """What the set says, for the result."""
-        seal = self.seal.signature
+        seal, message = self.seal.signature, self.message if isinstance(self.message, Signature) else None
         return ArcInstance(
             self.instance,
             seal.domain,
@@ -46,9 +47,9 @@ class ArcSet(NamedTuple):
             seal.algorithm,
             self.seal.chain,
             seal.timestamp,
-            self.message.domain,
-            str(self.message.selector),
-            self.message.headers,
+            message.domain if message else None,
+            str(message.selector) if message else None,
+            message.headers if message else (),
             self.payload,
             testing,
         )
@@ -101,7 +102,7 @@ def read(index: FieldIndex, *, limit: int = MAX_INSTANCE) -> Chain:
         return Chain(sets, highest, ArcReason.FAILED_BEFORE, f"AS {highest}")
     # Step 3, and before it what has no place in any set.
     if wrong is None:
-        wrong = next(_faults(found, highest), None) or broken or next(_wrong_values(sets), None)
+        wrong = next(_faults(found, highest), None) or broken or next(_wrong_values(sets), None) or next(_unread(sets), None)
     return Chain(sets, highest, *wrong) if wrong else Chain(sets, highest)
 
 
@@ -149,7 +150,7 @@ def _wrong_values(sets: tuple[ArcSet, ...]) -> Iterator[tuple[ArcReason, str]]:
 
 
 def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[ArcSet, ...], tuple[ArcReason, str] | None]:
-    """The sets that are whole and can be read, and what is wrong with the newest that cannot."""
+    """The sets that are whole and have a seal that can be read, and what is wrong with the newest seal that cannot."""
     sets: list[ArcSet] = []
     broken: tuple[ArcReason, str] | None = None
     for instance in range(1, highest + 1):
@@ -157,17 +158,28 @@ def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[Arc
         if len(trio) < len(NAMES):
             continue
         results, message, seal = trio
-        reading = MESSAGE_SIGNATURE
         try:
-            signed = signature.parse_message_signature(message.tags)
-            reading = SEAL
             sealed = signature.parse_seal(seal.tags)
         except ArcFieldError as error:
-            broken = error.reason, f"{_SHORT[reading]} {instance}: {error.detail}"
+            broken = error.reason, f"{_SHORT[SEAL]} {instance}: {error.detail}"
             continue
         fields = (index.fields[results.place], index.fields[message.place], index.fields[seal.place])
-        sets.append(ArcSet(instance, results.payload, signed, sealed, fields, message.place))
+        sets.append(ArcSet(instance, results.payload, _message_signature(message.tags), sealed, fields, message.place))
     return tuple(sets), broken
+
+
+def _message_signature(tags: dict[str, str]) -> Signature | ArcFieldError:
+    try:
+        return signature.parse_message_signature(tags)
+    except ArcFieldError as error:
+        return error
+
+
+def _unread(sets: tuple[ArcSet, ...]) -> Iterator[tuple[ArcReason, str]]:
+    """The newest message signature, when it cannot be read. Step 4, as far as it needs neither a key nor the body."""
+    newest = sets[-1]
+    if isinstance(newest.message, ArcFieldError):
+        yield newest.message.reason, f"{_SHORT[MESSAGE_SIGNATURE]} {newest.instance}: {newest.message.detail}"
 
 
 class SealedText:

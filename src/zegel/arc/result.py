@@ -85,9 +85,9 @@ class ArcReason(Enum):
 class ArcInstance(NamedTuple):
     """One ARC set: whose it is, and what it says. All of it is the sealer's word, and worth what the chain and the sealer are worth.
 
-    ``domain``, ``selector`` and ``algorithm`` are of the seal, ``message_domain`` and ``message_selector`` of the message signature;
-    ``chain`` is ``cv=`` and ``timestamp`` the seal's ``t=``. ``signed_fields`` is the message signature's ``h=`` in lower case. ``payload``
-    is the text of the ARC-Authentication-Results behind its instance. ``testing`` is True when a key of it says ``t=y``.
+    ``domain``, ``selector`` and ``algorithm`` are of the seal, ``message_domain`` and ``message_selector`` of the message signature (None
+    when that cannot be read), ``signed_fields`` its ``h=`` in lower case. ``chain`` is ``cv=`` and ``timestamp`` the seal's ``t=``.
+    ``payload`` is the text of the ARC-Authentication-Results behind its instance. ``testing`` is True when a key of it says ``t=y``.
     """
 
     instance: int
@@ -96,8 +96,8 @@ class ArcInstance(NamedTuple):
     algorithm: str
     chain: ArcStatus
     timestamp: int | None
-    message_domain: Domain
-    message_selector: str
+    message_domain: Domain | None
+    message_selector: str | None
     signed_fields: tuple[str, ...]
     payload: str
     testing: bool = False

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from zegel.arc.chain import MESSAGE_SIGNATURE, ArcSet, Chain, SealedText, read
 from zegel.arc.result import ArcReason, ArcResult
+from zegel.arc.signature import ArcFieldError
 from zegel.ask import Answer, Dialogue, Question, RRType
 from zegel.dkim import keyrecord
 from zegel.dkim.bodies import Bodies, BodyHash
@@ -69,10 +70,12 @@ class Verification:
 
         Each ``l=`` is a hash of its own over the whole body, and fifty of them would be fifty passes for an optional step.
         """
+        lengths: set[int | None] = set()
         for item in reversed(self._chain.sets):
-            newest = item is self._chain.sets[-1]
-            if newest or item.message.length in (None, self._chain.sets[-1].message.length):
-                self._hashes[item.instance] = self._bodies.want(item.message.body_canonicalization, item.message.length)
+            if isinstance(item.message, Signature):
+                lengths = lengths or {None, item.message.length}
+                if item.message.length in lengths:
+                    self._hashes[item.instance] = self._bodies.want(item.message.body_canonicalization, item.message.length)
 
     @property
     def needs_body(self) -> bool:
@@ -83,13 +86,9 @@ class Verification:
         """Ask for the key records, all at once, each name once; those that decide come first. RFC 8617 9.2."""
         if not self._sound:
             return
-        newest_first = self._chain.sets[::-1]
-        signatures = [
-            newest_first[0].message,
-            *(item.seal.signature for item in newest_first),
-            *(item.message for item in newest_first[1:]),
-        ]
-        questions = tuple(dict.fromkeys(_question(signature) for signature in signatures))
+        newest, *older = self._chain.sets[::-1]
+        signatures = [newest.message, *(item.seal.signature for item in (newest, *older)), *(item.message for item in older)]
+        questions = tuple(dict.fromkeys(_question(signature) for signature in signatures if isinstance(signature, Signature)))
         answers: tuple[Answer, ...] = yield questions
         self._answers = dict(zip(questions, answers, strict=True))
 
@@ -136,6 +135,8 @@ class Verification:
     def _judge_message(self, item: ArcSet) -> _Judged:
         """Validate one message signature as a DKIM signature. RFC 8617 4.1.2, RFC 6376 6.1."""
         signature, body = item.message, self._hashes.get(item.instance)
+        if isinstance(signature, ArcFieldError):
+            return _Judged(signature.reason, signature.detail)
         if signature.expire is not None and signature.expire < self._now:
             return _Judged(ArcReason.EXPIRED, f"x={signature.expire}")
         if body is None:
@@ -144,7 +145,7 @@ class Verification:
             return _Judged(ArcReason.BODY_CHANGED, "bh=")
         if signature.length is not None and signature.length > body.length:
             return _Judged(ArcReason.BODY_CHANGED, f"l={signature.length}, the body has {body.length} octets")
-        return self._judge(signature, lambda: self._signed_by_message(item), ArcReason.MESSAGE_MISMATCH)
+        return self._judge(signature, lambda: self._signed_by_message(item, signature), ArcReason.MESSAGE_MISMATCH)
 
     def _judge_seal(self, item: ArcSet, text: SealedText) -> _Judged:
         return self._judge(item.seal.signature, lambda: text.signed_by(item.instance - 1, item.fields[2]), ArcReason.SEAL_MISMATCH)
@@ -164,19 +165,21 @@ class Verification:
         # With several records a mismatch says more than a record of another kind.
         return verified or next((item for item in judged if item.reason is mismatch), judged[0])
 
-    def _signed_by_message(self, item: ArcSet) -> bytes:
+    def _signed_by_message(self, item: ArcSet, signature: Signature) -> bytes:
         """The signed fields, and the signature's own with an empty ``b=``. RFC 6376 3.7."""
         own = item.fields[1]
-        names, index = item.message.headers, self._index
+        names, index = signature.headers, self._index
         if MESSAGE_SIGNATURE in names:  # a field never signs itself
             index = FieldIndex([field for place, field in enumerate(index.fields) if place != item.place])
         fields = index.signed(names)
         fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
-        return b"\r\n".join(HEADER_FORMS[item.message.header_canonicalization](fields))
+        return b"\r\n".join(HEADER_FORMS[signature.header_canonicalization](fields))
 
     def _left_open(self, newest: ArcSet) -> str:
         """What could be changed behind the newest message signature's back. DESIGN 3, house rules; RFC 6376 8.2 and 8.15."""
         signature = newest.message
+        if isinstance(signature, ArcFieldError):
+            return "h="
         if signature.length is not None and signature.length < self._hashes[newest.instance].length:
             return f"l={signature.length}"
         return self._index.added(signature.headers) or ""
