@@ -183,7 +183,7 @@ def _headers(tags: dict[str, str]) -> tuple[str, ...]:
     if "h" not in tags:
         _refuse(ArcReason.TAG_MISSING, "h=")
     names = tuple(item.strip(" \t\r\n") for item in tags["h"].lower().split(":"))
-    if not all(is_well_formed_name(name.encode()) for name in names):
+    if not all(names) or not is_well_formed_name("".join(names).encode()):
         _refuse(ArcReason.TAG_SYNTAX, "h=")
     if "from" not in names:
         _refuse(ArcReason.FROM_NOT_SIGNED, "h=")

@@ -8,6 +8,7 @@ its sealers are to be believed is for :mod:`zegel.arc.trust`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from zegel.arc.chain import MESSAGE_SIGNATURE, ArcSet, Chain, SealedText, read
@@ -170,7 +171,9 @@ class Verification:
         own = item.fields[1]
         names, index = signature.headers, self._index
         if MESSAGE_SIGNATURE in names:  # a field never signs itself
-            index = FieldIndex([field for place, field in enumerate(index.fields) if place != item.place])
+            others = [place for place in index.by_name[MESSAGE_SIGNATURE] if place != item.place]
+            index = copy(index)
+            index.by_name = {**index.by_name, MESSAGE_SIGNATURE: others}
         fields = index.signed(names)
         fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
         return b"\r\n".join(HEADER_FORMS[signature.header_canonicalization](fields))
@@ -178,8 +181,7 @@ class Verification:
     def _left_open(self, newest: ArcSet) -> str:
         """What could be changed behind the newest message signature's back. DESIGN 3, house rules; RFC 6376 8.2 and 8.15."""
         signature = newest.message
-        if isinstance(signature, ArcFieldError):
-            return "h="
+        assert isinstance(signature, Signature)  # or the chain would have a reason to fail
         if signature.length is not None and signature.length < self._hashes[newest.instance].length:
             return f"l={signature.length}"
         return self._index.added(signature.headers) or ""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 
 import pytest
 
 import zegel
 from support import arc, samples
+from zegel.arc.chain import SealedText
 from zegel.arc.seal import SealStyle, seal_message
 from zegel.arc.signature import ArcFieldError, chain_value, parse_message_signature, read_instance, read_tags
 from zegel.arc.verify import Verification, verify_message
 from zegel.ask import Question, rehearse
 from zegel.dkim.bodies import Bodies
-from zegel.dkim.canonical import BODY_FORMS, BodyForm
-from zegel.grammar.message import split_message
+from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS, BodyForm
+from zegel.dkim.verify import FieldIndex
+from zegel.grammar.message import Field, join, split_message
 
 DOMAINS = ("a.example", "b.example", "c.example")
 ZONE = arc.zone(*DOMAINS)
@@ -174,3 +177,39 @@ def test_of_several_key_records_one_is_enough() -> None:
 def test_the_async_front_door() -> None:
     result = asyncio.run(zegel.aio.verify_arc(THREE, resolver=ZONE, now=samples.NOW))
     assert result == arc.verify(THREE, ZONE)
+
+
+FAULTS = [(b" h=from:from:", b" h=frim:frim:"), (b"c=relaxed/relaxed", b"c=nowsp"), (b" d=a.example; s=arc; t", b" d=a; s=arc; t")]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_older_message_signature_breaks_nothing(fault: tuple[bytes, bytes]) -> None:
+    """RFC 8617 5.2, 5A: an older AMS that fails "does not affect the validity", whatever is the matter with it."""
+    first = hand_sealed(arc.sealed(samples.MESSAGE, "a.example"), 1, fault)
+    assert arc.verify(first, ZONE).detail.startswith("AMS 1")
+    honest = arc.sealed(samples.MESSAGE, "b.example")
+    second = hand_sealed(honest.replace(b" i=1;", b" i=2;").replace(b"cv=none", b"cv=pass")[: -len(samples.MESSAGE)] + first, 2)
+    result = arc.verify(second, ZONE)
+    assert (str(result.status), result.oldest_pass) == ("pass", 2), result
+    assert (result.instances[0].domain, result.instances[1].message_domain) == ("a.example", "b.example")
+
+
+def hand_sealed(message: bytes, count: int, fault: tuple[bytes, bytes] = (b"", b"")) -> bytes:
+    """The message with the signatures of its newest set made anew, after a fault was put into its message signature. RFC 8617 5.1.1."""
+    split = split_message(message, header_bytes=65536)
+    seal, signed, *rest = split.fields
+    key = arc.key("a.example" if count == 1 else "b.example")
+    signed = unsigned(signed._replace(value=signed.value.replace(*fault)))
+    names = read_tags(signed.value + b"x")[1]["h"].replace("\r\n", "").replace(" ", "").split(":")
+    data = b"\r\n".join(HEADER_FORMS["relaxed"]([*FieldIndex(rest).signed(names), signed]))
+    signed = signed._replace(value=signed.value + base64.b64encode(key.sign(data)))
+    before = [(rest[3], rest[2], rest[1])] if count == 2 else []
+    bare = unsigned(seal)
+    seal = bare._replace(
+        value=bare.value + base64.b64encode(key.sign(SealedText([*before, (rest[0], signed, bare)]).signed_by(count - 1, bare)))
+    )
+    return join([seal, signed, *rest], split.body)
+
+
+def unsigned(field: Field) -> Field:
+    return field._replace(value=field.value[: field.value.index(b"\r\n b=") + len(b"\r\n b=")])
