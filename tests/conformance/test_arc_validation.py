@@ -20,7 +20,7 @@ EXCEPTIONS = {
     "cv_fail_i2_as1_fail": Difference(
         "", "fail:chain_value", 'RFC 8617 5.2, 3C: "The "cv" value for all ARC-Seal header fields MUST NOT be "fail""'
     ),
-    # RFC 8617 4.1.2: an AMS "has the same syntax and semantics as the DKIM-Signature field [RFC6376], with three (3) differences", none of
+    # RFC 8617 4.1.2: an AMS "has the same syntax and semantics as the DKIM-Signature field [...], with three (3) differences", none of
     # them in c= or h=.
     "ams_fields_c_na": Difference(
         "Pass", "fail:message_mismatch", "RFC 6376 3.5: c= is OPTIONAL, default is simple/simple; they took relaxed"
