@@ -5,16 +5,23 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock words clean
+.PHONY: demo test check fuzz interop bench bench-memory docs pages standards dist lock words clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
-	@echo "make test    all tests (real servers where they are installed)"
-	@echo "make check   lint, types, floors"
-	@echo "make bench   signing and verifying over the bare cost of the cryptography"
-	@echo "make words   collect the sentences for translators (needs gettext)"
-	@echo "make lock    renew the locked requirements (needs uv)"
+	@echo "make demo          run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
+	@echo "make test          all tests (real servers where they are installed)"
+	@echo "make check         lint, types, floors, the RFC index, the pages"
+	@echo "make interop       the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
+	@echo "make fuzz          the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
+	@echo "make bench         beside the peers, half an hour; writes docs/benchmarks.md (make bench QUICK=1 prints only)"
+	@echo "make bench-memory  the daemon's memory over 200,000 messages"
+	@echo "make docs          the pages in docs/, into build/docs"
+	@echo "make pages         write the man pages and the reference anew, from the code"
+	@echo "make standards     write docs/standards.md: which sections of which RFCs are kept, where, and by which tests"
+	@echo "make dist          wheel and source archive, into dist/"
+	@echo "make words         collect the sentences for translators (needs gettext)"
+	@echo "make lock          renew the locked requirements (needs uv)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Zegel needs Python 3.11 or later; say PYTHON=/path/to/python3.11 make ..." >&2; exit 1; }
@@ -43,9 +50,38 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m rfc
+	$(BIN)/python -m docs.writers --check
+	@$(MAKE) --no-print-directory docs
+
+# A finding, or a harness that fell over, is exit status 1. See tests/fuzz/README.md.
+SECONDS = 3600
+fuzz: $(VENV)/dev.done
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(SECONDS) $(if $(JOBS),--jobs $(JOBS)) $(HARNESS)
+
+interop: $(VENV)/dev.done
+	@ZEGEL_REQUIRE_SERVERS=1 ZEGEL_WRITE_PAGES=1 $(BIN)/python -m pytest tests/interop $(ARGS)
 
 bench: $(VENV)/dev.done
-	@$(BIN)/python -m bench.dkim
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-memory: $(VENV)/dev.done
+	@$(BIN)/python -m bench.memory $(ARGS)
+
+# Nothing is fetched; a warning is an error.
+docs: $(VENV)/dev.done
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/docs
+	@echo "The pages are in build/docs/index.html"
+
+pages: $(VENV)/dev.done
+	@$(BIN)/python -m docs.writers
+
+standards: $(VENV)/dev.done
+	@$(BIN)/python -m rfc --write
+
+dist: $(VENV)/run.done
+	@rm -rf dist
+	@$(BIN)/hatchling build -d dist
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.txt

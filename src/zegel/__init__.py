@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from zegel.dkim.result import DkimReason as DkimReason
     from zegel.dkim.result import DkimResult as DkimResult
     from zegel.dkim.result import DkimStatus as DkimStatus
+    from zegel.dmarc.result import DmarcReason as DmarcReason
+    from zegel.dmarc.result import DmarcResult as DmarcResult
+    from zegel.dmarc.result import DmarcStatus as DmarcStatus
+    from zegel.front import check_dmarc as check_dmarc
     from zegel.front import parse_authentication_results as parse_authentication_results
     from zegel.front import sign as sign
     from zegel.front import verify as verify
@@ -36,6 +40,9 @@ _WHERE = {
     "DkimReason": "zegel.dkim.result",
     "DkimResult": "zegel.dkim.result",
     "DkimStatus": "zegel.dkim.result",
+    "DmarcReason": "zegel.dmarc.result",
+    "DmarcResult": "zegel.dmarc.result",
+    "DmarcStatus": "zegel.dmarc.result",
     "Key": "zegel.dkim.crypto",
     "Limits": "zegel.limits",
     "Question": "zegel.ask",
@@ -43,6 +50,7 @@ _WHERE = {
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
     "Zone": "zegel.adapters.zone",
+    "check_dmarc": "zegel.front",
     "parse_authentication_results": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
@@ -57,6 +65,9 @@ __all__ = [
     "DkimReason",
     "DkimResult",
     "DkimStatus",
+    "DmarcReason",
+    "DmarcResult",
+    "DmarcStatus",
     "Key",
     "Limits",
     "Question",
@@ -65,6 +76,7 @@ __all__ = [
     "Resolver",
     "Zone",
     "aio",
+    "check_dmarc",
     "parse_authentication_results",
     "sign",
     "verify",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from zegel import front
@@ -14,9 +15,11 @@ from zegel.arc.verify import verify_message as verify_chain
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.verify import verify_message
+from zegel.dmarc.evaluate import check_author
+from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
 
-__all__ = ["Key", "Limits", "Resolver", "sign", "verify", "verify_arc"]
+__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -35,6 +38,19 @@ async def verify_arc(
     limits = limits or Limits()
     dialogue = verify_chain(message, now=time.time() if now is None else now, limits=limits)
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+
+
+async def check_dmarc(
+    author_domain: str,
+    *,
+    spf: tuple[str, str] | None = None,
+    dkim: Sequence[tuple[str, str]] = (),
+    resolver: AsyncResolver | None = None,
+    psl: bool = False,
+    limits: Limits | None = None,
+) -> DmarcResult:
+    """Judge an author domain by what SPF and DKIM said: see :func:`zegel.check_dmarc`."""
+    return await converse(check_author(author_domain, spf, dkim, psl=psl), resolver or SystemResolver(), Budget(limits or Limits()))
 
 
 async def sign(

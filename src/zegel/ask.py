@@ -90,10 +90,10 @@ def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked:
 
     Branches of :func:`together` run one after the other. ``asked``, when given, collects the questions in the order asked.
     """
-    reply: tuple[Any, ...] | None = None
+    reply: Any = None  # what starts a generator
     while True:
         try:
-            request = dialogue.send(cast("tuple[Any, ...]", reply))
+            request = dialogue.send(reply)
         except StopIteration as stop:
             return cast(R, stop.value)
         if isinstance(request, Together):

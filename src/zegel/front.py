@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -21,9 +21,12 @@ from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.sign import Style, sign_message
 from zegel.dkim.verify import verify_message
+from zegel.dmarc.evaluate import check_author
+from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
 
 R = TypeVar("R")
+_LIMITS = Limits()
 
 
 def sign(
@@ -58,7 +61,7 @@ def verify(
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
-    limits = limits or Limits()
+    limits = limits or _LIMITS
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
 
 
@@ -81,6 +84,24 @@ def parse_authentication_results(field: str | bytes, *, lenient: bool = False) -
     (ptype, property, value). ``lenient`` also takes what large providers write against the grammar. Raises ValueError when it is not one.
     """
     return parse(field, lenient=lenient)
+
+
+def check_dmarc(
+    author_domain: str,
+    *,
+    spf: tuple[str, str] | None = None,
+    dkim: Sequence[tuple[str, str]] = (),
+    resolver: AsyncResolver | None = None,
+    psl: bool = False,
+    limits: Limits | None = None,
+) -> DmarcResult:
+    """Judge an author domain by what SPF and DKIM said. RFC 9989 5.3.
+
+    ``author_domain`` is the domain of the one From address; ``spf`` the result for the MAIL FROM identity, and each of ``dkim`` the result
+    for one signature, as ("pass", "example.org"): any other word than "pass" authenticates nothing. ``psl=True`` gives the answer of
+    RFC 7489 too. Raises TypeError for what is no text or no pair; trouble with a domain, a record or DNS is a result.
+    """
+    return drive(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or Limits())
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:

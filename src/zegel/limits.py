@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one message: seconds and questions for DNS, signatures judged, octets of header read, ARC sets read."""
+    """Bounds for one message: seconds and questions for DNS, signatures judged (RFC 6376 6.1), octets of header read, ARC sets read."""
 
     dns_seconds: float = 20.0
     questions: int = 100

@@ -14,7 +14,7 @@ import pytest
 import zegel
 from support import arc, cases
 from support.arc import Case
-from zegel.arc.chain import NAMES, SealedText
+from zegel.arc.chain import NAMES
 from zegel.arc.seal import SealStyle, seal_message
 from zegel.arc.signature import read_instance
 from zegel.authres.model import AuthenticationResults
@@ -95,7 +95,7 @@ def test_the_set_has_the_values_of_theirs(case: Case) -> None:
 def test_what_is_hashed_is_what_they_hashed(case: Case) -> None:
     seal, message, said = theirs(case)
     sets = [] if case.name in FAILING else before(case)  # RFC 8617 5.1.2
-    data = SealedText([*sets, (said, message, seal)]).signed_by(len(sets), seal)
+    data = arc.seal_data(*sets, (said, message, seal))
     assert key(case).sign(data) == taglist.base64(taglist.parse(seal.value)["b"])
     whole = b"".join(field.raw + b"\r\n" for field in theirs(case)) + case.message
     verdict = zegel.verify_arc(whole, resolver=case.zone, now=NOW)
@@ -112,7 +112,7 @@ def test_both_validators_take_our_set(case: Case) -> None:
         if made:  # the seal itself is sound: it covers its own set as if that were the only one (RFC 8617 5.1.2)
             seal, message, said = split_fields(made)[0]
             public = keyrecord.parse(key(case).record.encode()).key
-            data = SealedText([(said, message, seal)]).signed_by(0, seal)
+            data = arc.seal_data((said, message, seal))
             assert public.verifies(taglist.base64(taglist.parse(seal.value)["b"]), data)
         return
     assert (verdict.status, len(verdict.instances)) == ("pass", len(chain.instances) + 1), verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +13,12 @@ import dkim
 import zegel
 from support import samples
 from support.cases import crlf
+from zegel.arc.chain import SealedText
 from zegel.arc.seal import SealStyle, seal_message
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
+from zegel.dkim.canonical import relaxed_field
 from zegel.grammar.domain import Domain
+from zegel.grammar.message import Field
 
 AUTHOR = Domain.parse("example.org")
 
@@ -97,6 +100,12 @@ def sealed(
         fields = seal_message(message, made, (results or {}).get(place) or said(), chain, style=style, now=samples.NOW + place)
         message = fields + message
     return message
+
+
+def seal_data(*sets: Sequence[Field]) -> bytes:
+    """What the seal of the last of these sets signs; each is an AAR, an AMS and an AS. RFC 8617 5.1.1."""
+    lines = [(relaxed_field(results), relaxed_field(message), relaxed_field(seal)) for results, message, seal in sets]
+    return SealedText(lines).signed_by(len(lines) - 1)
 
 
 def theirs(message: bytes, resolver: zegel.Zone) -> str:

@@ -37,17 +37,21 @@ class Daemon:
     """A data folder and, between :meth:`start` and :meth:`stop`, the daemon on it; a context manager that starts it and leaves nothing.
 
     ``config`` is more text for zegel.toml: its ``[[outbound.allow]]`` tables and the like. ``milter`` are more lines of its ``[milter]``
-    table. With ``unix`` it listens on that path only, else on a TCP port of its own, which stays the same over a restart.
+    table. It asks ``nameserver`` (address:port), or else its zone file. With ``unix`` it listens on that path only, else on a TCP port of
+    its own, which stays the same over a restart.
     """
 
-    def __init__(self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "") -> None:
+    def __init__(
+        self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "", nameserver: str = ""
+    ) -> None:
         # Short, since a unix socket may stand in it, and not pytest's, which others cannot enter.
         self.folder = Path(tempfile.mkdtemp(prefix="zegel-daemon-", dir="/tmp"))
-        self.data, self.zone_file, self._log_file = self.folder / "data", self.folder / "zone", self.folder / "log"
+        self.data, self.zone_file, self.log_file = self.folder / "data", self.folder / "zone", self.folder / "log"
         self.config_file = self.data / "zegel.toml"
         self.port, self.metrics_port = free_port(), free_port()
         self.listen = f"unix:{unix}" if unix else f"inet:127.0.0.1:{self.port}"
         self.config, self._authserv_id, self._milter = config, authserv_id, milter
+        self._dns = f'nameservers = ["{nameserver}"]' if nameserver else f'zone = "{self.zone_file}"'
         self.environment: dict[str, str] = {}
         self.keys: list[Key] = []
         self.records: dict[str, str] = {}
@@ -62,7 +66,7 @@ class Daemon:
         """Write zegel.toml anew: the usual text, or that one."""
         usual = (
             f'[milter]\nlisten = ["{self.listen}"]\n{self._milter}\n[inbound]\nauthserv_id = "{self._authserv_id}"\n'
-            f'[dns]\nzone = "{self.zone_file}"\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
+            f'[dns]\n{self._dns}\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
         )
         self.config_file.write_text(usual if text is None else text)
 
@@ -79,17 +83,21 @@ class Daemon:
     def add_key(self, domain: str, selector: str, kind: KeyKind = "ed25519", *, activate: bool = True, subdomains: bool = False) -> Key:
         """Make a key, put it into the store and publish it. A running daemon sees it when it looks next."""
         key = Key.generate(domain, selector, kind)
-        name = Domain.parse(domain)
+        self.hold(key, activate=activate, subdomains=subdomains)
+        self.publish(key)
+        return key
+
+    def hold(self, key: Key, *, activate: bool = True, subdomains: bool = False) -> None:
+        """Put a key into the store."""
+        name = Domain.parse(key.domain)
         with Store.open(self.data, now=_NOW) as store, store.writing() as tx:
             if name not in [known.name for known in domains.all(tx)]:
                 domains.add(tx, name, now=_NOW, sign_subdomains=subdomains)
             pem = key.private_key if isinstance(key.private_key, bytes) else key.private_key.encode()
-            keys.add(tx, name, selector, kind, pem, key.public, now=_NOW, force=True)
+            keys.add(tx, name, key.selector, "ed25519" if key.type == "ed25519" else "rsa2048", pem, key.public, now=_NOW, force=True)
             if activate:
-                keys.activate(tx, name, selector, now=_NOW)
+                keys.activate(tx, name, key.selector, now=_NOW)
         self.keys.append(key)
-        self.publish(key)
-        return key
 
     def publish(self, key: Key) -> None:
         """Put a key record into the zone."""
@@ -102,7 +110,7 @@ class Daemon:
         """Start it and wait until it listens."""
         before = len(_LISTENING.findall(self.log()))
         environment = {**os.environ, **self.environment, "PYTHONWARNINGS": "error", "TERM": "dumb"}
-        with self._log_file.open("ab") as log:
+        with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*_COMMAND, "--data", str(self.data), "serve"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
@@ -131,7 +139,7 @@ class Daemon:
 
     def run(self, seconds: float = _START_SECONDS) -> int:
         """Run it until it ends by itself, as one does that cannot start; its exit status."""
-        with self._log_file.open("ab") as log:
+        with self.log_file.open("ab") as log:
             done = subprocess.run(
                 [*_COMMAND, "--data", str(self.data), "serve"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment}, timeout=seconds, check=False,
@@ -194,9 +202,16 @@ class Daemon:
         """The address in Postfix's words."""
         return self.listen
 
+    def rss(self) -> int:
+        """The memory that it holds now, in octets."""
+        if self.process is None:
+            raise RuntimeError("it does not run")
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def log(self) -> str:
         """Its output so far, log and errors."""
-        return self._log_file.read_text("utf-8", "replace") if self._log_file.exists() else ""
+        return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
 
     def wait_log(self, text: str, count: int = 1) -> None:
         """Wait until that text stands in its log so often."""

@@ -190,21 +190,38 @@ class Mta:
         refused = self.envelope(sender, recipients, macros)
         if refused is not None:
             return refused
+        fields, body = split(message)
+        return self._send_header(fields, end_macros) or self._send_body(fields, body, end_macros, chunk)
+
+    def stream(
+        self, header: bytes, body: Iterable[bytes], sender: str = "sender@example.org", macros: Mapping[str, str] | None = None
+    ) -> Result:
+        """Send a message of any length, its body in the pieces that are given; the result's message is the header alone."""
+        fields, _ = split(header)
+        refused = self.envelope(sender, macros=macros) or self._send_header(fields, None)
+        if refused is not None:
+            return refused
+        for piece in body:
+            refusal = self.command("B", piece, NR_BODY)
+            if refusal is not None:
+                return self._refused("B", refusal)
+            self.flush()
+        self.write("E")
+        return self.outcome(fields, b"")
+
+    def _send_header(self, fields: list[tuple[bytes, bytes]], end_macros: Mapping[str, str] | None) -> Result | None:
         if not self.protocol & NODATA:
             self.macros("T", end_macros)
             refusal = self.command("T", b"", NR_DATA)
             if refusal is not None:
                 return self._refused("T", refusal)
-        fields, body = split(message)
         for name, value in fields:
             refusal = self.command("L", name + b"\0" + self._shown(value) + b"\0", NR_HDR)
             if refusal is not None:
                 return self._refused("L", refusal)
         self.macros("N", end_macros)
         refusal = self.command("N", b"", NR_EOH)
-        if refusal is not None:
-            return self._refused("N", refusal)
-        return self._send_body(fields, body, end_macros, chunk)
+        return None if refusal is None else self._refused("N", refusal)
 
     def _send_body(self, fields: list[tuple[bytes, bytes]], body: bytes, macros: Mapping[str, str] | None, chunk: int) -> Result:
         rest, sent = body, 0

@@ -54,7 +54,7 @@ class Postfix:
     """A running Postfix in its own folder; a context manager that leaves no process and no folder.
 
     ``smtp_port`` takes mail from anywhere (``settings`` may change that), ``submission_port`` is the same with ``submission`` on top:
-    its ``-o`` overrides of master.cf. ``services`` are further lines of master.cf.
+    its ``-o`` overrides of master.cf. ``services`` are further lines of master.cf. Its folder lies in ``parent``.
     """
 
     def __init__(
@@ -67,12 +67,13 @@ class Postfix:
         services: Sequence[str] = (),
         chroot: bool = False,
         sink_extensions: tuple[str, ...] | None = None,
+        parent: str = "/tmp",
     ) -> None:
         self._postfix, self._postconf = require("postfix"), require("postconf")
         if os.geteuid() != 0:
             unavailable("Postfix's master runs only as root; run these tests as root, for example in a container")
         # Not pytest's own folder: that one is closed to others, and Postfix's daemons run as the user postfix.
-        self.folder = Path(tempfile.mkdtemp(prefix="zegel-postfix-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="zegel-postfix-", dir=parent))
         self.folder.chmod(0o755)
         self.config, self.queue_folder, self.log_file = self.folder / "etc", self.folder / "queue", self.folder / "maillog"
         self.smtp_port, self.submission_port = free_port(), free_port()

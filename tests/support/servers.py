@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -46,8 +47,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0, what: str = "
         time.sleep(0.02)
 
 
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether somebody accepts TCP connections there."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def listens(address: int | Path) -> bool:
+    """Whether somebody accepts connections there: on a TCP port of 127.0.0.1, or on a unix socket."""
+    family, place = (socket.AF_UNIX, str(address)) if isinstance(address, Path) else (socket.AF_INET, ("127.0.0.1", address))
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
-        return probe.connect_ex((host, port)) == 0
+        return probe.connect_ex(place) == 0

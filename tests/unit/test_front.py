@@ -124,6 +124,26 @@ def test_dns_trouble_is_a_result() -> None:
         assert {str(result.reason) for result in zegel.verify(SIGNED, resolver=zone, now=samples.NOW)} == {reason}
 
 
+def test_dmarc() -> None:
+    """The same from sync code, with a resolver of one's own, and async; the questions are told in the order asked."""
+    zone = zegel.Zone.from_dict({("_dmarc.example.com", "TXT"): ["v=DMARC1; p=reject; t=y"]})
+
+    class Own:
+        async def resolve(self, question: Question) -> Answer:
+            return zone.answer(question)
+
+    given = {"spf": ("pass", "bounce.example.com"), "dkim": [("fail", "example.com"), ("pass", "example.org")]}
+    result = zegel.check_dmarc("www.example.com", resolver=zone, **given)  # type: ignore[arg-type]
+    assert (str(result.status), result.policy, result.applied) == ("pass", "reject", "quarantine")
+    assert (result.policy_domain, result.organizational_domain, str(result.record)) == ("example.com",) * 2 + ("v=DMARC1; p=reject; t=y",)
+    assert (result.aligned_spf, result.aligned_dkim) == (True, (False, False))
+    names = ["_dmarc.www.example.com", "_dmarc.example.com", "_dmarc.com", "_dmarc.bounce.example.com"]
+    assert result.questions == tuple(Question(name, zegel.RRType.TXT) for name in names)
+    assert zegel.check_dmarc("www.example.com", resolver=Own(), **given) == result  # type: ignore[arg-type]
+    assert asyncio.run(zegel.aio.check_dmarc("www.example.com", resolver=zone, **given)) == result  # type: ignore[arg-type]
+    assert zegel.check_dmarc("example.net", resolver=zone) == zegel.check_dmarc("example.net", spf=None, dkim=[], resolver=zone)
+
+
 def test_names() -> None:
     assert set(zegel.__all__) <= set(dir(zegel))
     for name in zegel.__all__:

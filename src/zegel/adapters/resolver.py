@@ -117,7 +117,7 @@ class Resolver:
 
         try:
             query = dns.message.make_query(question.name, str(question.type), use_edns=0, payload=_PAYLOAD, want_dnssec=self._trust_ad)
-            # A packet of another sender is passed over: whoever only finds the port must not be able to end the wait.
+            # A packet of another sender is passed over: whoever only finds the port must not end the wait. RFC 6376 8.5.
             reply, _ = await dns.asyncquery.udp_with_fallback(
                 query, host, timeout=self._timeout, port=port, ignore_unexpected=True, ignore_errors=True
             )

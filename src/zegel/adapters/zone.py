@@ -142,7 +142,7 @@ class _Collected:
         """The reader itself keeps the origin."""
 
     def add(self, name: dns.name.Name, ttl: int, record: dns.rdata.Rdata) -> None:
-        """Take one record. A record set has one TTL, the least (RFC 2181 5.2), and no record twice (5)."""
+        """Take one record. A record set has no record twice, and one TTL, the least. RFC 2181 5 and 5.2."""
         least, records = self.records.setdefault((name, record.rdtype), (ttl, []))
         if record not in records:
             records.append(record)

@@ -6,25 +6,24 @@ can be read, for the report; they prove nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from zegel.arc import signature
 from zegel.arc.result import ArcInstance, ArcReason, ArcStatus
 from zegel.arc.signature import MAX_INSTANCE, ArcFieldError, Seal
-from zegel.dkim.canonical import HEADER_FORMS
+from zegel.dkim.header import Header
 from zegel.dkim.signature import Signature
-from zegel.dkim.verify import FieldIndex
 from zegel.grammar import taglist
-from zegel.grammar.message import Field
+from zegel.grammar.message import CRLF
 
 RESULTS, MESSAGE_SIGNATURE, SEAL = "arc-authentication-results", "arc-message-signature", "arc-seal"
 NAMES = (RESULTS, MESSAGE_SIGNATURE, SEAL)  # the order in which a seal takes them: RFC 8617 5.1.1
 
 
 class ArcSet(NamedTuple):
-    """The three fields of one instance, in the order of a seal; the AAR's payload and the values of the two signatures.
+    """The three fields of one instance: the AAR's payload, the values of the two signatures, and their ``lines`` as a seal takes them.
 
     ``message`` is the fault of a message signature that cannot be read: in an older set that "does not affect the validity" (RFC 8617 5.2,
     step 5). ``place`` is the index of its field in the header.
@@ -34,7 +33,7 @@ class ArcSet(NamedTuple):
     payload: str
     message: Signature | ArcFieldError
     seal: Seal
-    fields: tuple[Field, Field, Field]
+    lines: tuple[bytes, bytes, bytes]
     place: int
 
     def told(self, *, testing: bool = False) -> ArcInstance:
@@ -79,23 +78,23 @@ class _Found(NamedTuple):
 _Collected = dict[tuple[int, str], list[_Found]]
 
 
-def read(index: FieldIndex, *, limit: int = MAX_INSTANCE) -> Chain:
+def read(header: Header, *, limit: int = MAX_INSTANCE) -> Chain:
     """Collect the sets and check the structure of the chain, in the RFC's order. RFC 8617 5.2, steps 1 to 3.
 
     ``limit`` is how many sets are read; with more the chain fails unread.
     """
     # Step 1: "If there are none, the Chain Validation Status is "none"". "The maximum number of ARC Sets [...] is 50."
     limit = min(limit, MAX_INSTANCE)
-    counted = sum(len(index.by_name.get(name, ())) for name in NAMES)
+    counted = sum(len(header.layout.places(name)) for name in NAMES)
     if not counted:
         return Chain()
     if counted > limit * len(NAMES):
         return Chain(highest=MAX_INSTANCE, reason=ArcReason.TOO_MANY_SETS, detail=f"{counted} fields")
-    found, wrong = _collect(index)
+    found, wrong = _collect(header)
     highest = max((instance for instance, _ in found), default=0)
     if highest > limit:
         return Chain(highest=highest, reason=ArcReason.TOO_MANY_SETS, detail=f"i={highest}")
-    sets, broken = _sets(index, found, highest)
+    sets, broken = _sets(header, found, highest)
     # Step 2: the newest seal has the last word about a chain that had failed before.
     newest = found.get((highest, SEAL), [])
     if any(signature.chain_value(item.tags) is ArcStatus.FAIL for item in newest):
@@ -106,14 +105,16 @@ def read(index: FieldIndex, *, limit: int = MAX_INSTANCE) -> Chain:
     return Chain(sets, highest, *wrong) if wrong else Chain(sets, highest)
 
 
-def _collect(index: FieldIndex) -> tuple[_Collected, tuple[ArcReason, str] | None]:
+def _collect(header: Header) -> tuple[_Collected, tuple[ArcReason, str] | None]:
     """All ARC fields by instance and name; and what is wrong with the first that has no readable instance."""
     found: _Collected = {}
     wrong: tuple[ArcReason, str] | None = None
     for name in NAMES:
-        for place in index.by_name.get(name, ()):
+        places = header.layout.places(name)
+        # The relaxed form says the same: no tag and no instance has white space that counts.
+        for place, line in zip(places, header.lines("relaxed", places), strict=True):
             try:
-                instance, item = _find(place, name, index.fields[place].value)
+                instance, item = _find(place, name, line.partition(b":")[2])
             except ArcFieldError as error:
                 wrong = wrong or (error.reason, f"{_SHORT[name]}: {error.detail}")
             else:
@@ -149,7 +150,7 @@ def _wrong_values(sets: tuple[ArcSet, ...]) -> Iterator[tuple[ArcReason, str]]:
             yield ArcReason.CHAIN_VALUE, f"AS {item.instance}: cv={item.seal.chain}"
 
 
-def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[ArcSet, ...], tuple[ArcReason, str] | None]:
+def _sets(header: Header, found: _Collected, highest: int) -> tuple[tuple[ArcSet, ...], tuple[ArcReason, str] | None]:
     """The sets that are whole and have a seal that can be read, and what is wrong with the newest seal that cannot."""
     sets: list[ArcSet] = []
     broken: tuple[ArcReason, str] | None = None
@@ -163,8 +164,8 @@ def _sets(index: FieldIndex, found: _Collected, highest: int) -> tuple[tuple[Arc
         except ArcFieldError as error:
             broken = error.reason, f"{_SHORT[SEAL]} {instance}: {error.detail}"
             continue
-        fields = (index.fields[results.place], index.fields[message.place], index.fields[seal.place])
-        sets.append(ArcSet(instance, results.payload, _message_signature(message.tags), sealed, fields, message.place))
+        first, second, third = header.lines("relaxed", (results.place, message.place, seal.place))
+        sets.append(ArcSet(instance, results.payload, _message_signature(message.tags), sealed, (first, second, third), message.place))
     return tuple(sets), broken
 
 
@@ -183,17 +184,23 @@ def _unread(sets: tuple[ArcSet, ...]) -> Iterator[tuple[ArcReason, str]]:
 
 
 class SealedText:
-    """The canonical text of all sets, each field canonicalized once: what the seals sign is a beginning of it. RFC 8617 5.1.1."""
+    """The relaxed lines of all sets, each an AAR, an AMS and an AS: what the seals sign is a beginning of it. RFC 8617 5.1.1."""
 
     __slots__ = ("_lines",)
 
-    def __init__(self, sets: list[tuple[Field, Field, Field]]) -> None:
-        self._lines = HEADER_FORMS["relaxed"]([field for fields in sets for field in fields])
+    def __init__(self, sets: Sequence[tuple[bytes, bytes, bytes]]) -> None:
+        self._lines = [line for lines in sets for line in lines]
 
-    def signed_by(self, place: int, seal: Field) -> bytes:
+    def signed_by(self, place: int) -> bytes:
         """What the seal of the ``place``-th set (from 0) signs: all sets before, its own two fields, and itself without its ``b=``."""
-        own = Field(seal.name, taglist.emptied(seal.value, b"b"))
-        return b"\r\n".join([*self._lines[: 3 * place + 2], *HEADER_FORMS["relaxed"]([own])])
+        *covered, own = self._lines[: 3 * place + 3]
+        return CRLF.join([*covered, without_signature(own)])
+
+
+def without_signature(line: bytes) -> bytes:
+    """A field with an empty ``b=``: as a signature covers itself. RFC 6376 3.7."""
+    name, colon, value = line.partition(b":")
+    return name + colon + taglist.emptied(value, b"b")
 
 
 _SHORT = {RESULTS: "AAR", MESSAGE_SIGNATURE: "AMS", SEAL: "AS"}

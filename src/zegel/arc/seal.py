@@ -7,7 +7,6 @@ never read for them, since anybody may have written these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zegel.arc import chain as chains
@@ -15,14 +14,14 @@ from zegel.arc.chain import NAMES, SealedText
 from zegel.arc.result import ArcReason, ArcResult, ArcStatus
 from zegel.arc.signature import MAX_INSTANCE, Seal, format_message_signature, format_seal
 from zegel.authres.model import AuthenticationResults, MethodResult
-from zegel.dkim.bodies import Bodies
-from zegel.dkim.canonical import HEADER_FORMS
+from zegel.dkim.bodyhash import BodyHashes
+from zegel.dkim.canonical import FIELD_FORMS, relaxed_field
 from zegel.dkim.crypto import Key
+from zegel.dkim.header import Header, Layout
 from zegel.dkim.sign import choose_fields
-from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature
-from zegel.dkim.verify import FieldIndex
+from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, key_question
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import Field, is_well_formed_name, split_message
+from zegel.grammar.message import CRLF, Field, is_well_formed_name, split_message
 
 _MAX_HEADER = 16 * 1024 * 1024
 _MAX_SIGNATURES = 20  # DKIM-Signature fields that are signed: beyond that h= would grow with what a stranger sends
@@ -53,34 +52,35 @@ class Sealing:
     """The sealing of one message.
 
     Make it when the header is complete, with all other changes made (RFC 8617 5.1, step 1); give every chunk of the body to :meth:`feed`,
-    or share ``bodies``, which its giver feeds; then :meth:`finish` gives the three fields of the set, to be put in front of the message in
-    that order, or none where the chain cannot go on. ``results`` is what we found on receipt, ``chain`` the validation of this message's
-    chain then, ``now`` seconds since the epoch. ValueError for a message without From, for results that say something else of the chain
-    than ``chain``, and for a chain that is not the one that was validated.
+    or share ``bodies``, which their giver feeds and finishes; then :meth:`finish` gives the three fields of the set, to be put in front of
+    the message in that order, or none where the chain cannot go on. ``results`` is what we found on receipt, ``chain`` the validation of
+    this message's chain then, ``now`` seconds since the epoch. ValueError for a message without From, for results that say something else
+    of the chain than ``chain``, and for a chain that is not the one that was validated.
     """
 
     def __init__(
         self,
-        fields: Sequence[Field],
+        header: Header,
         key: Key,
         results: AuthenticationResults,
         chain: ArcResult,
         style: SealStyle,
         *,
         now: int,
-        bodies: Bodies | None = None,
+        bodies: BodyHashes | None = None,
     ) -> None:
-        self._index = FieldIndex(fields)
-        if "from" not in self._index.by_name:
+        self._header = header
+        if not header.layout.places("from"):
             raise ValueError("the message has no From field; a message signature must sign one (RFC 6376 5.4)")
         self._key, self._now, self._chain = key, now, chain
-        self._found = chains.read(self._index)
+        self._found = chains.read(header)
         _same_chain(self._found, chain)
         self._results = _with_chain(results, chain)
         self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
-        self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else _choose(self._index)
-        self._bodies = bodies if bodies is not None else Bodies()
-        self._body = self._bodies.want(self._body_form)
+        self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else _choose(header.layout)
+        self._shared = bodies is not None
+        self._bodies = bodies if bodies is not None else BodyHashes()
+        self._body = self._bodies.want(self._body_form, None)
 
     @property
     def instance(self) -> int | None:
@@ -99,24 +99,27 @@ class Sealing:
         instance = self.instance
         if instance is None:
             return []
-        self._bodies.finish()
+        if not self._shared:
+            self._bodies.finish()
         results = Field(b"ARC-Authentication-Results", f" i={instance};".encode() + self._results.format())
         message = self._sign_message(instance)
         # RFC 8617 5.1.2: a failed chain's seal covers "only [...] the ARC Set header fields created by the MTA that detected" it.
-        before = [item.fields for item in self._found.sets] if self._chain.status is ArcStatus.PASS else []
+        before = [item.lines for item in self._found.sets] if self._chain.status is ArcStatus.PASS else []
         value = format_seal(instance, Seal(self._chain.status, self._signature((), b"")))
         seal = Field(b"ARC-Seal", value)
-        data = SealedText([*before, (results, message, seal)]).signed_by(len(before), seal)
+        own = (relaxed_field(results), relaxed_field(message), relaxed_field(seal))
+        data = SealedText([*before, own]).signed_by(len(before))
         return [seal._replace(value=value + format_signature(self._key.sign(data))), message, results]
 
     def _sign_message(self, instance: int) -> Field:
         value = format_message_signature(instance, self._signature(self._names, self._body.digest()))
         field = Field(b"ARC-Message-Signature", value)
-        fields = [*self._index.signed(self._names), field]
-        return field._replace(value=value + format_signature(self._key.sign(b"\r\n".join(HEADER_FORMS[self._header_form](fields)))))
+        signed = self._header.lines(self._header_form, self._header.layout.picked(self._names))
+        data = CRLF.join([*signed, FIELD_FORMS[self._header_form](field)])
+        return field._replace(value=value + format_signature(self._key.sign(data)))
 
     def _signature(self, headers: tuple[str, ...], digest: bytes) -> Signature:
-        domain = Domain(self._key.domain)
+        domain, selector = Domain(self._key.domain), Domain(self._key.selector)
         return Signature(
             algorithm=self._key.algorithm,
             signature=b"",
@@ -124,13 +127,12 @@ class Sealing:
             header_canonicalization=self._header_form,
             body_canonicalization=self._body_form,
             domain=domain,
-            selector=Domain(self._key.selector),
+            selector=selector,
             headers=headers,
             identity=f"@{domain}",
             identity_domain=domain,
-            length=None,
+            key=key_question(domain, selector),
             timestamp=self._now,
-            expire=None,
         )
 
 
@@ -155,10 +157,10 @@ def _with_chain(results: AuthenticationResults, chain: ArcResult) -> Authenticat
     return results if said else replace(results, results=(MethodResult("arc", str(chain.status)), *results.results))
 
 
-def _choose(index: FieldIndex) -> tuple[str, ...]:
+def _choose(layout: Layout) -> tuple[str, ...]:
     """What DKIM would sign, and the DKIM-Signature fields that are there (RFC 8617 4.1.2: SHOULD)."""
-    signatures = min(len(index.by_name.get("dkim-signature", ())), _MAX_SIGNATURES)
-    return (*choose_fields(index), *["dkim-signature"] * signatures)
+    signatures = min(len(layout.places("dkim-signature")), _MAX_SIGNATURES)
+    return (*choose_fields(layout), *["dkim-signature"] * signatures)
 
 
 def seal_message(
@@ -166,8 +168,9 @@ def seal_message(
 ) -> bytes:
     """Seal a whole message: the fields to put in front, each with its CRLF, or nothing. ValueError for what cannot be sealed."""
     split = split_message(message, header_bytes=_MAX_HEADER)
-    if split.oversized or split.malformed:
+    header = Header(split.header)
+    if split.oversized or header.malformed:
         raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
-    sealing = Sealing(split.fields, key, results, chain, style or SealStyle(), now=now)
+    sealing = Sealing(header, key, results, chain, style or SealStyle(), now=now)
     sealing.feed(split.body)
     return b"".join([field.raw + b"\r\n" for field in sealing.finish()])

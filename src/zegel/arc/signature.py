@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 
 from zegel.arc.result import ArcReason, ArcStatus
 from zegel.authres.lexer import DIGITS, Cursor, FieldSyntaxError, unfold
-from zegel.dkim.signature import ALGORITHMS, CANONICALIZATIONS, Signature
+from zegel.dkim.signature import ALGORITHMS, CANONICALIZATIONS, Signature, key_question
 from zegel.grammar import taglist
 from zegel.grammar.domain import Domain
 from zegel.grammar.message import is_well_formed_name
@@ -108,6 +108,7 @@ def parse_message_signature(tags: dict[str, str]) -> Signature:
         headers=_headers(tags),
         identity=f"@{domain}",
         identity_domain=domain,
+        key=key_question(domain, selector),
         length=_number(tags, "l", 76),
         timestamp=timestamp,
         expire=expire,
@@ -136,9 +137,8 @@ def parse_seal(tags: dict[str, str]) -> Seal:
             headers=(),
             identity=f"@{domain}",
             identity_domain=domain,
-            length=None,
+            key=key_question(domain, selector),
             timestamp=_number(tags, "t", 12),
-            expire=None,
         ),
     )
 

@@ -7,21 +7,18 @@ its sealers are to be believed is for :mod:`zegel.arc.trust`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
-from zegel.arc.chain import MESSAGE_SIGNATURE, ArcSet, Chain, SealedText, read
+from zegel.arc.chain import ArcSet, Chain, SealedText, read, without_signature
 from zegel.arc.result import ArcReason, ArcResult
 from zegel.arc.signature import ArcFieldError
-from zegel.ask import Answer, Dialogue, Question, RRType
+from zegel.ask import Answer, Dialogue, Question
 from zegel.dkim import keyrecord
-from zegel.dkim.bodies import Bodies, BodyHash
-from zegel.dkim.canonical import HEADER_FORMS
+from zegel.dkim.bodyhash import BodyHash, BodyHashes
+from zegel.dkim.header import Header
 from zegel.dkim.signature import Signature
-from zegel.dkim.verify import FieldIndex
-from zegel.grammar import taglist
-from zegel.grammar.message import Field, split_message
+from zegel.grammar.message import CRLF, split_message
 from zegel.limits import Limits
 
 _MAX_KEY_RECORDS = 5  # as for DKIM: RFC 6376 3.6.2.2 leaves several records undefined
@@ -44,19 +41,20 @@ class Verification:
     """The validation of one message's chain.
 
     Make it when the header is complete; run :meth:`look_up` with a driver (it may run while the body arrives); give every chunk of the body
-    to :meth:`feed`; then :meth:`finish`. ``malformed`` is the count of header lines that are no field; ``now`` seconds since the epoch.
-    With ``bodies``, what is wanted of the body is wanted there: who gave it feeds it, once for all that share it, and not :meth:`feed`.
+    to :meth:`feed`; then :meth:`finish`. ``now`` is seconds since the epoch. With ``bodies``, what is wanted of the body is wanted there:
+    who gave them feeds and finishes them, once for all that share them.
     """
 
-    def __init__(self, fields: Sequence[Field], *, now: float, limits: Limits, malformed: int = 0, bodies: Bodies | None = None) -> None:
-        self._index = FieldIndex(fields)
-        self._bodies = bodies if bodies is not None else Bodies()
+    def __init__(self, header: Header, *, now: float, limits: Limits, bodies: BodyHashes | None = None) -> None:
+        self._header = header
+        self._shared = bodies is not None
+        self._bodies = bodies if bodies is not None else BodyHashes()
         self._now = now
         self._answers: dict[Question, Answer] = {}
         self._hashes: dict[int, BodyHash] = {}
-        chain = read(self._index, limit=limits.arc_sets)
-        if malformed and chain.highest and chain.reason is None:
-            chain = Chain(chain.sets, chain.highest, ArcReason.HEADER_MALFORMED, f"lines: {malformed}")
+        chain = read(header, limit=limits.arc_sets)
+        if header.malformed and chain.highest and chain.reason is None:
+            chain = Chain(chain.sets, chain.highest, ArcReason.HEADER_MALFORMED, f"lines: {header.malformed}")
         self._chain = chain
         if self._sound:
             self._want_bodies()
@@ -89,12 +87,12 @@ class Verification:
             return
         newest, *older = self._chain.sets[::-1]
         signatures = [newest.message, *(item.seal.signature for item in (newest, *older)), *(item.message for item in older)]
-        questions = tuple(dict.fromkeys(_question(signature) for signature in signatures if isinstance(signature, Signature)))
+        questions = tuple(dict.fromkeys(signature.key for signature in signatures if isinstance(signature, Signature)))
         answers: tuple[Answer, ...] = yield questions
         self._answers = dict(zip(questions, answers, strict=True))
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next octets of the body."""
+        """Take the next octets of a body that is not shared."""
         self._bodies.feed(chunk)
 
     def finish(self) -> ArcResult:
@@ -104,7 +102,8 @@ class Verification:
             return ArcResult(ArcReason.NO_CHAIN)
         if chain.reason is not None:
             return ArcResult(chain.reason, tuple(item.told() for item in chain.sets), detail=chain.detail)
-        self._bodies.finish()
+        if not self._shared:
+            self._bodies.finish()
         newest = chain.sets[-1]
         # Step 4: validate the message signature with the greatest instance value.
         signed = self._judge_message(newest)
@@ -119,7 +118,7 @@ class Verification:
                 oldest_pass = item.instance + 1
                 break
         # Step 6: validate each seal, beginning with the newest.
-        text = SealedText([item.fields for item in chain.sets])
+        text = SealedText([item.lines for item in chain.sets])
         for item in reversed(chain.sets):
             sealed = self._judge_seal(item, text)
             if not sealed.holds:
@@ -149,17 +148,17 @@ class Verification:
         return self._judge(signature, lambda: self._signed_by_message(item, signature), ArcReason.MESSAGE_MISMATCH)
 
     def _judge_seal(self, item: ArcSet, text: SealedText) -> _Judged:
-        return self._judge(item.seal.signature, lambda: text.signed_by(item.instance - 1, item.fields[2]), ArcReason.SEAL_MISMATCH)
+        return self._judge(item.seal.signature, lambda: text.signed_by(item.instance - 1), ArcReason.SEAL_MISMATCH)
 
     def _judge(self, signature: Signature, data: Callable[[], bytes], mismatch: ArcReason) -> _Judged:
         """Check one signature with the key that it names. RFC 6376 6.1.2 and 6.1.3; every trouble is final (RFC 8617 5.2.1)."""
-        answer = self._answers.get(_question(signature))
+        answer = self._answers.get(signature.key)
         if answer is None:
             raise RuntimeError(_NO_ANSWER)
         if answer.temporary:
-            return _Judged(ArcReason.KEY_UNAVAILABLE, f"{signature.key_name}: {answer.rcode}")
+            return _Judged(ArcReason.KEY_UNAVAILABLE, f"{signature.key.name}: {answer.rcode}")
         if not answer.records:
-            return _Judged(ArcReason.KEY_NOT_FOUND, signature.key_name)
+            return _Judged(ArcReason.KEY_NOT_FOUND, signature.key.name)
         signed = data()
         judged = [_judge_with(record, signature, signed, mismatch) for record in answer.records[:_MAX_KEY_RECORDS]]
         verified = next((item for item in judged if item.holds), None)
@@ -168,15 +167,9 @@ class Verification:
 
     def _signed_by_message(self, item: ArcSet, signature: Signature) -> bytes:
         """The signed fields, and the signature's own with an empty ``b=``. RFC 6376 3.7."""
-        own = item.fields[1]
-        names, index = signature.headers, self._index
-        if MESSAGE_SIGNATURE in names:  # a field never signs itself
-            others = [place for place in index.by_name[MESSAGE_SIGNATURE] if place != item.place]
-            index = copy(index)
-            index.by_name = {**index.by_name, MESSAGE_SIGNATURE: others}
-        fields = index.signed(names)
-        fields.append(Field(own.name, taglist.emptied(own.value, b"b")))
-        return b"\r\n".join(HEADER_FORMS[signature.header_canonicalization](fields))
+        picked = self._header.layout.picked(signature.headers, own=item.place)
+        *signed, own = self._header.lines(signature.header_canonicalization, [*picked, item.place])
+        return CRLF.join([*signed, without_signature(own)])
 
     def _left_open(self, newest: ArcSet) -> str:
         """What could be changed behind the newest message signature's back. DESIGN 3, house rules; RFC 6376 8.2 and 8.15."""
@@ -184,24 +177,20 @@ class Verification:
         assert isinstance(signature, Signature)  # or the chain would have a reason to fail
         if signature.length is not None and signature.length < self._hashes[newest.instance].length:
             return f"l={signature.length}"
-        return self._index.added(signature.headers) or ""
+        return self._header.layout.added(signature.headers) or ""
 
 
 def _judge_with(text: bytes | str, signature: Signature, data: bytes, mismatch: ArcReason) -> _Judged:
     try:
         record = keyrecord.parse(text if isinstance(text, bytes) else text.encode())
     except keyrecord.KeyRecordError as error:
-        return _Judged(ArcReason.KEY_UNUSABLE, f"{signature.key_name}: {error.reason}")
+        return _Judged(ArcReason.KEY_UNUSABLE, f"{signature.key.name}: {error.reason}")
     refused = record.refuses(signature)
     if refused:
-        return _Judged(ArcReason.KEY_UNUSABLE, f"{signature.key_name}: {refused[0]}")
+        return _Judged(ArcReason.KEY_UNUSABLE, f"{signature.key.name}: {refused[0]}")
     if not record.key.verifies(signature.signature, data):
         return _Judged(mismatch, "b=")
     return _Judged(ArcReason.VERIFIED, testing=record.testing)
-
-
-def _question(signature: Signature) -> Question:
-    return Question(signature.key_name, RRType.TXT)
 
 
 def verify_message(message: bytes, *, now: float, limits: Limits) -> Dialogue[ArcResult]:
@@ -209,7 +198,7 @@ def verify_message(message: bytes, *, now: float, limits: Limits) -> Dialogue[Ar
     split = split_message(message, header_bytes=limits.header_bytes)
     if split.oversized:
         return ArcResult(ArcReason.HEADER_TOO_LARGE, detail=f"over {limits.header_bytes} octets")
-    verification = Verification(split.fields, now=now, limits=limits, malformed=split.malformed)
+    verification = Verification(Header(split.header), now=now, limits=limits)
     if verification.needs_body:
         yield from verification.look_up()
         verification.feed(split.body)

@@ -46,16 +46,17 @@ def authserv_id(value: bytes) -> str | None:
         raw = value[start:at]
     following = _skip_space(value, at)
     # Behind the id stands its version or ";": anything else means that this was the first result, or half of something.
-    if not raw or following is None:
+    name = raw.translate(None, _DROPPED).rstrip(b".")
+    if not name or following is None:
         return None
     after = value[following : following + 1]
     if not (after == b";" or (after.isdigit() and _version(value, following) == b"1") or (not after and not cut)):
         return None
-    return normal(raw.translate(None, _DROPPED).rstrip(b"."))
+    return normal(name)
 
 
 def normal(name: str | bytes) -> str:
-    """An authserv-id to compare by: A-labels in lower case where it is a domain name. RFC 8601 2.5 (EAI) and 5."""
+    """An authserv-id to compare by: A-labels in lower case where it is a domain name. RFC 8601 2.5 and 5."""
     try:
         return str(Domain.parse(name))
     except ValueError:
@@ -68,7 +69,7 @@ def _plain(name: str) -> str:
 
 
 def _skip_space(value: bytes, at: int) -> int | None:
-    """The position after white space and comments; None when a comment never ends."""
+    """The position after white space and comments, which nest (RFC 5322 3.2.2); None when a comment never ends."""
     depth = 0
     while at < len(value):
         char = value[at : at + 1]

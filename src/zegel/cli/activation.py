@@ -1,6 +1,6 @@
 """``zegel key activate``: looks at DNS once, says what it saw, and lets the key sign when receivers can find it.
 
-A signature that no receiver can check is worse than none: so a key whose record is not seen is refused unless insisted upon.
+A signature that no receiver can check is worse than none (RFC 6376 5.2): so a key whose record is not seen is refused unless insisted upon.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The key record in DNS: its text and its value. RFC 6376 3.6.1, and RFC 8463 4 for Ed25519.
+"""The key record in DNS: its text and its value. RFC 6376 3.6.1, and RFC 8463 4.2 for Ed25519.
 
-A record that does not parse wholly is no key. What the record allows is asked here, so that the verifier reads as the RFC's steps.
+A record that does not parse wholly is no key: anybody can publish anything (RFC 6376 8.8). What the record allows is asked here, so that
+the verifier reads as the RFC's steps.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class KeyRecord:
             return DkimReason.KEY_OTHER_HASH, "h="
         if self.type != signature.key_type:
             return DkimReason.KEY_OTHER_TYPE, f"k={self.type}, a={signature.algorithm}"
+        # RFC 6376 3.10: a key signs for every name below its domain, unless its record says otherwise.
         if "s" in self.flags and signature.identity_domain != signature.domain:
             return DkimReason.KEY_STRICT_DOMAIN, f"i=@{signature.identity_domain}, d={signature.domain}, t=s"
         return None
@@ -73,7 +75,7 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "v= is not DKIM1, or not first")
     if "p" not in tags:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "no p=")
-    key_type = tags.get("k", "rsa").lower()
+    key_type = tags.get("k", "rsa").lower()  # a literal of ABNF knows no case (RFC 5234 2.3)
     if key_type not in ("rsa", "ed25519"):
         return KeyRecordError(DkimReason.KEY_OTHER_TYPE, f"k={key_type[:20]}")
     encoded = taglist.without_space(tags["p"])

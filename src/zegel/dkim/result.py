@@ -46,11 +46,12 @@ class DkimReason(Enum):
     TOO_MANY_SIGNATURES = ("too_many_signatures", _POLICY, "RFC 6376 8.4", N_("more signatures than are checked for one message"))
     HEADER_TOO_LARGE = ("header_too_large", _POLICY, "RFC 6376 8.4", N_("the header is larger than what is read"))
 
+    # What a signature says counts for nothing until all of it is well-formed. RFC 6376 8.9.
     TAG_LIST_SYNTAX = ("tag_list_syntax", _PERM, "RFC 6376 6.1.1", N_("the signature is no valid tag list"))
     VERSION = ("version", _PERM, "RFC 6376 6.1.1", N_("the signature is not of version 1"))
     TAG_MISSING = ("tag_missing", _PERM, "RFC 6376 6.1.1", N_("a required tag is missing"))
     TAG_SYNTAX = ("tag_syntax", _PERM, "RFC 6376 6.1.1", N_("a tag has a value that its grammar does not allow"))
-    ALGORITHM_UNKNOWN = ("algorithm_unknown", _PERM, "RFC 6376 3.3", N_("an algorithm that is not known"))
+    ALGORITHM_UNKNOWN = ("algorithm_unknown", _PERM, "RFC 6376 3.3.4", N_("an algorithm that is not known"))
     ALGORITHM_SHA1 = ("algorithm_sha1", _PERM, "RFC 8301 3.1", N_("rsa-sha1 must not be used"))
     CANONICALIZATION_UNKNOWN = ("canonicalization_unknown", _PERM, "RFC 6376 3.5", N_("a canonicalization that is not known"))
     QUERY_UNKNOWN = ("query_unknown", _PERM, "RFC 6376 3.5", N_("the key is not published in DNS"))
@@ -90,7 +91,9 @@ class DkimReason(Enum):
 
 
 class DkimResult(NamedTuple):
-    """The result for one DKIM-Signature field. What could not be read is None.
+    """The result for one DKIM-Signature field, whatever became of the others (RFC 6376 4.2). What could not be read is None.
+
+    ``domain`` and the status are what the RFC has every verifier tell (RFC 6376 3.9), the rest explains them.
 
     ``detail`` names the tag or value at fault; ``signature_start`` is the beginning of ``b=`` (RFC 6008), to tell signatures apart;
     ``testing`` is True when the key record says ``t=y``; ``key_bits`` the size of the key; ``normalized`` True when the message came with
@@ -118,5 +121,8 @@ class DkimResult(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """The reason as one line: a sentence, and what it is about."""
-        return f"{self.reason.sentence} ({self.detail})" if self.detail else self.reason.sentence
+        """The reason as one line: a sentence, and what it is about, with ``?`` for what a stranger wrote and nobody can print."""
+        if not self.detail:
+            return self.reason.sentence
+        detail = self.detail if self.detail.isprintable() else "".join(char if char.isprintable() else "?" for char in self.detail)
+        return f"{self.reason.sentence} ({detail})"

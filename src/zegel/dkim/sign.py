@@ -1,7 +1,8 @@
 """Signing, in three stages: header, body chunks, finish. RFC 6376 5.
 
 It chooses the fields (RFC 6376 5.4.1, with List-*), names single-instance fields once more than they are there, so that none can be added
-(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (8.2). It does not mend the message: who wants 8-bit data re-encoded does it before (5.3).
+(RFC 6376 5.4.2, 8.15), and never writes ``l=`` (RFC 6376 5.3.1, 8.2). It does not mend the message: who wants 8-bit data re-encoded does it
+before (RFC 6376 5.3).
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS
+from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
 from zegel.dkim.crypto import Key
-from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, format_unsigned
-from zegel.dkim.verify import FieldIndex
+from zegel.dkim.header import Header, Layout
+from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, format_unsigned, key_question
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import Field, is_well_formed_name, split_message
+from zegel.grammar.message import CRLF, Field, is_well_formed_name, split_message
 
 # RFC 6376 5.4.1, and what has come since: List-Unsubscribe-Post must be signed (RFC 8058 4).
 SIGNED = (
@@ -32,6 +33,8 @@ OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
 _CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
 _MAX_HEADER = 16 * 1024 * 1024  # octets; our own mail: only what could not be a message is refused
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
+_LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
+_SIGNATURE = "dkim-signature"
 _EPOCH_LIKE = 1_000_000_000  # no signature lives for thirty years: such an expire is a time, not a duration
 
 
@@ -63,20 +66,26 @@ class Signing:
     """The signing of one message with one or more keys.
 
     Make it when the header is complete; give every chunk of the body to :meth:`feed`; then :meth:`finish` gives one DKIM-Signature field
-    for each key, in the order of the keys, to be put in front of the message. Raises ValueError without a From field (RFC 6376 5.4).
+    for each key, in the order of the keys, to be put in front of the message: with an RSA and an Ed25519 key every receiver finds one that
+    it knows (RFC 8463 6). Raises ValueError without a From field (RFC 6376 5.4).
     """
 
-    def __init__(self, fields: Sequence[Field], keys: Sequence[Key], style: Style, *, now: int) -> None:
+    def __init__(self, header: Header, keys: Sequence[Key], style: Style, *, now: int) -> None:
         if not keys:
             raise ValueError("signing needs at least one key")
-        self._index = FieldIndex(fields)
-        if "from" not in self._index.by_name:
+        self._header = header
+        if not header.layout.places("from"):
             raise ValueError("the message has no From field; DKIM must sign one (RFC 6376 5.4)")
         self._keys, self._now = keys, now
         self._expire = _expire(style.expire, now)
         self._identity = _identity(style.identity, keys)
         self._header_form, self._body_form = CANONICALIZATIONS[style.canonicalization]
-        self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(self._index)
+        self._names = tuple(name.lower() for name in style.headers) if style.headers is not None else choose_fields(header.layout)
+        if len(keys) > 1 and self._names.count(_SIGNATURE) > len(header.layout.places(_SIGNATURE)):
+            # Each would say that it alone is there, and the other would make it untrue (RFC 6376 5.4.2).
+            raise ValueError(
+                'several keys, and headers names "dkim-signature" more often than the message has it: each would break the other'
+            )
         self._hash = hashlib.sha256()
         self._body = BODY_FORMS[self._body_form](self._hash.update)
 
@@ -88,65 +97,74 @@ class Signing:
         """The signature fields, one for each key. Call it once."""
         self._body.finish()
         digest = self._hash.digest()
-        fields = self._index.signed(self._names)
-        return [self._sign(key, fields, digest) for key in self._keys]
+        signed = self._header.lines(self._header_form, self._header.layout.picked(self._names))
+        return [self._sign(key, signed, digest) for key in self._keys]
 
-    def _sign(self, key: Key, fields: list[Field], digest: bytes) -> Field:
-        domain = Domain(key.domain)
+    def _sign(self, key: Key, signed: list[bytes], digest: bytes) -> Field:
+        """The field that covers the body by its hash, and the header with itself. RFC 6376 5.5."""
+        domain, selector = Domain(key.domain), Domain(key.selector)
         unsigned = Signature(
             key.algorithm,
-            b"",
-            digest,
             self._header_form,
             self._body_form,
             domain,
-            Domain(key.selector),
+            selector,
             self._names,
             f"@{domain}",
             domain,
-            None,
-            self._now,
-            self._expire,
+            key_question(domain, selector),
+            signature=b"",
+            body_hash=digest,
+            timestamp=self._now,
+            expire=self._expire,
         )
         value = format_unsigned(unsigned, canonicalization=f"{self._header_form}/{self._body_form}", identity=self._identity)
         field = Field(b"DKIM-Signature", value)
-        signature = key.sign(b"\r\n".join(HEADER_FORMS[self._header_form]([*fields, field])))
+        signature = key.sign(CRLF.join([*signed, FIELD_FORMS[self._header_form](field)]))
         return field._replace(value=value + format_signature(signature))
 
 
 def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> bytes:
-    """Sign a whole message: the fields to put in front, each with its CRLF. Raises ValueError for what cannot be signed."""
+    """Sign a whole message: the fields to put in front of all others (RFC 6376 5.6), each with its CRLF.
+
+    Raises ValueError for what cannot be signed.
+    """
     split = split_message(message, header_bytes=_MAX_HEADER)
-    if split.oversized or split.malformed:
+    header = Header(split.header)
+    if split.oversized or header.malformed:
         raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
-    signing = Signing(split.fields, keys, style, now=now)
+    signing = Signing(header, keys, style, now=now)
     signing.feed(split.body)
     return b"".join([field.raw + b"\r\n" for field in signing.finish()])
 
 
-def choose_fields(index: FieldIndex) -> tuple[str, ...]:
+def choose_fields(layout: Layout) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
     names: list[str] = []
     for name, always, when_there in _CHOICES:
-        found = index.by_name.get(name)
-        if found is not None:
-            names.extend([name] * (min(len(found), _MAX_INSTANCES) + when_there))
+        found = len(layout.places(name))
+        if found:
+            names.extend([name] * (min(found, _MAX_INSTANCES) + when_there))
         elif always:
             names.append(name)
     return tuple(names)
 
 
-def hop_may_break(fields: Sequence[Field], body_chunk: bytes) -> str | None:
+def hop_may_break(header: bytes, body_chunk: bytes) -> str | None:
     """Why the next hop may change the body, or None: 8-bit data, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
 
     ``body_chunk`` is one chunk; a long line that a chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
     """
     if not body_chunk.isascii():
         return "8-bit data in the body"
-    if not all(field.value.isascii() for field in fields):
+    if not header.isascii():
         return "8-bit data in the header"
-    if len(body_chunk) > 998 and max(map(len, body_chunk.split(b"\r\n"))) > 998:
-        return "a line of over 998 octets"
+    at = 0
+    while len(body_chunk) - at > _LONGEST_LINE:  # from line end to line end, as far apart as they may be
+        end = body_chunk.rfind(CRLF, at, at + _LONGEST_LINE + len(CRLF))
+        if end < 0:
+            return "a line of over 998 octets"
+        at = end + len(CRLF)
     return None
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import binascii
 import re
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
+from zegel.ask import Question, RRType
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.grammar import taglist
 from zegel.grammar.domain import Domain
@@ -23,13 +24,13 @@ CANONICALIZATIONS = {
     "relaxed/simple": ("relaxed", "simple"),
     "relaxed/relaxed": ("relaxed", "relaxed"),
 }
-_REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
+_REQUIRED = frozenset(("v", "a", "b", "bh", "d", "h", "s"))
 _HEX_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
 # FWS may stand on either side of a colon, not within a name. Possessive: no bad list is worth a second look.
 _FIELD_NAMES = re.compile(r"[!-9<-~]++(?:(?:[ \t]|\r\n)*+:(?:[ \t]|\r\n)*+[!-9<-~]++)*+")
 _LINE = 76
 _FEW = 100  # names in h= of ours that are worth remembering
-_SHORT = 2048  # characters of h= that are worth remembering
+_SHORT = 2048  # octets of a signature of theirs whose terms are worth remembering
 
 
 class SignatureError(ValueError):
@@ -41,11 +42,12 @@ class SignatureError(ValueError):
 
 
 class Signature(NamedTuple):
-    """A DKIM-Signature as a value. ``headers`` is ``h=`` in lower case, ``identity`` is ``i=`` decoded, times are epoch seconds."""
+    """A DKIM-Signature as a value.
+
+    ``headers`` is ``h=`` in lower case, ``identity`` is ``i=`` decoded, ``key`` asks for the key record, times are epoch seconds.
+    """
 
     algorithm: str
-    signature: bytes
-    body_hash: bytes
     header_canonicalization: str
     body_canonicalization: str
     domain: Domain
@@ -53,14 +55,12 @@ class Signature(NamedTuple):
     headers: tuple[str, ...]
     identity: str
     identity_domain: Domain
-    length: int | None
-    timestamp: int | None
-    expire: int | None
-
-    @property
-    def key_name(self) -> str:
-        """The DNS name of the key record. RFC 6376 3.6.2.1."""
-        return f"{self.selector}._domainkey.{self.domain}"
+    key: Question
+    signature: bytes
+    body_hash: bytes
+    length: int | None = None
+    timestamp: int | None = None
+    expire: int | None = None
 
     @property
     def key_type(self) -> str:
@@ -90,51 +90,81 @@ class Signature(NamedTuple):
         )
 
 
+class _Terms(NamedTuple):
+    """The first half of a :class:`Signature`: what a signer's signatures have in common."""
+
+    algorithm: str
+    header_canonicalization: str
+    body_canonicalization: str
+    domain: Domain
+    selector: Domain
+    headers: tuple[str, ...]
+    identity: str
+    identity_domain: Domain
+    key: Question
+
+
+class _FaultError(Exception):
+    """A tag that cannot be used: the reason, and what of it to show."""
+
+    def __init__(self, reason: DkimReason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
 def parse(value: bytes) -> Signature:
-    """Read the value of a DKIM-Signature field. Raises :class:`SignatureError`; the steps are those of RFC 6376 6.1.1."""
+    """Read the value of a DKIM-Signature field. Raises :class:`SignatureError`; the checks are those of RFC 6376 6.1.1."""
     try:
         tags = taglist.parse(value)
     except taglist.TagListError as error:
         raise SignatureError(DkimResult(DkimReason.TAG_LIST_SYNTAX, detail=str(error))) from None
-    for name in _REQUIRED:
-        if name not in tags:
-            _refuse(tags, DkimReason.VERSION if name == "v" else DkimReason.TAG_MISSING, f"{name}=")
-    if tags["v"] != "1":
-        _refuse(tags, DkimReason.VERSION, f"v={tags['v'][:20]}")
-    algorithm = tags["a"].lower()
+    try:
+        terms = _terms(tags, memorable=len(value) <= _SHORT)
+        timestamp, expire = _number(tags, "t", 12), _number(tags, "x", 12)
+        if timestamp is not None and expire is not None and expire <= timestamp:
+            raise _FaultError(DkimReason.EXPIRES_BEFORE_SIGNED)
+        return Signature(*terms, _base64(tags, "b"), _base64(tags, "bh"), _number(tags, "l", 76), timestamp, expire)
+    except _FaultError as fault:
+        raise SignatureError(_refused(tags, fault)) from None
+
+
+def _terms(tags: dict[str, str], *, memorable: bool) -> _Terms:
+    if not tags.keys() >= _REQUIRED:
+        missing = next(name for name in ("v", "a", "b", "bh", "d", "h", "s") if name not in tags)
+        raise _FaultError(DkimReason.VERSION if missing == "v" else DkimReason.TAG_MISSING, f"{missing}=")
+    read = _read_terms if memorable else _read_terms.__wrapped__
+    get = tags.get
+    return read(tags["v"], tags["a"], get("c", "simple/simple"), tags["d"], tags["s"], tags["h"], get("i"), get("q"))
+
+
+@lru_cache(maxsize=512)
+def _read_terms(v: str, a: str, c: str, d: str, s: str, h: str, i: str | None, q: str | None) -> _Terms:
+    """Check the tags that a signer repeats from message to message. The last are remembered; faults are not."""
+    if v != "1":
+        raise _FaultError(DkimReason.VERSION, f"v={v[:20]}")
+    algorithm = a.lower()
     if algorithm not in ALGORITHMS:
-        _refuse(tags, DkimReason.ALGORITHM_SHA1 if algorithm == "rsa-sha1" else DkimReason.ALGORITHM_UNKNOWN, f"a={algorithm[:40]}")
-    canonicalization = CANONICALIZATIONS.get(tags.get("c", "simple/simple").lower())
+        raise _FaultError(DkimReason.ALGORITHM_SHA1 if algorithm == "rsa-sha1" else DkimReason.ALGORITHM_UNKNOWN, f"a={algorithm[:40]}")
+    canonicalization = CANONICALIZATIONS.get(c.lower())
     if canonicalization is None:
-        _refuse(tags, DkimReason.CANONICALIZATION_UNKNOWN, f"c={tags['c'][:40]}")
-    domain, selector = _domain(tags), _selector(tags)
+        raise _FaultError(DkimReason.CANONICALIZATION_UNKNOWN, f"c={c[:40]}")
+    domain, selector = _domain(d), _selector(s)
     if len(selector) + len(domain) > 253 - len("._domainkey."):
-        _refuse(tags, DkimReason.SELECTOR_SYNTAX, "longer than a DNS name can be")
-    identity, identity_domain = _identity(tags, domain)
-    headers = _headers(tags)
-    if "q" in tags and "dns/txt" not in taglist.colon_list(tags["q"]):
-        _refuse(tags, DkimReason.QUERY_UNKNOWN, f"q={tags['q'][:40]}")
-    timestamp, expire = _number(tags, "t", 12), _number(tags, "x", 12)
-    if timestamp is not None and expire is not None and expire <= timestamp:
-        _refuse(tags, DkimReason.EXPIRES_BEFORE_SIGNED)
-    return Signature(
-        algorithm,
-        _base64(tags, "b"),
-        _base64(tags, "bh"),
-        *canonicalization,
-        domain,
-        selector,
-        headers,
-        identity,
-        identity_domain,
-        _number(tags, "l", 76),
-        timestamp,
-        expire,
-    )
+        raise _FaultError(DkimReason.SELECTOR_SYNTAX, "longer than a DNS name can be")
+    identity, identity_domain = _identity(i, domain)
+    headers = _headers(h)
+    if q is not None and "dns/txt" not in taglist.colon_list(q):
+        raise _FaultError(DkimReason.QUERY_UNKNOWN, f"q={q[:40]}")
+    return _Terms(algorithm, *canonicalization, domain, selector, headers, identity, identity_domain, key_question(domain, selector))
 
 
-def _refuse(tags: dict[str, str], reason: DkimReason, detail: str = "") -> NoReturn:
-    """Raise with what can be read of the signature, so that the report can name it. Unreadable names stay None."""
+def key_question(domain: Domain, selector: Domain) -> Question:
+    """Where the key record stands. RFC 6376 3.6.2.1."""
+    return Question(f"{selector}._domainkey.{domain}", RRType.TXT)
+
+
+def _refused(tags: dict[str, str], fault: _FaultError) -> DkimResult:
+    """The result with what can be read of the signature, so that the report can name it. Unreadable names stay None."""
     try:
         domain = Domain.parse(tags.get("d", ""))
     except ValueError:
@@ -145,48 +175,45 @@ def _refuse(tags: dict[str, str], reason: DkimReason, detail: str = "") -> NoRet
         selector = None
     algorithm = tags.get("a", "").lower()
     known = algorithm if algorithm in ALGORITHMS or algorithm == "rsa-sha1" else None
-    raise SignatureError(DkimResult(reason, domain, selector, known, detail=detail))
+    return DkimResult(fault.reason, domain, selector, known, detail=fault.detail)
 
 
-def _domain(tags: dict[str, str]) -> Domain:
+def _domain(text: str) -> Domain:
     try:
-        domain = Domain.parse(tags["d"])
+        domain = Domain.parse(text)
     except ValueError:
-        _refuse(tags, DkimReason.DOMAIN_SYNTAX)
+        raise _FaultError(DkimReason.DOMAIN_SYNTAX) from None
     # RFC 6376 3.5: domain-name = sub-domain 1*("." sub-domain); a final dot is not part of it.
-    if "." not in domain or tags["d"].endswith("."):
-        _refuse(tags, DkimReason.DOMAIN_SYNTAX)
+    if "." not in domain or text.endswith("."):
+        raise _FaultError(DkimReason.DOMAIN_SYNTAX)
     return domain
 
 
-def _selector(tags: dict[str, str]) -> Domain:
+def _selector(text: str) -> Domain:
     try:
-        if not tags["s"].endswith("."):
-            return Domain.parse(tags["s"])
+        if not text.endswith("."):
+            return Domain.parse(text)
     except ValueError:
         pass
-    _refuse(tags, DkimReason.SELECTOR_SYNTAX)
+    raise _FaultError(DkimReason.SELECTOR_SYNTAX)
 
 
-def _identity(tags: dict[str, str], domain: Domain) -> tuple[str, Domain]:
+def _identity(text: str | None, domain: Domain) -> tuple[str, Domain]:
     """``i=``: an address whose domain is ``d=`` or below it; its local part is dkim-quoted-printable."""
-    if "i" not in tags:
+    if text is None:
         return f"@{domain}", domain
-    value = taglist.without_space(tags["i"])
+    value = taglist.without_space(text)
     try:
         # The whole value is encoded, its domain too; what the escapes give is UTF-8 (RFC 6376 2.11, RFC 8616 3).
         decoded = _HEX_ESCAPE.sub(_octet, value.encode()).decode() if "=" in value else value
-    except UnicodeDecodeError:
-        _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
-    local, at, host = decoded.rpartition("@")
-    try:
+        local, at, host = decoded.rpartition("@")
         identity_domain = Domain.parse(host)
     except ValueError:
-        _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
+        raise _FaultError(DkimReason.TAG_SYNTAX, "i=") from None
     if not at or host.endswith("."):
-        _refuse(tags, DkimReason.TAG_SYNTAX, "i=")
+        raise _FaultError(DkimReason.TAG_SYNTAX, "i=")
     if not identity_domain.within(domain):
-        _refuse(tags, DkimReason.IDENTITY_MISMATCH, f"i=@{identity_domain}, d={domain}")
+        raise _FaultError(DkimReason.IDENTITY_MISMATCH, f"i=@{identity_domain}, d={domain}")
     return f"{local}@{identity_domain}", identity_domain
 
 
@@ -194,20 +221,14 @@ def _octet(escape: re.Match[bytes]) -> bytes:
     return bytes((int(escape[1], 16),))
 
 
-def _headers(tags: dict[str, str]) -> tuple[str, ...]:
-    text = tags["h"]
-    headers = _names(text) if len(text) <= _SHORT else _names.__wrapped__(text)
-    if not headers:
-        _refuse(tags, DkimReason.TAG_SYNTAX, "h=")
+def _headers(text: str) -> tuple[str, ...]:
+    """The names of ``h=``, lower case: no item is empty or no field name, and From is one (RFC 6376 5.4)."""
+    if not _FIELD_NAMES.fullmatch(text):
+        raise _FaultError(DkimReason.TAG_SYNTAX, "h=")
+    headers = tuple(taglist.without_space(text).lower().split(":"))
     if "from" not in headers:
-        _refuse(tags, DkimReason.FROM_NOT_SIGNED)
+        raise _FaultError(DkimReason.FROM_NOT_SIGNED)
     return headers
-
-
-@lru_cache(maxsize=512)
-def _names(text: str) -> tuple[str, ...]:
-    """The names of ``h=``, lower case; none when an item is empty or no field name. Senders repeat theirs, so the last are remembered."""
-    return tuple(taglist.without_space(text).lower().split(":")) if _FIELD_NAMES.fullmatch(text) else ()
 
 
 def _number(tags: dict[str, str], name: str, digits: int) -> int | None:
@@ -215,7 +236,7 @@ def _number(tags: dict[str, str], name: str, digits: int) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= digits):
-        _refuse(tags, DkimReason.TAG_SYNTAX, f"{name}=")
+        raise _FaultError(DkimReason.TAG_SYNTAX, f"{name}=")
     return int(text)
 
 
@@ -225,7 +246,7 @@ def _base64(tags: dict[str, str], name: str) -> bytes:
     except ValueError:
         decoded = b""
     if not decoded:
-        _refuse(tags, DkimReason.TAG_SYNTAX, f"{name}=")
+        raise _FaultError(DkimReason.TAG_SYNTAX, f"{name}=")
     return decoded
 
 

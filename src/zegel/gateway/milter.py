@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.journal import About, Journal
 from zegel.adapters.keyring import Keyring
+from zegel.dkim.header import Header
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.sign import Signing, Style, hop_may_break
 from zegel.dkim.verify import Verification
 from zegel.gateway.outbound import Client, Decision, Policy, Route, Unsigned, decide
-from zegel.grammar.message import Field, is_well_formed_name
+from zegel.grammar.message import CRLF
 from zegel.limits import Limits
 from zegel.milter.edits import Edit, InsertHeader, Outcome, Reject
-from zegel.milter.events import Connected, Header, MailFrom, Recipient
+from zegel.milter.events import Connected, MailFrom, Recipient
+from zegel.milter.events import Header as HeaderEvent
 from zegel.milter.session import Session
 from zegel.verdict.edits import Claims, results_field
 from zegel.words import N_
@@ -56,9 +58,8 @@ class _Message:
     sender: bytes
     client: Client
     route: Route
-    fields: list[Field] = field(default_factory=list)
+    block: list[bytes] = field(default_factory=list)  # the header in pieces
     header_bytes: int = 0
-    malformed: int = 0  # fields that are none, as grammar.message counts them
     claims: Claims = field(default_factory=Claims)
     decision: Decision | None = None
     signing: Signing | None = None
@@ -92,56 +93,50 @@ class Gateway:
     def recipient(self, event: Recipient) -> None:
         """Recipients do not change what is signed or verified."""
 
-    def header(self, event: Header) -> None:
+    def header(self, event: HeaderEvent) -> None:
         """Take one field. Postfix sends LF inside folded values; signatures are over CRLF. Past the bound nothing more is kept."""
         message = self._current
-        message.claims.see(event.name, event.value, message.settings.authserv_id)
-        message.header_bytes += len(event.name) + len(event.value) + 3
+        name, value = event.name, event.value
+        message.claims.see(name, value, message.settings.authserv_id)
+        message.header_bytes += len(name) + len(value) + 3
         if message.header_bytes <= message.settings.limits.header_bytes:
-            value = event.value
-            if b"\r" in value:
+            if b"\n" in value:
                 # Some mail servers send CRLF. A CR on its own stands: what was signed had it, or not.
-                value = _BARE_LF.sub(b"\r\n", value)
-                message.malformed += value.count(b"\r") != value.count(b"\r\n")
-            elif b"\n" in value:
-                value = value.replace(b"\n", b"\r\n")
-            if is_well_formed_name(event.name.rstrip(b" \t")):
-                message.fields.append(Field(event.name, value))
-            else:
-                message.malformed += 1
+                value = _BARE_LF.sub(CRLF, value) if b"\r" in value else value.replace(b"\n", CRLF)
+            message.block += (name, b":", value, CRLF)
 
     def end_of_headers(self) -> None:
         """Choose the way of this message, and let the questions leave."""
         message = self._current
         settings = message.settings
         oversized = message.header_bytes > settings.limits.header_bytes
+        header = Header(b"" if oversized else b"".join(message.block))
+        message.block.clear()
         if message.route is Route.INBOUND:
             if not oversized:
-                message.verification = Verification(
-                    message.fields, now=settings.clock(), limits=settings.limits, malformed=message.malformed
-                )
+                message.verification = Verification(header, now=settings.clock(), limits=settings.limits)
                 if message.verification.needs_body:
                     message.look_up = asyncio.create_task(_look_up(message.verification, settings))
         elif oversized:
             sentence = N_("not signed: the header is larger than {limit} octets").format(limit=settings.limits.header_bytes)
             message.decision = Decision(unsigned=Unsigned("header_too_large", sentence))
-        elif message.malformed:
+        elif header.malformed:
             # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8, STANDARDS 3.2 A7).
             sentence = N_("not signed: a header line is no field, or has a bare CR")
             message.decision = Decision(unsigned=Unsigned("header_malformed", sentence))
         else:
-            client, route = message.client, message.route
-            message.decision = decide(settings.policy, settings.keyring, client, route, message.fields, ours=message.claims.ours)
+            authors = header.values("from")
+            message.decision = decide(settings.policy, settings.keyring, message.client, message.route, authors, ours=message.claims.ours)
             if message.decision.keys:
-                message.signing = Signing(message.fields, message.decision.keys, settings.style, now=int(settings.clock()))
-                message.warning = hop_may_break(message.fields, b"") or ""
+                message.signing = Signing(header, message.decision.keys, settings.style, now=int(settings.clock()))
+                message.warning = hop_may_break(header.block, b"") or ""
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""
         message = self._current
         if message.signing is not None:
             message.signing.feed(data)
-            message.warning = message.warning or hop_may_break((), data) or ""
+            message.warning = message.warning or hop_may_break(b"", data) or ""
             return False
         if message.verification is not None and message.verification.needs_body:
             message.verification.feed(data)

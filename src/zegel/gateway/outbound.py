@@ -1,8 +1,8 @@
 """Which mail is ours to sign, and who may sign as whom.
 
 Outbound is mail of a login, of a listed network, or of this machine itself; all else came from outside. Being outbound gives no right to
-any name: a login or network signs only for the senders listed for it, and what is not signed says why. RFC 6376 gives no such rule; letting
-any client sign as anyone is how tenants forge each other (VU#244112, STANDARDS 3.2 A17).
+any name: a login or network signs only for the senders listed for it, and what is not signed says why. RFC 6376 5.1 leaves that to
+the site; letting any client sign as anyone is how tenants forge each other (VU#244112, STANDARDS 3.2 A17).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from zegel.config import Allow, Outbound
 from zegel.dkim.crypto import Key
 from zegel.grammar.address import AddressError, Mailbox, mailboxes
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import Field, named
 from zegel.words import N_
 
 
@@ -83,10 +82,10 @@ class Policy:
         return any(grant.covers(author) and grant.holds_for(client) for grant in self._grants)
 
 
-def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, fields: Sequence[Field], *, ours: bool) -> Decision:
+def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, authors: Sequence[bytes], *, ours: bool) -> Decision:
     """Decide what to sign an outbound message with.
 
-    ``fields`` is its whole header; ``ours`` tells that a field in it carries our own authserv-id.
+    ``authors`` are the values of its From fields, as they are; ``ours`` tells that one of its fields carries our own authserv-id.
     """
     if route is Route.REINJECTED:
         return _no("reinjected", N_("not signed: mail that comes back from a content filter ({daemon})"), daemon=client.daemon_name)
@@ -94,11 +93,10 @@ def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, field
     # A login's client wrote its whole message; its forgery is removed, and the rest is its own.
     if route is not Route.LOGIN and ours:
         return _no("checked_before", N_("not signed: the message carries our own Authentication-Results, so it came in from outside"))
-    authors = named(fields, b"from")
     if len(authors) != 1:
         return _no("from_count", N_("not signed: the message has {count} From fields, it must have one"), count=len(authors))
     try:
-        found = mailboxes(authors[0].value)
+        found = mailboxes(authors[0])
     except AddressError as error:
         return _no("from_syntax", N_("not signed: From cannot be read: {error}"), error=error)
     if len({mailbox.domain for mailbox in found}) != 1:

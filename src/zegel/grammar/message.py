@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from typing import NamedTuple
 
 CRLF = b"\r\n"
@@ -33,42 +32,43 @@ class Field(NamedTuple):
         return self.name.rstrip(b" \t").lower()
 
 
-_field = tuple.__new__  # a NamedTuple's own __new__ takes twice the time, and there are forty fields in a message
-
-
 class Message(NamedTuple):
-    """A split message. ``malformed`` counts header lines that are no field; ``oversized`` means that the header was not read at all."""
+    """A split message. ``header`` has no final CRLF; ``oversized`` means that it was not read at all, and is empty."""
 
-    fields: list[Field]
+    header: bytes
     body: bytes
-    malformed: int = 0
     normalized: bool = False
     oversized: bool = False
+
+    @property
+    def fields(self) -> list[Field]:
+        """The header fields. Made anew at each call."""
+        return split_fields(self.header)[0]
 
 
 def split_message(message: bytes | bytearray | memoryview, *, header_bytes: int) -> Message:
     """Split a message at its first empty line. Raises TypeError for what is not bytes.
 
     A message without any CRLF is taken as one with LF line ends and normalised, since that is what files on disk hold; otherwise the bytes
-    stand. A header of more than ``header_bytes`` octets is not read: the result is ``oversized`` and has no fields.
+    stand. A header of more than ``header_bytes`` octets is not read: the result is ``oversized``.
     """
     if not isinstance(message, bytes):
         if not isinstance(message, (bytearray, memoryview)):
             raise TypeError(f"message must be bytes, not {type(message).__name__}")
         message = bytes(message)
     normalized = False
-    if b"\n" in message and CRLF not in message:
+    end = message.find(b"\r\n\r\n", 0, header_bytes + 4)
+    if end < 0 and CRLF not in message and b"\n" in message:
         message = message.replace(b"\n", CRLF)
         normalized = True
+        end = message.find(b"\r\n\r\n", 0, header_bytes + 4)
     if message.startswith(CRLF):
-        return Message([], message[2:], normalized=normalized)
-    end = message.find(b"\r\n\r\n", 0, header_bytes + 4)
-    if end < 0 and len(message) > header_bytes:
-        return Message([], b"", normalized=normalized, oversized=True)
-    header = message if end < 0 else message[:end]
-    body = b"" if end < 0 else message[end + 4 :]
-    fields, malformed = split_fields(header)
-    return Message(fields, body, malformed, normalized)
+        return Message(b"", message[2:], normalized)
+    if end >= 0:
+        return Message(message[:end], message[end + 4 :], normalized)
+    if len(message) > header_bytes:
+        return Message(b"", b"", normalized, oversized=True)
+    return Message(message.removesuffix(CRLF), b"", normalized)
 
 
 def split_fields(header: bytes) -> tuple[list[Field], int]:
@@ -81,11 +81,7 @@ def split_fields(header: bytes) -> tuple[list[Field], int]:
     if not lines[0]:
         return [], 0
     parts = [line.partition(b":") for line in lines]
-    names, colons, values = zip(*parts, strict=True)
-    if b"" not in colons and b"" not in names and not b"".join(names).translate(None, _FTEXT):  # nearly always: one look at all names
-        fields = list(map(_field, repeat(Field), zip(names, values, strict=True)))
-    else:
-        fields = [Field(name, value) for name, colon, value in parts if colon and is_well_formed_name(name.rstrip(b" \t"))]
+    fields = [Field(name, value) for name, colon, value in parts if colon and is_well_formed_name(name.rstrip(b" \t"))]
     malformed = len(parts) - len(fields)
     if len(header) - len(header.translate(None, CRLF)) != 2 * header.count(CRLF):
         malformed += sum(b"\r" in (line := field.raw.replace(CRLF, b"")) or b"\n" in line for field in fields)

@@ -12,6 +12,8 @@ _FWS = " \t\r\n"
 _BYTES_FWS = b" \t\r\n"
 # Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it, and NUL ends a name in careless C. STANDARDS 3.2 A3.
 _CONTROLS = bytes(set(range(32)) - set(_BYTES_FWS)) + b"\x7f"
+# Names as they mostly are written, to the names: no other look at them is needed.
+_USUAL = {space + name: name for name in ("bh", *"vabcdhilqstxzknp") for space in ("", " ")}
 
 
 class TagListError(ValueError):
@@ -33,14 +35,20 @@ def parse(text: bytes) -> dict[str, str]:
         specs.pop()
     tags: dict[str, str] = {}
     for spec in specs:
-        name, equals, value = spec.partition("=")
-        name = name.strip(_FWS)
-        if not equals or not name.isidentifier() or not name.isascii() or name[0] == "_":
-            raise TagListError(f"no tag name: {name[:20]!r}")
+        written, equals, value = spec.partition("=")
+        name = _USUAL.get(written) or _tag_name(written)
+        if not equals or not name:
+            raise TagListError(f"no tag name: {written.strip(_FWS)[:20]!r}")
         if name in tags:
             raise TagListError(f"tag {name[:20]}= twice")
         tags[name] = value.strip(_FWS)
     return tags
+
+
+def _tag_name(written: str) -> str:
+    """The name without the white space around it, or "" when it is none. RFC 6376 3.2."""
+    name = written.strip(_FWS)
+    return name if name.isidentifier() and name.isascii() and name[0] != "_" else ""
 
 
 def emptied(text: bytes, name: bytes) -> bytes:
@@ -70,12 +78,11 @@ def base64(value: str) -> bytes:
     The padding may be missing: RFC 6376 2.10 writes it as optional, and some who publish keys cut it off. All else is strict.
     """
     text = without_space(value)
-    padding = len(text) - len(text.rstrip("="))
-    if padding == 0:
+    if not text.endswith("="):
         text += "=" * (-len(text) % 4)
-    elif padding > 2 or len(text) % 4:
+    elif len(text) % 4 or text.endswith("==="):
         raise ValueError("wrong base64 padding")
-    return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def format_tags(tags: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The records that a domain has to publish: their name, their strings, and their two spellings for people.
 
 Pure text: a key's public half becomes a record, a record becomes the line of a zone file or the value for a provider's web form. RFC 6376
-3.6.1 and 3.6.2, RFC 8463 4, RFC 1035 3.3.14 and 5.1. It publishes nothing and asks nothing.
+3.6.1 and 3.6.2, RFC 8463 4.2, RFC 1035 3.3.14 and 5.1. It publishes nothing and asks nothing.
 """
 
 from __future__ import annotations

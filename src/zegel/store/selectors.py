@@ -15,7 +15,7 @@ from zegel.store.errors import StoreError
 from zegel.words import N_
 
 ALGORITHMS = {"rsa2048": "rsa", "rsa3072": "rsa", "rsa4096": "rsa", "ed25519": "ed25519"}
-"""The words of ``Key.generate``, each with its key type: the ``k=`` of the key record (RFC 6376 3.6.1, RFC 8463 4)."""
+"""The words of ``Key.generate``, each with its key type: the ``k=`` of the key record (RFC 6376 3.6.1, RFC 8463 4.2)."""
 
 # Neither vowels nor the pairs that people mix up: no words, no l, 0 or 1.
 _LETTERS = "bcdfghjkmnpqrstvwxz23456789"

@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-256-GCM under a key derived from the master key.
+"""Secrets at rest, private keys above all (RFC 6376 8.3): AES-256-GCM under a key derived from the master key.
 
 NIST SP 800-38D: a fresh random 96-bit nonce for each sealing, a 128-bit tag. The associated data binds a ciphertext to the row that it
 belongs to, so that a sealed key copied to another row does not open. It stores nothing and knows no table; the master key itself is never

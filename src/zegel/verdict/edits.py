@@ -1,4 +1,4 @@
-"""The header edits that follow from the results: fields that forge our name go, ours comes on top. RFC 8601 5."""
+"""The header edits that follow from the results: fields that forge our name go (RFC 8601 5), ours comes on top (RFC 6376 6.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _TOP = 0
 class Claims:
     """The Authentication-Results fields of one message, as they come by: which of them claim our name.
 
-    It sees every field, those past the header bound too: a forged field must not hide behind a long header.
+    It sees every field, those past the header bound too: a forged field must not hide behind a long header (RFC 8601 7.1), nor behind the
+    white space before the colon that RFC 5322 4.5 has readers take.
     """
 
     __slots__ = ("_count", "_forged", "ours")
@@ -49,13 +50,16 @@ class Claims:
 
 
 def results_field(authserv_id: str, results: Sequence[DkimResult]) -> Edit:
-    """Our own field, for the very top of the header."""
+    """Our own field, for the very top of the header: it is a trace field, and the topmost is the latest. RFC 8601 4.1 and 7.3."""
     methods = tuple(map(dkim_method, results[:_MAX_RESULTS])) or (MethodResult("dkim", DkimStatus.NONE),)
     return InsertHeader(_TOP, FIELD, AuthenticationResults(authserv_id, methods).format())
 
 
 def dkim_method(result: DkimResult) -> MethodResult:
-    """One DKIM result as the field has it: RFC 8601 2.7.1, with header.s and header.a, and header.b of RFC 6008."""
+    """One DKIM result as the field has it: RFC 8601 2.7.1, with header.s and header.a, and header.b of RFC 6008 4.
+
+    header.d is always told, header.i only where it says more (RFC 6376 3.11); every failure with its exact reason (RFC 6376 6.3).
+    """
     values = (
         ("d", result.domain or ""),
         ("i", result.identity if result.identity and result.identity != f"@{result.domain}" else ""),

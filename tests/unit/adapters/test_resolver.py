@@ -78,6 +78,7 @@ def ask(resolver: zegel.Resolver, name: str, rrtype: RRType = RRType.TXT) -> zeg
     ],
 )
 def test_records(server: str, name: str, rrtype: RRType, records: set[bytes | str]) -> None:
+    """What is too long for one packet comes over TCP: RFC 7766 5."""
     answer = ask(zegel.Resolver([server]), name, rrtype)
     assert (answer.rcode, set(answer.records), answer.ttl) == (Rcode.NOERROR, records, 300)
     assert answer.authentic is False

@@ -65,6 +65,7 @@ def ask(address: str, name: str = "k._domainkey.example.org") -> zegel.Answer:
 
 
 def test_records_of_other_names_are_not_believed() -> None:
+    """RFC 6376 8.5: an answer is believed about its question and nothing else."""
     with name_server(answering('other.example. 60 IN TXT "v=DKIM1; p=forged"', "{q} 60 IN A 192.0.2.1")) as address:
         assert ask(address) == zegel.Answer(Rcode.NOERROR, (), room._NEGATIVE_TTL)
 
@@ -84,6 +85,8 @@ def test_an_alias_without_an_end_is_trouble_and_no_missing_key(chain: list[str])
 
 
 def test_packets_of_others_and_other_answers_do_not_end_the_wait() -> None:
+    """RFC 6376 8.5: a forged answer is not believed for coming first."""
+
     def play(here: socket.socket, query: bytes, sender: tuple[str, int]) -> None:
         forged = reply(query, '{q} 60 IN TXT "forged"')
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

@@ -74,10 +74,12 @@ CASES: list[tuple[str, RRType, Rcode, set[bytes | str]]] = [
 
 @pytest.mark.parametrize(("name", "rrtype", "rcode", "records"), CASES)
 def test_text(name: str, rrtype: RRType, rcode: Rcode, records: set[bytes | str]) -> None:
+    """A master file (RFC 1035 5), asked: aliases are followed (RFC 1034 3.6.2), wildcards stand in (RFC 4592 3.3.1)."""
     assert ask(Zone.parse(TEXT), name, rrtype) == (rcode, records)
 
 
 def test_ttl() -> None:
+    """RFC 2181 5 and 5.2: no record twice, and one TTL for all."""
     least = Zone.parse("a 300 TXT x\na 60 TXT y\na 300 TXT x").answer(Question("a", RRType.TXT))
     assert (least.ttl, least.records) == (60, (b"x", b"y"))
     assert Zone.parse(TEXT).answer(Question("mx.example.org", RRType.A)).ttl == 300

@@ -11,7 +11,8 @@ from support import arc, samples
 from zegel.arc.result import ArcReason, ArcResult
 from zegel.arc.seal import Sealing, SealStyle, seal_message
 from zegel.authres.model import AuthenticationResults, MethodResult
-from zegel.dkim.bodies import Bodies
+from zegel.dkim.bodyhash import BodyHashes
+from zegel.dkim.header import Header
 from zegel.grammar.message import split_fields, split_message
 
 NONE = ArcResult(ArcReason.NO_CHAIN)
@@ -139,13 +140,14 @@ def test_fifty_sets_and_no_more() -> None:
 def test_the_body_in_chunks_or_shared() -> None:
     whole = seal(samples.MESSAGE)
     split = split_message(samples.MESSAGE, header_bytes=65536)
-    bodies = Bodies()
-    alone = Sealing(split.fields, B, arc.said(), NONE, SealStyle(), now=samples.NOW)
-    sharing = Sealing(split.fields, B, arc.said(), NONE, SealStyle(), now=samples.NOW, bodies=bodies)
+    bodies = BodyHashes()
+    alone = Sealing(Header(split.header), B, arc.said(), NONE, SealStyle(), now=samples.NOW)
+    sharing = Sealing(Header(split.header), B, arc.said(), NONE, SealStyle(), now=samples.NOW, bodies=bodies)
     assert alone.instance == 1
     for place in range(len(split.body)):
         alone.feed(split.body[place : place + 1])
         bodies.feed(split.body[place : place + 1])
+    bodies.finish()
     for sealing in (alone, sharing):
         assert b"".join(field.raw + b"\r\n" for field in sealing.finish()) == whole
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Callable
 
 import pytest
 
 import zegel
 from support import arc, samples
-from zegel.arc.chain import SealedText
 from zegel.arc.seal import SealStyle, seal_message
 from zegel.arc.signature import ArcFieldError, chain_value, parse_message_signature, read_instance, read_tags
 from zegel.arc.verify import Verification, verify_message
 from zegel.ask import Question, rehearse
-from zegel.dkim.bodies import Bodies
-from zegel.dkim.canonical import BODY_FORMS, HEADER_FORMS, BodyForm
-from zegel.dkim.verify import FieldIndex
+from zegel.dkim.bodyhash import BodyHashes
+from zegel.dkim.canonical import BODY_FORMS, BodyForm, relaxed_field
+from zegel.dkim.header import Header
 from zegel.grammar.message import Field, join, split_message
 
 DOMAINS = ("a.example", "b.example", "c.example")
@@ -71,7 +71,7 @@ def test_oldest_pass() -> None:
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_a_body_in_chunks(size: int) -> None:
     split = split_message(THREE, header_bytes=LIMITS.header_bytes)
-    verification = Verification(split.fields, now=samples.NOW, limits=LIMITS)
+    verification = Verification(Header(split.header), now=samples.NOW, limits=LIMITS)
     assert verification.needs_body
     rehearse(verification.look_up(), ZONE.answer)
     for start in range(0, len(split.body), size):
@@ -93,18 +93,21 @@ def test_one_body_for_all_who_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(BODY_FORMS, "relaxed", counted)
     split = split_message(THREE, header_bytes=LIMITS.header_bytes)
-    shared = Bodies()
-    checks = [Verification(split.fields, now=samples.NOW, limits=LIMITS, bodies=shared) for _ in range(3)]
+    shared = BodyHashes()
+    checks = [Verification(Header(split.header), now=samples.NOW, limits=LIMITS, bodies=shared) for _ in range(3)]
     for check in checks:
         rehearse(check.look_up(), ZONE.answer)
+    dkim = shared.want("relaxed", None)
     shared.feed(split.body)
+    shared.finish()
+    assert dkim.digest() == hashlib.sha256(split.body).digest()
     assert [check.finish().status for check in checks] == ["pass"] * 3
     assert sum(written) == len(split.body)
 
 
 def test_it_is_finished_after_its_look_up() -> None:
     split = split_message(THREE, header_bytes=LIMITS.header_bytes)
-    verification = Verification(split.fields, now=samples.NOW, limits=LIMITS)
+    verification = Verification(Header(split.header), now=samples.NOW, limits=LIMITS)
     verification.feed(split.body)
     with pytest.raises(RuntimeError):
         verification.finish()
@@ -201,13 +204,12 @@ def hand_sealed(message: bytes, count: int, fault: tuple[bytes, bytes] = (b"", b
     key = arc.key("a.example" if count == 1 else "b.example")
     signed = unsigned(signed._replace(value=signed.value.replace(*fault)))
     names = read_tags(signed.value + b"x")[1]["h"].replace("\r\n", "").replace(" ", "").split(":")
-    data = b"\r\n".join(HEADER_FORMS["relaxed"]([*FieldIndex(rest).signed(names), signed]))
+    header = Header(b"\r\n".join(field.raw for field in rest))
+    data = b"\r\n".join([*header.lines("relaxed", header.layout.picked(tuple(names))), relaxed_field(signed)])
     signed = signed._replace(value=signed.value + base64.b64encode(key.sign(data)))
     before = [(rest[3], rest[2], rest[1])] if count == 2 else []
     bare = unsigned(seal)
-    seal = bare._replace(
-        value=bare.value + base64.b64encode(key.sign(SealedText([*before, (rest[0], signed, bare)]).signed_by(count - 1, bare)))
-    )
+    seal = bare._replace(value=bare.value + base64.b64encode(key.sign(arc.seal_data(*before, (rest[0], signed, bare)))))
     return join([seal, signed, *rest], split.body)
 
 

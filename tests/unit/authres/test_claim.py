@@ -40,6 +40,8 @@ UNREADABLE = [
     b"",
     b" ",
     b" ; dkim=pass",
+    b" .; dkim=pass",
+    b' " . "; dkim=pass',
     b" dkim=pass header.d=example.org",
     b" mail.example.org dkim=pass",
     b" mail.example.org, other; dkim=pass",
@@ -85,6 +87,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("value", AS_OURS, ids=lambda value: repr(value[:50]))
 def test_our_name_is_found_however_it_is_spelled(value: bytes) -> None:
+    """RFC 8601 5: a field that claims our name goes. Comments nest, RFC 5322 3.2.2."""
     assert authserv_id(value) == OURS
     assert claims(value, OURS)
 
@@ -143,6 +146,7 @@ def test_a_field_costs_the_same_however_long_its_comment_is() -> None:
 
 
 def test_u_labels_and_a_labels_are_one_name() -> None:
+    """RFC 8601 2.5 and 5: compared after U-labels have become A-labels."""
     ours = normal("mail.exämple.be")
     assert ours == "mail.xn--exmple-cua.be" == normal(b"MAIL.XN--EXMPLE-CUA.BE.")
     for spelled in ("mail.exämple.be", "mail.EXÄMPLE.be", "mail.xn--exmple-cua.be", "mail.exa\u0308mple.be"):

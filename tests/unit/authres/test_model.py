@@ -88,6 +88,7 @@ def test_results_and_properties_are_written_and_fold() -> None:
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda value: ascii(value[:30]))
 def test_no_value_becomes_a_result(hostile: str) -> None:
+    """RFC 8601 2.2, its values tokens (RFC 2045 5.1) or quoted strings (RFC 5322 3.2.4), whatever was to be said."""
     evil = MethodResult("dkim", "fail", hostile, tuple(Property("header", name, hostile) for name in ("d", "i", "s", "b")))
     value = AuthenticationResults("mail.example.org", (evil, MethodResult("spf", "fail"))).format()
     ours, found = read(value)
@@ -123,6 +124,7 @@ def test_a_method_or_result_that_is_no_keyword_is_our_own_mistake(word: str) -> 
 @pytest.mark.parametrize("reason", list(DkimReason), ids=lambda reason: reason.id)
 @pytest.mark.parametrize("hostile", ["", 'x"; dkim=pass (', "\r\n\r\n", "é"])
 def test_every_dkim_result_is_one_result(reason: DkimReason, hostile: str) -> None:
+    """RFC 6376 6.2, RFC 8601 4.1 and 7.3: on top of the header; RFC 8601 2.7.1: the words; RFC 6376 6.3: every failure with its reason."""
     result = DkimResult(
         reason, Domain.parse("example.com"), hostile or "s1", "rsa-sha256", f"{hostile}@example.com", hostile or "abc", detail=hostile
     )

@@ -133,6 +133,7 @@ def test_activation_with_the_right_record(zegel: Run, zone: Path) -> None:
     ],
 )
 def test_activation_refuses_what_is_not_right(zegel: Run, zone: Path, wrong: str, said: str) -> None:
+    """RFC 6376 5.2: no signature of a key that nobody can look up."""
     _new(zegel, "sel")
     public = _record(zegel, "sel")["value"].rpartition("p=")[2]
     zone.write_text(wrong.format(head=public[:20], tail=public[20:]) + "\n")

@@ -75,6 +75,7 @@ RSA_RECORDS = {
 
 @pytest.mark.parametrize(("record", "reason"), RSA_RECORDS.items(), ids=lambda text: text[:30])
 def test_rsa_record(record: str, reason: str) -> None:
+    """RFC 6376 3.6.1 and 8.8: what may be published, and what somebody publishes."""
     assert str(judge([record]).reason) == reason
 
 
@@ -85,7 +86,7 @@ ED25519_RECORDS = {
     f"v=DKIM1; k=ed25519; p={base64.b64encode(bytes(31)).decode()}": "key_syntax",
     f"v=DKIM1; k=ed25519; p={base64.b64encode(bytes(33)).decode()}": "key_syntax",
     f"v=DKIM1; k=rsa; p={P}": "key_other_type",
-    # RFC 8463 4: the 32 octets themselves, no SubjectPublicKeyInfo.
+    # RFC 8463 4.2: the 32 octets themselves, no SubjectPublicKeyInfo.
     f"v=DKIM1; k=ed25519; p={base64.b64encode(bytes.fromhex('302a300506032b6570032100') + base64.b64decode(E)).decode()}": "key_syntax",
 }
 
@@ -101,6 +102,7 @@ def test_bytes_that_are_no_text() -> None:
 
 
 def test_flags() -> None:
+    """RFC 6376 3.10: without t=s a key signs for every name below its domain, with it for the domain alone."""
     assert judge([f"v=DKIM1; t=y; p={P}"]).testing is True
     assert judge([f"v=DKIM1; t=s; p={P}"]).testing is False
     assert judge([f"v=DKIM1; t=y; h=sha1; p={P}"]).testing is True
@@ -137,7 +139,7 @@ def test_a_mismatch_says_more_than_a_key_of_another_kind() -> None:
         assert str(judge(list(records)).reason) == "signature_mismatch"
 
 
-@pytest.mark.parametrize(("bits", "reason"), [(1024, "verified"), (1536, "verified")])
+@pytest.mark.parametrize(("bits", "reason"), [(1024, "verified"), (1536, "verified"), (2048, "verified"), (4096, "verified")])
 def test_sizes_that_verify(bits: int, reason: str) -> None:
     """RFC 8301 3.2: verifiers must take 1024 to 4096 bits."""
     private = rsa.generate_private_key(65537, bits)
@@ -158,7 +160,7 @@ def test_sizes_that_never_verify(bits: int, reason: str) -> None:
 
 
 def test_an_exponent_as_long_as_the_modulus_is_no_key() -> None:
-    """It makes each verification some forty times as dear, and a stranger may ask for fifty of them with one message."""
+    """RFC 6376 8.13. It makes each verification some forty times as dear, and a stranger may ask for fifty of them with one message."""
     numbers = rsa.generate_private_key(65537, 2048).public_key().public_numbers()
     for exponent, reason in ((numbers.n - 2, "key_syntax"), ((1 << 64) + 1, "key_syntax"), ((1 << 63) + 1, "signature_mismatch")):
         public = rsa.RSAPublicNumbers(exponent, numbers.n).public_key()

@@ -156,3 +156,10 @@ def test_each_signature_has_its_own_result() -> None:
     zone = zegel.Zone.from_dict({(samples.rsa().name, "TXT"): zegel.Rcode.TIMEOUT, (ed.name, "TXT"): [ed.record]})
     results = zegel.verify(broken, resolver=zone, now=samples.NOW)
     assert [str(result.reason) for result in results] == ["version", "key_unavailable", "verified"]
+
+
+def test_an_explanation_is_one_line_whatever_a_stranger_wrote() -> None:
+    for odd in ("\r\n dkim=pass", "\u202egnp\u2028"):
+        (result,) = zegel.verify(tags(a=f"x{odd}"), resolver=Z, now=samples.NOW)
+        assert str(result.reason) == "algorithm_unknown"
+        assert result.explanation.isprintable()

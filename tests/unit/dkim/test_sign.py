@@ -24,7 +24,7 @@ def signed_names(message: bytes, **options: object) -> tuple[str, ...]:
 
 
 def test_the_choice_of_fields() -> None:
-    """RFC 6376 5.4.1 and List-*; what may be there once is named once more than it is there (5.4.2, 8.15)."""
+    """RFC 6376 5.4.1 with List-*, RFC 8058 4 too; what may be there once is named once more than it is there (RFC 6376 5.4.2, 8.15)."""
     message = (
         b"Received: x\r\nReturn-Path: <a@example.org>\r\nFrom: a@example.org\r\nTo: b@example.com\r\nTo: c@example.com\r\nSubject: s\r\n"
         b"Date: d\r\nMessage-ID: <1@example.org>\r\nReferences: <2@x>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\nX-Mine: 1\r\n"
@@ -144,6 +144,7 @@ def test_identity_is_encoded() -> None:
     ],
 )
 def test_misuse(options: dict[str, object], words: str) -> None:
+    """RFC 6376 5.4 for headers, RFC 6376 3.5 for i= and x=."""
     with pytest.raises(ValueError, match=words):
         zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW, **options)  # type: ignore[arg-type]
 
@@ -163,6 +164,18 @@ def test_what_is_no_message_is_not_signed(message: bytes) -> None:
         zegel.sign(message, samples.rsa(), now=samples.NOW)
 
 
+def test_signatures_are_signed_with_one_key_at_a_time() -> None:
+    """RFC 6376 4.2: earlier DKIM-Signature fields MAY be signed; the two new ones of two keys cannot sign each other."""
+    headers = ["from", "dkim-signature", "dkim-signature"]
+    with pytest.raises(ValueError, match="several keys"):
+        zegel.sign(samples.MESSAGE, [samples.rsa(), samples.ed25519()], headers=headers, now=samples.NOW)
+    once = zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW) + samples.MESSAGE
+    twice = zegel.sign(once, samples.ed25519(), headers=headers, now=samples.NOW) + once
+    assert [str(result.status) for result in zegel.verify(twice, resolver=samples.zone(), now=samples.NOW)] == ["pass", "pass"]
+    changed = twice.replace(b"c=relaxed/relaxed; d=example.org; s=rsa", b"c=relaxed/relaxed; d=example.org;  s=rsa\t; zz=1")
+    assert [str(result.status) for result in zegel.verify(changed, resolver=samples.zone(), now=samples.NOW)] == ["fail", "fail"]
+
+
 def test_no_key() -> None:
     with pytest.raises(ValueError, match="at least one key"):
         zegel.sign(samples.MESSAGE, [], now=samples.NOW)
@@ -176,13 +189,16 @@ def test_many_instances_of_one_field() -> None:
 
 
 def test_eight_bit_messages_are_signed_as_they_are() -> None:
+    """Signed and warned of, not encoded anew: RFC 6376 5.3, and RFC 5322 2.1.1 for long lines."""
     message = "From: a@example.org\r\nSubject: é\r\n\r\né\r\n".encode("latin-1")
     assert signed_names(message)
     split = split_message(message, header_bytes=4096)
-    assert hop_may_break(split.fields, split.body) == "8-bit data in the body"
-    assert hop_may_break(split.fields, b"plain") == "8-bit data in the header"
-    assert hop_may_break([], b"x" * 998 + b"\r\n" + b"y" * 998) is None
-    assert hop_may_break([], b"x" * 999) == "a line of over 998 octets"
+    assert hop_may_break(split.header, split.body) == "8-bit data in the body"
+    assert hop_may_break(split.header, b"plain") == "8-bit data in the header"
+    assert hop_may_break(b"", b"x" * 998 + b"\r\n" + b"y" * 998) is None
+    assert hop_may_break(b"", b"x" * 999) == "a line of over 998 octets"
+    assert hop_may_break(b"", b"short\r\n" * 200 + b"x" * 998 + b"\r\n" + b"y" * 500) is None
+    assert hop_may_break(b"", b"short\r\n" * 200 + b"x" * 999 + b"\r\n" + b"y" * 500) == "a line of over 998 octets"
 
 
 @pytest.mark.parametrize("text", ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "AAAA"])
@@ -203,3 +219,12 @@ def test_keys() -> None:
         zegel.Key("exa mple", "s", key.private_key)
     with pytest.raises(ValueError, match="rsa2048"):
         zegel.Key.generate("example.org", "s", "dsa")  # type: ignore[arg-type]
+
+
+def test_two_new_signatures_cannot_each_be_the_only_one() -> None:
+    both, headers = [samples.rsa(), samples.ed25519()], ["from", "dkim-signature"]
+    with pytest.raises(ValueError, match="each would break the other"):
+        zegel.sign(samples.MESSAGE, both, headers=headers)
+    earlier = zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW) + samples.MESSAGE
+    message = zegel.sign(earlier, both, headers=headers, now=samples.NOW) + earlier
+    assert [str(result.status) for result in zegel.verify(message, resolver=samples.zone(), now=samples.NOW)] == ["pass"] * 3

@@ -105,12 +105,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("value", "name", "address"), ORDINARY)
 def test_ordinary_addresses_are_read(value: bytes, name: str, address: str) -> None:
+    """RFC 5322 3.4 of the tokens of RFC 5322 3.2.2, 3.2.3 and 3.2.4; the dot in a name is RFC 5322 4.1. UTF-8 by RFC 6532."""
     (found,) = mailboxes(value)
     assert (found.display_name, found.address) == (name, address)
 
 
 @pytest.mark.parametrize("value", REFUSED, ids=lambda value: repr(value[:60]))
 def test_odd_addresses_are_refused(value: bytes) -> None:
+    """What RFC 5322 3.4 does not have, with what RFC 5322 4.4 still did; RFC 2047 5: no encoded word within an address."""
     with pytest.raises(AddressError):
         mailboxes(value)
 

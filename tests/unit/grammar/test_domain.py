@@ -25,6 +25,7 @@ from zegel.grammar.domain import Domain
     ],
 )
 def test_valid(text: str | bytes, domain: str) -> None:
+    """RFC 1034 3.5 and RFC 5321 2.3.5, with RFC 5890 2.3 for U-labels: one spelling of each."""
     assert Domain.parse(text) == domain
 
 
@@ -56,6 +57,7 @@ def test_valid(text: str | bytes, domain: str) -> None:
     ],
 )
 def test_invalid(text: str) -> None:
+    """RFC 1034 3.5: letters, digits and hyphens within a label, 63 octets a label, 253 a name."""
     with pytest.raises(ValueError):
         Domain.parse(text)
 

@@ -174,6 +174,7 @@ def test_replycode() -> None:
     ],
 )
 def test_replies_that_are_no_refusals_on_one_line_are_refused(code: str, text: str, enhanced: str) -> None:
+    """RFC 3463 2: class "." subject "." detail, and the class is that of the reply."""
     with pytest.raises(ValueError):
         codec.replycode(code, text, enhanced)
 

@@ -44,6 +44,7 @@ def test_the_delivered_field_is_the_same_in_both_modes(value: bytes) -> None:
     "value", [b" a\r\nBcc: x", b" a\nBcc: x", b" a\rb", b" a\n", b" a\n \n b", b" a\n\n b", b"", b" ", b" a\0", b" a\r\n \r\n"]
 )
 def test_values_that_end_the_field_or_say_nothing_are_refused(value: bytes) -> None:
+    """A line end that is no fold; and the fold of white space alone, which RFC 5322 4.2 has only for reading."""
     for edit in (InsertHeader(0, b"X", value), AddHeader(b"X", value), ChangeHeader(1, b"X", value)):
         with pytest.raises(ValueError):
             render(Outcome((edit,)), leading_space=True)

@@ -16,6 +16,7 @@ class Public:
 
 @pytest.mark.parametrize("kind", ["rsa2048", "ed25519"])
 def test_what_is_published_is_the_record_of_the_key(kind: str) -> None:
+    """RFC 6376 3.6.2: under its name, as TXT; RFC 1035 5.1: in a line that a master file takes."""
     key = zegel.Key.generate("example.be", "sel", "rsa2048" if kind == "rsa2048" else "ed25519")
     record = key_record(Public(key))
     assert record.name == key.name
@@ -33,6 +34,7 @@ def test_long_text_is_one_record_of_several_strings() -> None:
 
 @pytest.mark.parametrize(("length", "strings"), [(0, 1), (1, 1), (255, 1), (256, 2), (510, 2), (511, 3)])
 def test_cut(length: int, strings: int) -> None:
+    """RFC 1035 3.3.14: strings of at most 255 octets."""
     parts = cut("x" * length)
     assert len(parts) == strings
     assert "".join(parts) == "x" * length

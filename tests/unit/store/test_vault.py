@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zegel.store.errors import StoreError
-from zegel.store.vault import Vault
+from zegel.store.vault import Vault, _derive
 
 MASTER = bytes(range(32))
 ROW = ("private key", "1", "example.be", "z1", "rsa2048")
@@ -58,7 +58,15 @@ def test_a_short_string_is_refused(length: int) -> None:
         vault.open(vault.seal(b"", ROW)[:length], ROW)
 
 
+def test_the_first_block_of_hkdf_expand() -> None:
+    """RFC 5869 2.3, by the first block of the test case that the RFC prints in its appendix A.1."""
+    pseudorandom = bytes.fromhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5")
+    block = bytes.fromhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf")
+    assert _derive(pseudorandom, bytes(range(0xF0, 0xFA))) == block
+
+
 def test_no_two_sealings_are_alike_and_none_shows_the_secret() -> None:
+    """RFC 6376 8.3: who reads the disk or a backup has no private key."""
     vault = Vault(MASTER)
     sealed = {vault.seal(b"BEGIN PRIVATE KEY", ROW) for _ in range(100)}
     assert len({one[1:13] for one in sealed}) == 100

@@ -20,6 +20,7 @@ def seen(*header: tuple[bytes, bytes]) -> Claims:
 
 
 def test_deletions_go_from_the_highest_index_down() -> None:
+    """RFC 8601 5 and 7.1: every field in our name goes, and no other."""
     mine, other = (b"Authentication-Results", b" mail.example.org; x=y"), (b"Authentication-Results", b" other.example; x=y")
     claims = seen(mine, other, (b"From", b" a"), mine, mine, other, mine, other, mine)
     assert claims.removals() == [DeleteHeader(index, b"Authentication-Results") for index in (8, 6, 4, 3, 1)]
@@ -31,6 +32,7 @@ def test_deletions_go_from_the_highest_index_down() -> None:
     "name", [b"authentication-results", b"AUTHENTICATION-RESULTS", b"Authentication-Results ", b"Authentication-Results\t "]
 )
 def test_names_are_compared_as_readers_do(name: bytes) -> None:
+    """RFC 5322 4.5: white space may stand before the colon."""
     claims = seen((b"Authentication-Results", b" other.example; x=y"), (name, b" mail.example.org; x=y"))
     assert claims.removals() == [DeleteHeader(2, b"Authentication-Results")]
 

@@ -1,0 +1,115 @@
+"""What the log, the counters and the reasons say, read from the journal and the tables of reasons themselves.
+
+The journal of a daemon is made to write one line of each kind; a field that has no meaning written here is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import zegel
+from zegel.adapters.journal import About, Journal, set_up_log
+from zegel.dkim.result import DkimReason, DkimResult
+from zegel.grammar.domain import Domain
+
+_GATEWAY = Path(zegel.__file__).parent / "gateway"
+_OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_TRACEBACK = re.compile(rf"exception={_QUOTED.pattern}")
+
+FIELDS = {
+    "event": (
+        "What became of the message: signed, verified, or a sentence that begins with not signed or refused. Other lines are of the daemon."
+    ),
+    "queue_id": "Postfix's queue id, to find the message in its own log.",
+    "route": (
+        "How the message came: login (with SASL), network (an address of [[outbound.allow]]), local (this machine itself), "
+        "reinjected (back from a content filter) or inbound (all else)."
+    ),
+    "client": "The client's address, local where there is none.",
+    "login": "The SASL login.",
+    "mail_from": "The envelope sender; absent for a bounce.",
+    "keys": "The keys that signed, by their names in DNS.",
+    "warning": "Why a hop on the way may break the signature.",
+    "reason": "The stable id of why a message was not signed, or refused.",
+    "dkim": "The result for each signature, with domain, selector and reason; the first five. none: no signature.",
+    "forged_results_removed": "Authentication-Results fields in your own name that were taken out.",
+    "error": "A fault of Zegel's own; the message was deferred (451).",
+    "exception": "Where in the program the fault happened.",
+    "generation": "The number of the last change to domains or keys.",
+    "level": "info or error.",
+}
+NOT_SIGNED = {
+    "checked_before": "It carries your own Authentication-Results, so it came in from outside, or somebody forged that.",
+    "from_count": "It has no From field, or several.",
+    "from_several": "Its From names several domains.",
+    "from_syntax": "Its From cannot be read.",
+    "header_malformed": "A line of its header is no field, or has a bare CR: readers may differ on what it says.",
+    "header_too_large": "Its header is larger than limits.header_bytes.",
+    "no_key": "There is no active key for its From domain: zegel key list.",
+    "not_allowed": "No [[outbound.allow]] lets this client send as its From.",
+    "reinjected": "It comes back from a content filter (outbound.reinjected), and has been signed or checked before.",
+    "too_many_claims": "Refused (550): more than 500 Authentication-Results fields claim your name.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One counter or gauge: its name as Prometheus has it, its labels, and what it says."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+def journal() -> tuple[list[str], list[Metric]]:
+    """A line of each kind as the daemon writes it, and the metrics. Raises LookupError for a field that FIELDS does not tell."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        set_up_log(terminal=False)
+        made = Journal()
+        _one_of_each(made)
+    lines = [_TRACEBACK.sub("exception=...", line) for line in shown.getvalue().splitlines()]
+    used = {name for line in lines for name in re.findall(r"(\w+)=", _QUOTED.sub("x", line))}
+    if used ^ set(FIELDS):
+        raise LookupError(f"FIELDS in {__name__} is not that of the journal: {sorted(used ^ set(FIELDS))}")
+    return lines, _metrics(made)
+
+
+def own_ids() -> dict[str, str]:
+    """Why an outbound message is not signed, or a message refused, by id. Raises LookupError where the gateway has others."""
+    found = {name for path in _GATEWAY.glob("*.py") for name in _OWN_ID.findall(path.read_text(encoding="utf-8"))}
+    if found != set(NOT_SIGNED):
+        raise LookupError(f"NOT_SIGNED in {__name__} is not that of zegel.gateway: {sorted(found ^ set(NOT_SIGNED))}")
+    return NOT_SIGNED
+
+
+def _one_of_each(made: Journal) -> None:
+    sent = About("4Wx1Yz0Jqk", "jan@example.be", "login", "192.0.2.7", "jan")
+    came = About("4Wx1Z21Bcd", "shop@example.org", "inbound", "198.51.100.25")
+    made.note("keys loaded", generation=7)
+    made.signed(sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning="a line is longer than 998 octets")
+    made.not_signed(sent, "not_allowed", "not signed: login jan is not listed for info@example.net; see [[outbound.allow]] in zegel.toml")
+    passed = DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s1")
+    changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")
+    made.verified(came, [passed, changed], 1)
+    made.refused(came, "too_many_claims", "refused: more than 500 Authentication-Results fields claim our name")
+    try:
+        raise OSError(28, "No space left on device")
+    except OSError as error:
+        made.fault(error)
+
+
+def _metrics(made: Journal) -> list[Metric]:
+    found = []
+    for family in made.registry.collect():
+        kind = str(family.type)
+        labels = family.samples[0].labels if family.samples else {}
+        name = f"{family.name}_total" if kind == "counter" else family.name
+        found.append(Metric(name, kind, tuple(labels), family.documentation))
+    return found

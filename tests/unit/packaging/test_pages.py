@@ -1,0 +1,95 @@
+"""The man pages and the reference are written from the code: not behind it, whole, and without a fault that man's own tools find."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zegel
+from docs.writers import command_line, manual, reference, settings, tables
+from support.servers import require
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+MAN = (DOCS / "man" / "zegel.1", DOCS / "man" / "zegel.toml.5")
+
+
+def test_no_page_is_behind_the_code() -> None:
+    # As a process of its own, since the language is chosen once; a Dutch reader must get the same pages.
+    environment = os.environ | {"LANGUAGE": "nl", "LANG": "nl_BE.UTF-8"}
+    command = [sys.executable, "-m", "docs.writers", "--check"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), f"say make pages: {done.stdout}{done.stderr[-2000:]}"
+
+
+def test_the_check_names_what_is_behind(tmp_path: Path) -> None:
+    shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    page = tmp_path / "docs" / "man" / "zegel.1"
+    page.write_text(page.read_text().replace("\\-\\-once", "\\-\\-twice"))
+    (tmp_path / "docs" / "reference" / "log.md").unlink()
+    command = [sys.executable, "-m", "docs.writers"]
+    done = subprocess.run([*command, "--check"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (1, ["docs/man/zegel.1", "docs/reference/log.md"])
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False).returncode == 0
+    assert page.read_text() == MAN[0].read_text()
+
+
+def test_the_manual_has_every_command_option_and_setting() -> None:
+    command, configuration = MAN[0].read_text(), MAN[1].read_text()
+    for page in command_line.read():
+        assert f".SS zegel {page.name}" in command or not page.name
+        for item in page.items:
+            assert item.typed.replace("-", "\\-") in command
+    for option in settings.read():
+        assert f"\\fB{option.name}\\fR = " in configuration
+
+
+@pytest.mark.parametrize("page", MAN, ids=lambda page: page.name)
+def test_man_and_mandoc_find_no_fault_in_the_manual(page: Path) -> None:
+    man, mandoc = require("man"), require("mandoc")
+    environment = os.environ | {"MANWIDTH": "80", "LC_ALL": "C.UTF-8", "MANROFFSEQ": ""}
+    shown = subprocess.run([man, "--warnings", "-l", str(page)], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lint = subprocess.run([mandoc, "-T", "lint", "-W", "warning", str(page)], capture_output=True, text=True, timeout=60, check=False)
+    assert (lint.returncode, lint.stdout) == (0, "")
+    # What it shows is text: nothing of roff's own language is left in it.
+    assert not re.search(r"\\f|\\&|^\.[A-Z]{2}", shown.stdout, re.MULTILINE)
+    assert "zegel" in shown.stdout
+
+
+def test_a_line_cannot_begin_like_a_request_of_roff() -> None:
+    assert manual._text(".so /etc/passwd") == "\\&.so /etc/passwd"
+    assert manual._text("'tis a \\n") == "\\&'tis a \\en"
+    assert manual._text("--dry-run") == "\\-\\-dry\\-run"
+
+
+def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(command_line.EXIT_STATUS, "backup")
+    with pytest.raises(LookupError, match="backup"):
+        command_line.read()
+    monkeypatch.delitem(settings.ALLOW, "sign")
+    with pytest.raises(LookupError, match="sign"):
+        settings.read()
+    monkeypatch.delitem(tables.NOT_SIGNED, "no_key")
+    with pytest.raises(LookupError, match="no_key"):
+        tables.own_ids()
+
+
+def test_every_reason_is_on_its_page_with_a_link_to_its_section() -> None:
+    text = reference.reasons()
+    for reason in zegel.DkimReason:
+        number, section = reason.section.removeprefix("RFC ").split(" ")
+        assert f"| `{reason.id}` | `{reason.status}` | {reason.sentence} | [{reason.section}]" in text
+        assert f"rfc{number}#section-{section})" in text
+
+
+def test_every_name_of_the_front_door_is_on_its_page() -> None:
+    text = (DOCS / "reference" / "python.md").read_text()
+    for name in zegel.__all__:
+        assert f"zegel.{name}" in text
