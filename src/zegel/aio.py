@@ -18,8 +18,10 @@ from zegel.dkim.verify import verify_message
 from zegel.dmarc.evaluate import check_author
 from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
-__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "sign", "verify", "verify_arc"]
+__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "check_spf", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -51,6 +53,29 @@ async def check_dmarc(
 ) -> DmarcResult:
     """Judge an author domain by what SPF and DKIM said: see :func:`zegel.check_dmarc`."""
     return await converse(check_author(author_domain, spf, dkim, psl=psl), resolver or SystemResolver(), Budget(limits or Limits()))
+
+
+async def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: see :func:`zegel.check_spf`."""
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits or Limits()))
 
 
 async def sign(

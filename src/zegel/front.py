@@ -24,9 +24,11 @@ from zegel.dkim.verify import verify_message
 from zegel.dmarc.evaluate import check_author
 from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
 R = TypeVar("R")
-_LIMITS = Limits()
+_USUAL = Limits()
 
 
 def sign(
@@ -61,7 +63,7 @@ def verify(
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
-    limits = limits or _LIMITS
+    limits = limits or _USUAL
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
 
 
@@ -101,7 +103,37 @@ def check_dmarc(
     for one signature, as ("pass", "example.org"): any other word than "pass" authenticates nothing. ``psl=True`` gives the answer of
     RFC 7489 too. Raises TypeError for what is no text or no pair; trouble with a domain, a record or DNS is a result.
     """
-    return drive(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or Limits())
+    return drive(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or _USUAL)
+
+
+def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: HELO and MAIL FROM, two results. RFC 7208.
+
+    ``ip`` is the address of the SMTP client as text, ``helo`` its HELO name and ``mail_from`` the reverse-path, "" or "<>" for the empty
+    one; ``receiver`` is our own name (the macro r), ``now`` seconds since the epoch, and ``default_explanation`` what a sender that fails
+    is told when its domain says nothing. ``resolver`` as in :func:`verify`. Raises TypeError for what is no text; trouble with a record or
+    DNS is a result.
+    """
+    limits = limits or _USUAL
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return drive(dialogue, resolver, limits)
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
