@@ -100,7 +100,10 @@ def _format_result(result: MethodResult) -> list[str]:
 
 def _clean(value: str, letters: Mapping[int, str]) -> str:
     """Bounded, and printable ASCII only, since not every hop takes UTF-8 in a header. Cleaning what is clean changes nothing."""
-    return "".join(char if " " <= char <= "~" else "?" for char in value[:_MAX_VALUE].translate(letters)).strip()
+    kept = value[:_MAX_VALUE].translate(letters)
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(char if " " <= char <= "~" else "?" for char in kept)
+    return kept.strip()
 
 
 def _token(value: str) -> str:
