@@ -92,8 +92,9 @@ def _format_result(result: MethodResult) -> list[str]:
         raise ValueError(f"not a version: {result.version}")
     version = "" if result.version == VERSION else f"/{result.version}"
     parts = [f"; {result.method}{version}={result.result}"]
-    if result.reason:
-        parts.append(f' reason="{_clean(result.reason, _ALIKE)}"')
+    reason = _clean(result.reason, _ALIKE)
+    if reason:
+        parts.append(f' reason="{reason}"')
     parts.extend(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS))}" for item in result.properties)
     return parts
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
 from zegel.dkim.crypto import Key
@@ -139,17 +138,14 @@ def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int)
 
 def choose_fields(layout: Layout) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
-    return _names(tuple([min(len(layout.places(name)), _MAX_INSTANCES) for name in SIGNED]))
-
-
-@lru_cache(maxsize=512)
-def _names(counts: tuple[int, ...]) -> tuple[str, ...]:
-    """The same for the number of instances of each of :data:`SIGNED`. Mail of one kind has the same, so the last are remembered."""
-    names: list[str] = []
-    for name, count in zip(SIGNED, counts, strict=True):
-        once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
-        names.extend([name] * (count + once_more))
-    return tuple(names)
+    if layout.chosen is None:
+        names: list[str] = []
+        for name in SIGNED:
+            count = min(len(layout.places(name)), _MAX_INSTANCES)
+            once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
+            names.extend([name] * (count + once_more))
+        layout.chosen = tuple(names)
+    return layout.chosen
 
 
 def hop_may_break(header: bytes, body_chunk: bytes) -> str | None:
