@@ -8,12 +8,17 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
 from zegel.dkim.result import DkimReason, DkimResult
+from zegel.dmarc.faults import Fault
+from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
@@ -58,6 +63,38 @@ NOT_SIGNED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A table of causes: ``enum`` is that of the code, ``about`` the paragraphs before it; ``statuses`` is where their words come from."""
+
+    title: str
+    enum: type[Enum]
+    statuses: str = ""
+    about: str = ""
+
+    @property
+    def causes(self) -> list[tuple[str, tuple[str, ...], str, str]]:
+        """Id, status (none where the table has none), sentence and section of each, in the order of the code."""
+        members: Iterable[Any] = self.enum
+        return [(cause.id, (cause.status,) if self.statuses else (), cause.sentence, cause.section) for cause in members]
+
+
+CHAPTERS = (
+    Chapter("DKIM: why a signature has its status", DkimReason, "RFC 8601 2.7.1"),
+    Chapter(
+        "DMARC: why an author domain has its status",
+        DmarcReason,
+        "RFC 9989 9.2",
+        "Readers of the older RFC 7489 may come to another status (`--psl`, `psl=True`); theirs is told by the same ids.",
+    ),
+    Chapter(
+        "DMARC: what the owner of a record hears",
+        Fault,
+        about="These are no verdict: what is at fault is ignored, and the rest of the record holds.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One counter or gauge: its name as Prometheus has it, its labels, and what it says."""
 
@@ -87,6 +124,15 @@ def own_ids() -> dict[str, str]:
     if found != set(NOT_SIGNED):
         raise LookupError(f"NOT_SIGNED in {__name__} is not that of zegel.gateway: {sorted(found ^ set(NOT_SIGNED))}")
     return NOT_SIGNED
+
+
+def chapters() -> tuple[Chapter, ...]:
+    """The tables of causes, in their order on the page. Raises LookupError when the front door has a table that is not among them."""
+    exported = {name for name in zegel.__all__ if name.endswith("Reason")}
+    told = {chapter.enum.__name__ for chapter in CHAPTERS}
+    if not exported <= told:
+        raise LookupError(f"CHAPTERS in {__name__} lacks {sorted(exported - told)}")
+    return CHAPTERS
 
 
 def _one_of_each(made: Journal) -> None:
