@@ -16,10 +16,12 @@ from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
+from zegel.arc.result import ArcReason
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dmarc.faults import Fault
 from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
+from zegel.spf.result import SpfReason
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
 _OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
@@ -80,6 +82,8 @@ class Chapter:
 
 CHAPTERS = (
     Chapter("DKIM: why a signature has its status", DkimReason, "RFC 8601 2.7.1"),
+    Chapter("SPF: why an identity has its status", SpfReason, "RFC 8601 2.7.2", "HELO and MAIL FROM are two results."),
+    Chapter("ARC: why a chain has its status", ArcReason, "RFC 8617 4.4"),
     Chapter(
         "DMARC: why an author domain has its status",
         DmarcReason,

@@ -87,7 +87,7 @@ def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_reason_is_on_its_page_with_a_link_to_its_section() -> None:
     text = reference.reasons()
-    for reason in (*zegel.DkimReason, *zegel.DmarcReason):
+    for reason in (*zegel.DkimReason, *zegel.SpfReason, *zegel.ArcReason, *zegel.DmarcReason):
         number, section = reason.section.removeprefix("RFC ").split(" ")
         assert f"| `{reason.id}` | `{reason.status}` | {reason.sentence} | [{reason.section}]" in text
         assert f"rfc{number}#section-{section})" in text
