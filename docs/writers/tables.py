@@ -18,6 +18,7 @@ import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
 from zegel.arc.result import ArcReason
 from zegel.dkim.result import DkimReason, DkimResult
+from zegel.dkim.sign import hop_may_break
 from zegel.dmarc.faults import Fault
 from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
@@ -41,7 +42,7 @@ FIELDS = {
     "login": "The SASL login.",
     "mail_from": "The envelope sender; absent for a bounce.",
     "keys": "The keys that signed, by their names in DNS.",
-    "warning": "Why a hop on the way may break the signature.",
+    "warning": "Why a hop on the way may break the signature: 8-bit data, a line of over 998 octets, or a CR or LF alone in the body.",
     "reason": "The stable id of why a message was not signed, or refused.",
     "dkim": "The result for each signature, with domain, selector and reason; the first five. none: no signature.",
     "forged_results_removed": "Authentication-Results fields in your own name that were taken out.",
@@ -143,7 +144,9 @@ def _one_of_each(made: Journal) -> None:
     sent = About("4Wx1Yz0Jqk", "jan@example.be", "login", "192.0.2.7", "jan")
     came = About("4Wx1Z21Bcd", "shop@example.org", "inbound", "198.51.100.25")
     made.note("keys loaded", generation=7)
-    made.signed(sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning="a line is longer than 998 octets")
+    made.signed(
+        sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning=hop_may_break(b"", b"one line\nand no other\r\n") or ""
+    )
     made.not_signed(sent, "not_allowed", "not signed: login jan is not listed for info@example.net; see [[outbound.allow]] in zegel.toml")
     passed = DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s1")
     changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")
