@@ -97,7 +97,7 @@ class Verification:
         return results if len(set(starts)) == len(starts) else self._told_apart(results)
 
     def _told_apart(self, results: list[DkimResult]) -> list[DkimResult]:
-        """The same with as much of each ``b=`` as no other signature begins with; copies of one stay alike. RFC 6008 4."""
+        """The same with as much of each ``b=`` as no other signature begins with; copies of one stay alike. RFC 6008 4 and 6.2."""
         starts = signature.starts({candidate.octets for candidate in self._candidates})
         return [
             result._replace(signature_start=starts[candidate.octets]) if candidate.octets else result
