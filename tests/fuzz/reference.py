@@ -72,6 +72,8 @@ def tag_list(value: bytes) -> dict[str, str] | None:
         specs = value.decode("utf-8").split(";")
     except UnicodeDecodeError:
         return None
+    if any(line[:1] not in (b" ", b"\t") or b"\r" in line or b"\n" in line for line in (b" " + value).split(CRLF)):
+        return None  # RFC 6376 2.8: a CRLF with white space behind it, and no other CR or LF
     if not specs[-1].strip(" \t\r\n"):
         specs.pop()
     tags: dict[str, str] = {}
@@ -79,8 +81,6 @@ def tag_list(value: bytes) -> dict[str, str] | None:
         match = _TAG.fullmatch(spec)
         if match is None or match[1] in tags or re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", spec):
             return None
-        if any(line[:1] not in (" ", "\t") or re.search("[\r\n]", line) for line in (" " + spec + ";").split("\r\n")):
-            return None  # RFC 6376 2.8: a CRLF with white space behind it, and no other CR or LF
         tags[match[1]] = match[2].strip(" \t\r\n")
     return tags
 
