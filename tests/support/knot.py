@@ -46,6 +46,7 @@ def knot(folder: Path, zones: dict[str, str | None], *, signed: Container[str] =
     """
     program = require("knotd")
     port = free_port()
+    (folder / "db").mkdir()
     lines = [_CONFIGURATION.format(folder=folder, port=port)]
     for name, text in zones.items():
         lines.append(f'  - domain: {name}\n    file: "{name}.zone"\n    template: {"signed" if name in signed else "default"}\n')
