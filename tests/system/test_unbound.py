@@ -1,4 +1,4 @@
-"""The resolver through a real validating resolver: unbound over zones that Knot signs. The AD bit, a bogus zone, TC to TCP, dead servers."""
+"""The resolver through a real one that validates, unbound, over zones that Knot signs: the AD bit, a bogus zone, TCP, dead servers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import dns.flags
 import dns.message
 import dns.query
 import dns.rdatatype
