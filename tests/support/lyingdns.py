@@ -202,6 +202,7 @@ PLAYS: dict[str, Callable[[dns.message.Message], Play]] = {
     "self-loop": _with("{q} 60 CNAME {q}"),
     "chain": _with(*_CHAIN),
     "alias": _with("{q} 60 CNAME a.example.", f"a.example. 30 TXT {TRUE}"),
+    "negative-ttl": lambda query: Play([octets(_true(query)).replace(b"\0\0\0\x3c", b"\x80\0\0\x3c")]),
     "alias-gone": _with("{q} 60 CNAME a.example.", authority=[_SOA], rcode=3),
     "gone": _with(authority=[_SOA], rcode=3),
     "gone-with-records": _with(f"{{q}} 60 TXT {FORGED}", authority=[_SOA], rcode=3),

@@ -1,7 +1,8 @@
 """One question to one name server: over UDP, and over TCP when the reply does not fit or others reply. RFC 7766 5.
 
 Every question has a socket of its own, so that its port is as hard to guess as its ID (RFC 5452 9.2); it takes packets of its server only.
-Each way has ``timeout`` seconds, however slowly the octets come. Trouble is an rcode, never an exception.
+Each way has ``timeout`` seconds, however slowly the octets come. RFC 6376 8.5 asks for no less
+of who fetches keys. Trouble is an rcode, never an exception.
 """
 
 from __future__ import annotations
@@ -36,21 +37,26 @@ class Address(NamedTuple):
 async def exchange(server: Address, question: Question, *, timeout: float, authentic: bool = False) -> Answer:
     """Ask a server once. ``authentic``: the AD bit of its replies may be believed."""
     try:
-        packet = await _packet(server, question, timeout, edns=True, authentic=authentic)
+        query = wire.Query.write(question, _ident(), authentic=authentic)
+    except ValueError:
+        return Answer(Rcode.NXDOMAIN, ttl=wire.NEGATIVE_TTL)  # DNS cannot hold such a name, so nobody has published there
+    try:
+        packet = await _reply(server, query, timeout)
         if wire.code(packet) == wire.FORMERR:
             # RFC 6891 7: so answers who does not know EDNS.
-            packet = await _packet(server, question, timeout, edns=False, authentic=authentic)
+            packet = await _reply(server, wire.Query.write(question, _ident(), edns=False, authentic=authentic), timeout)
     except TimeoutError:
         return Answer(Rcode.TIMEOUT)
     except OSError:
         return Answer(Rcode.SERVFAIL)
-    except ValueError:
-        return Answer(Rcode.NXDOMAIN, ttl=wire.NEGATIVE_TTL)  # DNS cannot hold such a name, so nobody has published there
     return wire.read(packet, question, authentic=authentic)
 
 
-async def _packet(server: Address, question: Question, timeout: float, *, edns: bool, authentic: bool) -> bytes:
-    query = wire.Query.write(question, int.from_bytes(os.urandom(2)), edns=edns, authentic=authentic)
+def _ident() -> int:
+    return int.from_bytes(os.urandom(2))
+
+
+async def _reply(server: Address, query: wire.Query, timeout: float) -> bytes:
     packet = await _over_udp(server, query, timeout)
     if packet is None:
         async with asyncio.timeout(timeout):

@@ -31,6 +31,7 @@ SOCKETS = 64  # a share is 4, and 48 are for zones that nothing is known of
     ],
 )
 def test_what_a_question_counts_for(name: str, zone: str) -> None:
+    """The registered domain; of addresses the network: RFC 1035 3.5 and RFC 3596 2.5."""
     assert zone_of(name) == zone
 
 
