@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import uvloop
 
 import zegel
 from support.lyingdns import PLAYS, Lying, Play, lying_dns, octets, reply
@@ -108,6 +109,15 @@ def test_what_a_lie_comes_to(lying: Lying, what: str) -> None:
     assert (lying.packets[what], lying.connections[what]) == (packets, connections)
     assert asked == (2 if answer.temporary else 1)
     wait_for(lambda: len(os.listdir("/proc/self/fd")) <= before, 5, "no socket to be left open, here or at the server")
+
+
+@pytest.mark.parametrize("what", ["true", "silent", "cut", "cut-closed", "cut-silent", "guesses", "garbage"])
+def test_the_same_in_the_loop_of_the_daemon(lying: Lying, what: str) -> None:
+    question, rcode = Question(f"{what}.example", RRType.TXT), TABLE[what][0]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        resolver = zegel.Resolver([lying.address], timeout=0.15 if rcode is TIMEOUT else 10, tries=2)
+        answer = runner.run(resolver.resolve(question))
+    assert (answer.rcode, answer.records) == (rcode, TABLE[what][1])
 
 
 @pytest.mark.parametrize(
