@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from zegel import aio as aio
     from zegel.adapters.resolver import Resolver as Resolver
     from zegel.adapters.zone import Zone as Zone
+    from zegel.arc.result import ArcReason as ArcReason
+    from zegel.arc.result import ArcResult as ArcResult
+    from zegel.arc.result import ArcStatus as ArcStatus
     from zegel.ask import Answer as Answer
     from zegel.ask import Question as Question
     from zegel.ask import Rcode as Rcode
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
     from zegel.dmarc.result import DmarcStatus as DmarcStatus
     from zegel.front import check_dmarc as check_dmarc
     from zegel.front import check_spf as check_spf
+    from zegel.front import parse_authentication_results as parse_authentication_results
     from zegel.front import sign as sign
     from zegel.front import verify as verify
+    from zegel.front import verify_arc as verify_arc
     from zegel.limits import Limits as Limits
     from zegel.spf.result import SpfCause as SpfCause
     from zegel.spf.result import SpfCheck as SpfCheck
@@ -36,6 +41,9 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Answer": "zegel.ask",
+    "ArcReason": "zegel.arc.result",
+    "ArcResult": "zegel.arc.result",
+    "ArcStatus": "zegel.arc.result",
     "DkimReason": "zegel.dkim.result",
     "DkimResult": "zegel.dkim.result",
     "DkimStatus": "zegel.dkim.result",
@@ -57,12 +65,17 @@ _WHERE = {
     "Zone": "zegel.adapters.zone",
     "check_dmarc": "zegel.front",
     "check_spf": "zegel.front",
+    "parse_authentication_results": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
+    "verify_arc": "zegel.front",
 }
 
 __all__ = [
     "Answer",
+    "ArcReason",
+    "ArcResult",
+    "ArcStatus",
     "DkimReason",
     "DkimResult",
     "DkimStatus",
@@ -85,8 +98,10 @@ __all__ = [
     "aio",
     "check_dmarc",
     "check_spf",
+    "parse_authentication_results",
     "sign",
     "verify",
+    "verify_arc",
 ]
 
 

@@ -10,6 +10,8 @@ from functools import partial
 from zegel import front
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.resolver import Resolver, SystemResolver
+from zegel.arc.result import ArcResult
+from zegel.arc.verify import verify_message as verify_chain
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.verify import verify_message
@@ -19,7 +21,7 @@ from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
 
-__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "check_spf", "sign", "verify"]
+__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "check_spf", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -28,6 +30,15 @@ async def verify(
     """Verify every DKIM signature of a message: see :func:`zegel.verify`."""
     limits = limits or Limits()
     dialogue = verify_message(message, now=time.time() if now is None else now, limits=limits)
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+
+
+async def verify_arc(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> ArcResult:
+    """Validate the Authenticated Received Chain of a message: see :func:`zegel.verify_arc`."""
+    limits = limits or Limits()
+    dialogue = verify_chain(message, now=time.time() if now is None else now, limits=limits)
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
 
 

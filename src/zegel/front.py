@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.resolver import SystemResolver
 from zegel.adapters.zone import Zone
+from zegel.arc.result import ArcResult
+from zegel.arc.verify import verify_message as verify_chain
 from zegel.ask import Answer, Dialogue, Question, Rcode, rehearse
+from zegel.authres.model import AuthenticationResults
+from zegel.authres.parse import parse
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.sign import Style, sign_message
@@ -61,6 +65,27 @@ def verify(
     """
     limits = limits or _USUAL
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
+
+
+def verify_arc(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> ArcResult:
+    """Validate the Authenticated Received Chain of a message. RFC 8617 5.2.
+
+    The parameters are those of :func:`verify`. Returns ``.status`` ("none", "pass" or "fail"), ``.reason`` and ``.instances``, the sets
+    from 1 up. A pass says that the chain holds, not that its sealers tell the truth. Raises TypeError for a message that is not bytes.
+    """
+    limits = limits or Limits()
+    return drive(verify_chain(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
+
+
+def parse_authentication_results(field: str | bytes, *, lenient: bool = False) -> AuthenticationResults:
+    """Read an Authentication-Results field, with its name or its value alone. RFC 8601 2.2.
+
+    Returns ``.authserv_id``, ``.version`` and ``.results``, each with ``.method .version .result .reason`` and ``.properties``, a tuple of
+    (ptype, property, value). ``lenient`` also takes what large providers write against the grammar. Raises ValueError when it is not one.
+    """
+    return parse(field, lenient=lenient)
 
 
 def check_dmarc(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zegel.arc.result import ArcResult, ArcStatus
 from zegel.authres import claim
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 from zegel.dkim.result import DkimResult, DkimStatus
@@ -71,3 +72,11 @@ def dkim_method(result: DkimResult) -> MethodResult:
     if result.testing:
         reason = f"{reason}, the key says that the domain only tests (t=y)".removeprefix(", ")
     return MethodResult("dkim", result.status, reason, properties)
+
+
+def arc_method(result: ArcResult, *, remote_ip: str = "") -> MethodResult:
+    """The chain's result as the field has it. RFC 8617 6: "header.oldest-pass", and "smtp.remote-ip" of the client that relayed to us."""
+    oldest = "" if result.oldest_pass is None else str(result.oldest_pass)
+    values = (("header", "oldest-pass", oldest), ("smtp", "remote-ip", remote_ip))
+    properties = tuple(Property(*value) for value in values if value[2])
+    return MethodResult("arc", result.status, result.explanation if result.status is ArcStatus.FAIL else "", properties)
