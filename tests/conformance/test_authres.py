@@ -1,4 +1,4 @@
-"""The 40 recorded cases of the DKIM Verifier add-on: RFC 7601's examples, and what large providers write."""
+"""The 40 recorded cases of the DKIM Verifier add-on: the examples of the field's RFC, and what large providers write."""
 
 from __future__ import annotations
 

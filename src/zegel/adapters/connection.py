@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from zegel.milter import codec
 from zegel.milter.codec import ProtocolError
-from zegel.milter.edits import FAULT, render_action
+from zegel.milter.edits import FAULT, Outcome, render_action
 from zegel.milter.events import (
     Aborted,
     BodyChunk,
@@ -21,7 +22,7 @@ from zegel.milter.events import (
     EndOfHeaders,
     EndOfMessage,
     Event,
-    Header,
+    Headers,
     MailFrom,
     Recipient,
     Reset,
@@ -149,13 +150,13 @@ class Connection(asyncio.Protocol):
         handler = self._handler
         if handler is None:
             return  # none could be made, and the connection is being closed
-        if kind is Header or kind is BodyChunk or kind is EndOfHeaders or kind is Recipient:
+        if kind is Headers or kind is BodyChunk or kind is EndOfHeaders or kind is Recipient:
             if self._faulty:
                 self.session.respond(_FAULT_REPLY)
                 return
             try:
-                if isinstance(event, Header):
-                    handler.header(event)
+                if isinstance(event, Headers):
+                    handler.headers(event)
                 elif isinstance(event, BodyChunk):
                     self._body(handler, event.data)
                 elif isinstance(event, Recipient):
@@ -213,20 +214,27 @@ class Connection(asyncio.Protocol):
             self.session.finish(FAULT)
             self._pump.messages += 1
             return
+        try:
+            outcome = handler.end_of_message(self.session)
+            if isinstance(outcome, Outcome):
+                self._say(outcome)
+                return
+        except Exception as error:
+            self._conclude_with_fault(error)
+            return
         pump = self._pump
         self._overdue = False
         self._deadline = self._loop.time() + pump.outcome_seconds
         self._progress_timer = self._loop.call_later(min(pump.progress_seconds, pump.outcome_seconds), self._progress)
-        self._task = self._loop.create_task(self._conclude(handler))
+        self._task = self._loop.create_task(self._conclude(outcome))
 
-    async def _conclude(self, handler: Handler) -> None:
+    async def _conclude(self, outcome: Coroutine[Any, Any, Outcome]) -> None:
         """Await the outcome, say it, and go on with what has come meanwhile."""
         try:
-            await self._say_outcome(handler)
+            await self._await(outcome)
             if self._progress_timer is not None:
                 self._progress_timer.cancel()
             self._task = None
-            self._pump.messages += 1
             self._advance(b"")
             self._resume()
         except BaseException:
@@ -234,10 +242,9 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
 
-    async def _say_outcome(self, handler: Handler) -> None:
+    async def _await(self, outcome: Coroutine[Any, Any, Outcome]) -> None:
         try:
-            self.session.finish(await handler.end_of_message(self.session))
-            self._told = False
+            self._say(await outcome)
             return
         except asyncio.CancelledError:
             task = self._task
@@ -247,9 +254,18 @@ class Connection(asyncio.Protocol):
             error: Exception = TimeoutError(f"no outcome of a message within {self._pump.outcome_seconds:g} seconds")
         except Exception as fault:
             error = fault
+        self._conclude_with_fault(error)
+
+    def _say(self, outcome: Outcome) -> None:
+        self.session.finish(outcome)
+        self._told = False
+        self._pump.messages += 1
+
+    def _conclude_with_fault(self, error: Exception) -> None:
         self._fault(error)
         if self.session.awaiting_finish:
             self.session.finish(FAULT)
+        self._pump.messages += 1
 
     def _progress(self) -> None:
         if self._task is None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from zegel.dkim.canonical import one_space, relaxed_field
-from zegel.grammar.message import CRLF, split_fields
+from zegel.grammar.message import CRLF, split_fields, split_lines
 
 # RFC 5322 3.6 lets these stand once; readers differ in which of two they show. DESIGN 3, house rules; with all Content-* fields.
 SINGLE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "reply-to", "mime-version"))
@@ -120,7 +120,7 @@ class Header:
             heads, lines = self.layout.heads, self._lines
             return [(head := heads[place]) + lines[place][len(head) + 1 :] for place in places]
         if self._simple is None:
-            self._simple = [field.raw for field in split_fields(self.block)[0]]
+            self._simple = [field.raw for field in split_fields(self.block)[0]] if self.malformed else split_lines(self.block)
         return [self._simple[place] for place in places]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
 from zegel.dkim.crypto import Key
@@ -29,8 +30,6 @@ SIGNED = (
 OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"))
 # The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.1 to 8.3).
 OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
-# Name, named when absent, and named once more when present.
-_CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
 _MAX_HEADER = 16 * 1024 * 1024  # octets; our own mail: only what could not be a message is refused
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
@@ -140,13 +139,16 @@ def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int)
 
 def choose_fields(layout: Layout) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
+    return _names(tuple([min(len(layout.places(name)), _MAX_INSTANCES) for name in SIGNED]))
+
+
+@lru_cache(maxsize=512)
+def _names(counts: tuple[int, ...]) -> tuple[str, ...]:
+    """The same for the number of instances of each of :data:`SIGNED`. Mail of one kind has the same, so the last are remembered."""
     names: list[str] = []
-    for name, always, when_there in _CHOICES:
-        found = len(layout.places(name))
-        if found:
-            names.extend([name] * (min(found, _MAX_INSTANCES) + when_there))
-        elif always:
-            names.append(name)
+    for name, count in zip(SIGNED, counts, strict=True):
+        once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
+        names.extend([name] * (count + once_more))
     return tuple(names)
 
 

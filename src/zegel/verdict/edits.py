@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from zegel.arc.result import ArcResult, ArcStatus
 from zegel.authres import claim
@@ -30,14 +30,15 @@ class Claims:
         self._forged: list[int] = []
         self.ours = False  # one of them carries our authserv-id, readably
 
-    def see(self, name: bytes, value: bytes, authserv_id: str) -> None:
-        """Take the next field of the header. ``authserv_id`` is ours, as :func:`zegel.authres.claim.normal` gives it."""
-        if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
-            return
-        self._count += 1
-        if claim.claims(value, authserv_id):
-            self._forged.append(self._count)
-            self.ours = self.ours or claim.authserv_id(value) == authserv_id
+    def see(self, fields: Iterable[tuple[bytes, bytes]], authserv_id: str) -> None:
+        """Take the next fields of the header. ``authserv_id`` is ours, as :func:`zegel.authres.claim.normal` gives it."""
+        for name, value in fields:
+            if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
+                continue
+            self._count += 1
+            if claim.claims(value, authserv_id):
+                self._forged.append(self._count)
+                self.ours = self.ours or claim.authserv_id(value) == authserv_id
 
     @property
     def count(self) -> int:

@@ -53,6 +53,7 @@ def test_a_whole_field() -> None:
 
 
 def test_the_field_may_come_in_several_ways() -> None:
+    """With its name or without, folded (RFC 5322 2.2.3), as text or as octets."""
     wanted = AuthenticationResults("x.example", (MethodResult("spf", "pass"),))
     for field in (
         "Authentication-Results: x.example; spf=pass",
@@ -83,6 +84,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("text", "value"), VALUES)
 def test_values(text: str, value: str) -> None:
+    """Tokens, quoted strings (UTF-8 in them by RFC 6532 3) and addresses (RFC 6531 3.3)."""
     assert properties(text) == [("header", "d", value)]
     assert properties(f"{text} smtp.helo=x") == [("header", "d", value), ("smtp", "helo", "x")]
 
@@ -160,6 +162,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: ascii(text[:50]))
 def test_what_is_no_field(text: str) -> None:
+    """Among them words that are no keyword of RFC 5321 4.1.2."""
     with pytest.raises(ValueError):
         parse(text)
     with pytest.raises(ValueError):

@@ -59,7 +59,7 @@ def test_the_strings_of_a_record_are_joined_without_a_space(size: int) -> None:
 @pytest.mark.parametrize(("record", "status"), [([RSA.record], "pass"), (Rcode.SERVFAIL, "temperror"), (Rcode.TIMEOUT, "temperror")])
 def test_what_a_verifier_must_tell(record: list[str] | Rcode, status: str) -> None:
     """RFC 6376 3.9: for a success and for a TEMPFAIL the output MUST include the domain name of d= and the result."""
-    (result,) = judge(FIELD + samples.MESSAGE, zegel.Zone.from_dict({(RSA.property, "TXT"): record}))
+    (result,) = judge(FIELD + samples.MESSAGE, zegel.Zone.from_dict({(RSA.name, "TXT"): record}))
     assert (str(result.status), result.domain) == (status, "example.org")
     assert ("header", "d", "example.org") in [(item.ptype, item.property, item.value) for item in dkim_method(result).properties]
 

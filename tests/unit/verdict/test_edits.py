@@ -14,8 +14,8 @@ OURS = "mail.example.org"
 
 def seen(*header: tuple[bytes, bytes]) -> Claims:
     claims = Claims()
-    for name, value in header:
-        claims.see(name, value, OURS)
+    claims.see(header[:2], OURS)
+    claims.see(header[2:], OURS)
     return claims
 
 
