@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol, TypeVar, cast
 
-from zegel.ask import Answer, Dialogue, Question, Rcode, Together
+from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, Together
 from zegel.limits import Limits
 
 R = TypeVar("R")
-_OUT_OF_BUDGET = Answer(Rcode.TIMEOUT)
 
 
 class AsyncResolver(Protocol):
@@ -48,9 +47,9 @@ async def converse(dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budge
 async def _answer(question: Question, resolver: AsyncResolver, budget: Budget) -> Answer:
     budget.questions -= 1
     if budget.questions < 0:
-        return _OUT_OF_BUDGET
+        return OUT_OF_BUDGET
     try:
         async with asyncio.timeout_at(budget.deadline):
             return await resolver.resolve(question)
     except TimeoutError:
-        return _OUT_OF_BUDGET
+        return OUT_OF_BUDGET
