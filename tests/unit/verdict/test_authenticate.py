@@ -185,7 +185,9 @@ def test_a_hostile_spf_record_takes_no_question_from_dkim_and_dmarc() -> None:
     asked: list[Question] = []
     verdict = judge(signed(), hostile(), helo="attack.example", mail_from="x@attack.example", asked=asked)
     assert len(asked) <= 2 * 111 + 20
-    verdict = judge(signed(), hostile(), helo="attack.example", mail_from="x@attack.example", limits=Limits(questions=20), asked=(few := []))
+    verdict = judge(
+        signed(), hostile(), helo="attack.example", mail_from="x@attack.example", limits=Limits(questions=20), asked=(few := [])
+    )
     assert verdict.spf.mail_from.status == "temperror"
     assert verdict.dmarc.reason is DmarcReason.DKIM_ALIGNED
     assert sum("attack.example" in question.name and "_" not in question.name for question in few) == 20
