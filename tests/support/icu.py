@@ -45,7 +45,7 @@ class Icu:
 
 
 def rows(icu: Icu) -> dict[str, str]:
-    """Latin letters and digits, each with the characters that look like it: those that are left after NFKC, case folding and without marks."""
+    """Latin letters and digits, each with the characters that look like it, of those that NFKC and case folding leave and without marks."""
     found: dict[str, str] = {}
     for point in (*range(0x80, 0xD800), *range(0xE000, 0x2FA20)):
         char = chr(point)

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from typing import Self
 
 from zegel.grammar.domain import Domain
@@ -104,8 +105,8 @@ def mailboxes(value: bytes) -> list[Mailbox]:
     part: list[_Token] = []
     # Before it is cut at the commas, of which a route and a group may have their own.
     if any(token.kind in (":", ";") for token in tokens):
-        pairs = zip(tokens, tokens[1:], strict=False)
-        raise AddressError(AddressFault.ROUTE if any((a.kind, b.kind) == ("<", "@") for a, b in pairs) else AddressFault.GROUP)
+        route = any((one.kind, next_one.kind) == ("<", "@") for one, next_one in pairwise(tokens))
+        raise AddressError(AddressFault.ROUTE if route else AddressFault.GROUP)
     for token in [*tokens, _Token(",", ",")]:
         if token.kind != ",":
             part.append(token)

@@ -1,8 +1,8 @@
 """Encoded words, turned into text that people may be shown. RFC 2047 2 and 6.
 
-Mail programs decode more than RFC 2047 5 allows (inside quoted strings too), and a forger writes for those, so this reads them wherever they
-stand. What comes out is for eyes alone: never part of an address, never parsed again. Nothing here fails: what cannot be decoded stays as it
-is written, and characters that hide or turn text (controls, bidi overrides, zero widths) become U+FFFD.
+Mail programs decode more than RFC 2047 5 allows (inside quoted strings too), and a forger writes for those, so this reads them wherever
+they stand. What comes out is for eyes alone: never part of an address, never parsed again. Nothing here fails: what cannot be decoded
+stays as it is written, and characters that hide or turn text (controls, bidi overrides, zero widths) become U+FFFD.
 """
 
 from __future__ import annotations

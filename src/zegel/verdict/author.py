@@ -1,8 +1,8 @@
 """The author of a message, for whom DMARC asks: the one mailbox of the one From field, or the reason why there is none to trust.
 
-RFC 9989 5.3.1 and 11.5. Where readers could see different authors (STANDARDS 3.2, A6 to A13; VU#517845) nothing is picked: neither the first
-field nor the last address. What to do then is the policy's; each reason says whether it is fit for a refusal. This room asks no DNS and
-knows no domain: whether the author is who it says is for the rooms above.
+RFC 9989 5.3.1 and RFC 9989 11.5. Where readers could see different authors (STANDARDS 3.2, A6 to A13; VU#517845) nothing is picked: neither
+the first field nor the last address. What to do then is the policy's; each reason says whether it is fit for a refusal. This room asks no
+DNS and knows no domain: whether the author is who it says is for the rooms above.
 """
 
 from __future__ import annotations
@@ -83,6 +83,9 @@ class AuthorReason(Enum):
         return self.id
 
 
+_BY_ID = {reason.id: reason for reason in AuthorReason}
+
+
 class Author(NamedTuple):
     """What the From of a message says.
 
@@ -129,7 +132,7 @@ def read_author(header: Header) -> Author:
     try:
         found = tuple(mailboxes(values[0]))
     except AddressError as error:
-        return nothing._replace(reason=AuthorReason(error.fault.id))
+        return nothing._replace(reason=_BY_ID[error.fault.id])
     nothing = nothing._replace(mailboxes=found)
     if len(found) > 1:
         return nothing._replace(reason=AuthorReason.SEVERAL_ADDRESSES)

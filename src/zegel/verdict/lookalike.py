@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple, Self
 
 from zegel.grammar.domain import Domain
-from zegel.verdict.bait import BAIT, LEGAL_FORMS
+from zegel.verdict.bait import BAIT, LEGAL_FORMS, STRONG_BAIT
 from zegel.verdict.own import Names
 from zegel.verdict.skeleton import label_skeleton, seen_label, skeleton, substitutions
 from zegel.words import N_, Sentence
@@ -24,7 +24,6 @@ _SHORT = 6  # a name of fewer letters is too easily another's: one edit is no ev
 _LONG = 8  # of so many letters it is told even when both one letter and the top level are others
 _SHORTEST_ELSEWHERE = 4  # names of three letters are taken under every top level
 _SHORTEST_JOINED = 4  # to be told when a word is joined to it without a hyphen
-_SHORTEST = 3
 _MAX_PARTS = 32  # words of a label and of a display name that are looked at
 _MAX_DISPLAY = 200
 _MAX_NAMED = 10
@@ -34,17 +33,29 @@ _DOMAIN_IN_TEXT = re.compile(r"(?:[\w.+-]{1,64}(@))?((?:[\w-]{1,63}\.){1,8}[\w-]
 
 
 class LookAlikeKind(Enum):
-    """In what a sender looks like us: ``id``, ``section`` and a sentence for people with ``{seen}``, ``{ours}`` and, in some, ``{word}``."""
+    """In what a sender looks like us: ``id``, ``section`` and a sentence with ``{seen}``, ``{ours}`` and, in some, ``{word}``."""
 
-    IDN = ("idn", "RFC 9989 2.2", N_("{seen} ({word}) looks like {ours}, written with letters of other alphabets"))
+    IDN = ("idn", "RFC 9989 2.2", N_("{seen} ({word}) looks like {ours}: it has letters of another alphabet, or with accents"))
     CONFUSABLE = ("confusable", "RFC 9989 2.2", N_("{seen} looks like {ours}, written with other letters of the same look"))
     ONE_EDIT = ("one_edit", "RFC 9989 2.2", N_("{seen} differs from {ours} by one character"))
     SWAPPED_TLD = ("swapped_tld", "RFC 9989 2.2", N_("{seen} is the name of {ours} under another top level"))
     ADDED_WORD = ("added_word", "RFC 9989 2.2", N_('{seen} is the name of {ours} with "{word}" added'))
     SUBDOMAIN = ("subdomain", "RFC 9989 2.2", N_("{seen} has {ours} in front of another domain, {word}"))
-    DISPLAY_ADDRESS = ("display_address", "RFC 9989 11.4", N_('the name that is shown holds an address of {ours} ("{word}"), the mail is of {seen}'))
-    DISPLAY_DOMAIN = ("display_domain", "RFC 9989 11.4", N_('the name that is shown holds {ours} ("{word}"), the mail is of {seen}'))
-    DISPLAY_NAME = ("display_name", "RFC 9989 11.4", N_('the name that is shown, "{word}", is that of {ours}, the mail is of {seen}'))
+    DISPLAY_ADDRESS = (
+        "display_address",
+        "RFC 9989 11.4",
+        N_("the name that people are shown holds an address of {ours}, {word}; the mail is from {seen}"),
+    )
+    DISPLAY_DOMAIN = (
+        "display_domain",
+        "RFC 9989 11.4",
+        N_("the name that people are shown holds {ours}, as {word}; the mail is from {seen}"),
+    )
+    DISPLAY_NAME = (
+        "display_name",
+        "RFC 9989 11.4",
+        N_('the name that people are shown, "{word}", is that of {ours}; the mail is from {seen}'),
+    )
 
     id: str
     section: str
@@ -77,13 +88,34 @@ class LookAlike(NamedTuple):
 
 
 class _Listed(NamedTuple):
-    """A listed name, by its Organizational Domain: ``name`` is what was registered, ``suffix`` what it was registered under."""
+    """A listed name, by its Organizational Domain: ``name`` was registered under ``suffix``, is seen as ``shown`` and looks ``alike``."""
 
     ours: Domain
     partner: bool
     organization: Domain
     name: str
     suffix: str
+    shown: str
+    alike: str
+
+    @classmethod
+    def of(cls, ours: Domain, organization: Domain, *, partner: bool) -> Self:
+        name, _, suffix = organization.partition(".")
+        return cls(ours, partner, organization, name, suffix, seen_label(name), label_skeleton(name))
+
+    @property
+    def is_short(self) -> bool:
+        return len(self.shown) < _SHORT
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a word that anybody uses."""
+        return self.alike in BAIT
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffix as it is put into a name in place of a word: ``be``, ``co.uk`` as ``couk`` or ``uk``."""
+        return skeleton(self.suffix.replace(".", "")), skeleton(self.suffix.rpartition(".")[2])
 
     def found(self, kind: LookAlikeKind, seen: Domain, word: str = "") -> LookAlike:
         return LookAlike(kind, self.ours, seen, word, self.partner)
@@ -93,7 +125,8 @@ class LookAlikes:
     """The listed names, made ready once.
 
     ``organizational`` gives the Organizational Domain (:func:`zegel.dmarc.psl.organizational_domain`: a sender's name is told apart from
-    what it is registered under without asking DNS). ``names`` are names of organisations as people write them, by a listed domain.
+    what it is registered under without asking DNS). ``names`` are names of organisations as people write them, by a listed domain; one of
+    several words counts wherever it stands. Raises ValueError for a name of a domain that is not listed.
     """
 
     def __init__(
@@ -109,32 +142,39 @@ class LookAlikes:
         self._listed: dict[Domain, _Listed] = {}
         for partner, domains in ((False, ours), (True, partners)):
             for domain in domains:
-                name, _, suffix = (organization := organizational(domain)).partition(".")
-                self._listed.setdefault(domain, _Listed(domain, partner, organization, name, suffix))
+                self._listed.setdefault(domain, _Listed.of(domain, organizational(domain), partner=partner))
         self._never = Names(self._listed)
         self._organizations = {listed.organization for listed in self._listed.values()}
         self._by_name: dict[str, list[_Listed]] = {}
         self._by_deletion: dict[str, list[_Listed]] = {}
         self._by_whole: dict[str, _Listed] = {}
+        self._by_hyphens: dict[str, _Listed] = {}
         self._by_title: dict[str, _Listed] = {}
+        self._by_phrase: dict[tuple[str, ...], _Listed] = {}
         for listed in self._listed.values():
             self._index(listed)
         for domain, titles in (names or {}).items():
-            for title in titles:
-                self._by_title.setdefault("".join(_words(title)), self._listed[domain])
+            if domain not in self._listed:
+                raise ValueError(f"names are given for {domain}, which is not listed")
+            for words in map(_title, titles):
+                self._by_title.setdefault("".join(words), self._listed[domain])
+                self._by_phrase.setdefault(tuple(words), self._listed[domain])
         self._by_title.pop("", None)
+        self._phrase_lengths = sorted({len(words) for words in self._by_phrase if len(words) > 1})
         self._widths = range(1, 1 + max((listed.name.count("-") for listed in self._listed.values()), default=0) + 1)
         self._depths = sorted({whole.count(".") + 1 for whole in self._by_whole})
-        self._title_words = 1 + max((len(_words(title)) for titles in (names or {}).values() for title in titles), default=0)
 
     def _index(self, listed: _Listed) -> None:
-        name = label_skeleton(listed.name)
-        self._by_name.setdefault(name, []).append(listed)
-        self._by_whole.setdefault(".".join(map(label_skeleton, listed.organization.labels)), listed)
-        if len(listed.name) >= _SHORT:
-            self._by_title.setdefault("".join(_WORD.findall(name)), listed)
-            for shorter in {name, *_deletions(name)}:
-                self._by_deletion.setdefault(shorter, []).append(listed)
+        whole = ".".join(map(label_skeleton, listed.organization.labels))
+        self._by_whole.setdefault(whole, listed)
+        self._by_hyphens.setdefault(whole.replace(".", "-"), listed)
+        self._by_name.setdefault(listed.alike, []).append(listed)
+        if listed.is_short:
+            return
+        if not listed.is_word:
+            self._by_title.setdefault("".join(_WORD.findall(listed.alike)), listed)
+        for shorter in {listed.alike, *_deletions(listed.alike)}:
+            self._by_deletion.setdefault(shorter, []).append(listed)
 
     def find(self, seen: Domain, display_name: str = "") -> tuple[LookAlike, ...]:
         """What the domain of an author looks like, and what the name beside it does: at most one finding for each.
@@ -156,7 +196,7 @@ class LookAlikes:
         return (
             self._same_look(seen, name, suffix, alike)
             or self._one_edit(seen, suffix, alike)
-            or self._added_word(seen, suffix, alike)
+            or self._added_word(seen, name, alike)
             or self._in_front(seen, organization)
         )
 
@@ -164,11 +204,11 @@ class LookAlikes:
         """The same picture: under the same suffix by other letters, or the very name under another."""
         for listed in sorted(self._by_name.get(alike, ()), key=lambda listed: listed.suffix != suffix):
             if name == listed.name:
-                if len(listed.name) >= _SHORTEST_ELSEWHERE:
+                if len(listed.shown) >= _SHORTEST_ELSEWHERE and not listed.is_word:
                     return listed.found(LookAlikeKind.SWAPPED_TLD, seen)
             elif not (shown := seen_label(name)).isascii():
                 return listed.found(LookAlikeKind.IDN, seen, shown)
-            elif len(listed.name) >= _SHORT or substitutions(shown, seen_label(listed.name)) > 1:
+            elif not listed.is_short or substitutions(shown, listed.shown) > 1:
                 return listed.found(LookAlikeKind.CONFUSABLE, seen)
         return None
 
@@ -177,38 +217,40 @@ class LookAlikes:
         for key in (alike, *_deletions(alike)):
             for listed in self._by_deletion.get(key, ()):
                 same = listed.suffix == suffix
-                if (same or len(listed.name) >= _LONG) and is_one_edit(alike, label_skeleton(listed.name)):
+                if (same or len(listed.shown) >= _LONG) and is_one_edit(alike, listed.alike):
                     return listed.found(LookAlikeKind.ONE_EDIT, seen)
         return None
 
-    def _added_word(self, seen: Domain, suffix: str, alike: str) -> LookAlike | None:
+    def _added_word(self, seen: Domain, name: str, alike: str) -> LookAlike | None:
         """The name and another word: any word after a hyphen for a long name, else one that baits or is the suffix of the real name."""
-        parts = alike.split("-")[:_MAX_PARTS]
+        words = seen_label(name).split("-")[:_MAX_PARTS]
+        parts = [skeleton(word) for word in words]
         for width in self._widths:
             for start in range(len(parts) - width + 1):
-                rest = [part for part in (*parts[:start], *parts[start + width :]) if part]
-                for listed in self._by_name.get("-".join(parts[start : start + width]), ()) if rest else ():
-                    told = [part for part in rest if part in BAIT or part in _suffixes(listed)]
-                    if told or len(listed.name) >= _SHORT:
-                        return listed.found(LookAlikeKind.ADDED_WORD, seen, (told or rest)[0])
+                for listed in self._specific("-".join(parts[start : start + width])):
+                    rest = [at for at in (*range(start), *range(start + width, len(parts))) if parts[at]]
+                    told = [at for at in rest if parts[at] in BAIT or parts[at] in listed.suffixes]
+                    if told or (rest and not listed.is_short):
+                        return listed.found(LookAlikeKind.ADDED_WORD, seen, words[(told or rest)[0]])
         for cut in range(1, len(alike)):
-            for name, word in ((alike[:cut], alike[cut:]), (alike[cut:], alike[:cut])):
-                for listed in self._by_name.get(name, ()):
-                    joined = word in BAIT or (len(listed.name) >= _SHORT and word in _suffixes(listed))
-                    if joined and len(listed.name) >= _SHORTEST_JOINED:
-                        return listed.found(LookAlikeKind.ADDED_WORD, seen, word)
+            for part, word in ((alike[:cut], alike[cut:]), (alike[cut:], alike[:cut])):
+                for listed in self._specific(part):
+                    joined = word in STRONG_BAIT or (word in listed.suffixes and not listed.is_short)
+                    if joined and len(listed.shown) >= _SHORTEST_JOINED:
+                        return listed.found(LookAlikeKind.ADDED_WORD, seen, BAIT.get(word, word))
         return None
+
+    def _specific(self, name: str) -> Iterable[_Listed]:
+        """Who is listed by a name that looks like this, unless it is a word that anybody uses."""
+        return [listed for listed in self._by_name.get(name, ()) if not listed.is_word]
 
     def _in_front(self, seen: Domain, organization: Domain) -> LookAlike | None:
         """Our whole name in the labels before another's: ``example.be.attacker.example``, or ``example-be.attacker.example``."""
         labels = [label_skeleton(label) for label in seen.labels]
         before = len(labels) - len(organization.labels)
         for start in range(before):
-            for depth in self._depths:
-                listed = self._by_whole.get(".".join(labels[start : start + depth]))
-                if listed is not None:
-                    return listed.found(LookAlikeKind.SUBDOMAIN, seen, organization)
-            listed = self._by_whole.get(labels[start].replace("-", "."))
+            spans = (self._by_whole.get(".".join(labels[start : start + depth])) for depth in self._depths)
+            listed = self._by_hyphens.get(labels[start]) or next(filter(None, spans), None)
             if listed is not None:
                 return listed.found(LookAlikeKind.SUBDOMAIN, seen, organization)
         return None
@@ -219,19 +261,20 @@ class LookAlikes:
             labels = skeleton(match[2]).split(".")
             for depth in self._depths:
                 listed = self._by_whole.get(".".join(labels[-depth:]))
-                if listed is not None:
+                if listed is not None and not seen.within(listed.organization):
                     kind = LookAlikeKind.DISPLAY_ADDRESS if match[1] else LookAlikeKind.DISPLAY_DOMAIN
                     return listed.found(kind, seen, match[0])
-        # A capital I looks like a small l.
-        for text in dict.fromkeys((display_name, display_name.replace("I", "l"))):
-            listed = self._titled(text)
-            if listed is not None:
-                return listed.found(LookAlikeKind.DISPLAY_NAME, seen, display_name)
-        return None
+        listed = self._titled(display_name)
+        if listed is None or seen.within(listed.organization):
+            return None
+        return listed.found(LookAlikeKind.DISPLAY_NAME, seen, display_name)
 
     def _titled(self, text: str) -> _Listed | None:
-        """The organisation whose name a text is, but for words that anybody adds."""
-        return self._by_title.get("".join(word for word in _words(text) if word not in BAIT and word not in LEGAL_FORMS))
+        """The organisation whose name a text is, but for words that anybody adds; or whose name of several words it has."""
+        words = _title(text)
+        found = self._by_title.get("".join(words)) or self._by_title.get("".join(word for word in words if word not in BAIT))
+        spans = (tuple(words[at : at + length]) for length in self._phrase_lengths for at in range(len(words) - length + 1))
+        return found or next((self._by_phrase[span] for span in spans if span in self._by_phrase), None)
 
 
 def is_one_edit(one: str, other: str) -> bool:
@@ -250,9 +293,6 @@ def _deletions(text: str) -> Iterator[str]:
     return (text[:place] + text[place + 1 :] for place in range(len(text)))
 
 
-def _suffixes(listed: _Listed) -> tuple[str, ...]:
-    return listed.suffix, listed.suffix.replace(".", ""), listed.suffix.rpartition(".")[2]
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(skeleton(text))[:_MAX_PARTS]
+def _title(text: str) -> list[str]:
+    """The words of an organisation's name, as skeletons, without its legal form."""
+    return [word for word in _WORD.findall(skeleton(text))[:_MAX_PARTS] if word not in LEGAL_FORMS]

@@ -7,7 +7,8 @@ from here does not come by this rule, and who may use our names from outside is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar
 
 from zegel.grammar.domain import Domain
 from zegel.words import N_, Sentence
@@ -28,7 +29,8 @@ class Names:
         return next((parent for parent in domain.parents if parent in self.listed), None)
 
 
-class ImitatesUs(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ImitatesUs:
     """An author in our own name whom nothing proves: the Author Domain, and the name of ours that it is or is below."""
 
     author: Domain
@@ -40,14 +42,15 @@ class ImitatesUs(NamedTuple):
     @property
     def told(self) -> Sentence:
         """The finding as a sentence with its values."""
-        return Sentence(N_("{author} is ours ({own}), and the message came from outside without proof of it"), author=self.author, own=self.own)
+        sentence = N_("{author} is ours ({own}), and the message came from outside without proof of it")
+        return Sentence(sentence, author=self.author, own=self.own)
 
 
 def imitates_us(author: Domain | None, own: Names, *, aligned: bool) -> ImitatesUs | None:
     """Judge a message that came from outside. ``aligned``: SPF or DKIM passes for a domain aligned with the author's (RFC 9989 5.3.5).
 
-    ``author`` is None where From cannot be trusted; that has its own reason already. DNS trouble is no pass either: the caller knows whether
-    it is to be waited for.
+    ``author`` is None where From cannot be trusted; that has its own reason already. DNS trouble is no pass either: the caller knows
+    whether it is to be waited for.
     """
     found = None if author is None or aligned else own.holding(author)
     return None if found is None or author is None else ImitatesUs(author, found)

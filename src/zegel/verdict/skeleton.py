@@ -1,7 +1,8 @@
 """What a name looks like: two names that people cannot tell apart have one skeleton. UTS 39 4, for names in Latin letters.
 
-Further than UTS 39 goes, marks fall away ("é" is "e"), case does, and ``rn`` is ``m``, ``vv`` is ``w``, as forgers know. A skeleton is for
-comparing alone: it is no name, and it is shown to nobody.
+Further than UTS 39 goes, marks fall away ("é" is "e") and case does; ``rn`` is ``m``, ``vv`` is ``w``, and i, l and 1 are one, as forgers
+know: a capital I is a small l, and what UTS 39 takes for an i may have no dot (the Cyrillic palochka). A skeleton is for comparing alone:
+it is no name, and it is shown to nobody.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def skeleton(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()[: 4 * _LONGEST])
         text = "".join([char for char in text if not unicodedata.combining(char) and unicodedata.category(char) != "Cf"])
-    return text.lower().translate(_ALIKE).replace("rn", "m").replace("vv", "w")
+    return text.lower().translate(_ALIKE).replace("i", "l").replace("rn", "m").replace("vv", "w")
 
 
 def label_skeleton(label: str) -> str:
