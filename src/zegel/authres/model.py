@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 VERSION = 1  # of this field's syntax, and of every method: RFC 8601 2.2 and 6.2
@@ -86,7 +87,7 @@ class AuthenticationResults:
 
 def _format_result(result: MethodResult) -> list[str]:
     for word in (result.method, result.result, *(word for item in result.properties for word in item[:2])):
-        if not KEYWORD.fullmatch(word):
+        if not _is_keyword(word):
             raise ValueError(f"not a keyword: {word!r}")
     if result.version < 0:
         raise ValueError(f"not a version: {result.version}")
@@ -98,9 +99,17 @@ def _format_result(result: MethodResult) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=256)
+def _is_keyword(word: str) -> bool:
+    return KEYWORD.fullmatch(word) is not None
+
+
 def _clean(value: str, letters: Mapping[int, str]) -> str:
     """Bounded, and printable ASCII only, since not every hop takes UTF-8 in a header. Cleaning what is clean changes nothing."""
-    return "".join(char if " " <= char <= "~" else "?" for char in value[:_MAX_VALUE].translate(letters)).strip()
+    text = value[:_MAX_VALUE].translate(letters)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return text.strip()
 
 
 def _token(value: str) -> str:
@@ -109,4 +118,4 @@ def _token(value: str) -> str:
 
 
 def _pvalue(value: str) -> str:
-    return value if _ADDRESS.fullmatch(value) else _token(value)
+    return value if "@" in value and _ADDRESS.fullmatch(value) else _token(value)

@@ -6,18 +6,14 @@ itself what is over its share, so that no record of a stranger can use up what a
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, Together
 
 R = TypeVar("R")
 
 
-class Asked(NamedTuple):
-    """One question, and what came of it."""
-
-    question: Question
-    answer: Answer
+Asked = tuple[Question, Answer]
 
 
 class Trail:
@@ -48,12 +44,11 @@ class Trail:
                 for page in pages:
                     asked += page
                 continue
-            over = len(request) - max(self.left, 0)
-            if over <= 0:
+            left = self.left
+            self.left = max(0, left - len(request))
+            if len(request) <= left:
                 reply = yield request
             else:
-                first = request[: len(request) - over]
-                answers = (yield first) if first else ()
-                reply = (*answers, *[OUT_OF_BUDGET] * over)
-            self.left -= len(request)
-            asked += map(Asked, request, reply)
+                answers = (yield request[:left]) if left else ()
+                reply = (*answers, *[OUT_OF_BUDGET] * (len(request) - left))
+            asked += zip(request, reply, strict=True)
