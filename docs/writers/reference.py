@@ -7,8 +7,12 @@ from collections.abc import Iterable
 
 from docs.writers import command_line as commands
 from docs.writers import settings, tables
+from zegel.arc.result import ArcReason
 from zegel.cli import template
 from zegel.dkim.result import DkimReason
+from zegel.dmarc.result import DmarcReason
+from zegel.spf.result import SpfReason
+from zegel.verdict.policy import ActionReason
 
 _WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->\n"
 
@@ -56,6 +60,13 @@ _ALERTS = (
     ('`increase(zegel_not_signed_total{reason="no_key"}[1h]) > 0`', "Mail leaves unsigned: its domain has no active key."),
     ('`increase(zegel_not_signed_total{reason="not_allowed"}[1h]) > 0`', "A client sends as a domain that is not written for it."),
     ("`zegel_active_keys == 0`", "Nothing is signed at all."),
+)
+
+
+_RESULTS: tuple[tuple[str, Iterable[SpfReason | ArcReason | DmarcReason]], ...] = (
+    ("SPF: why an identity has its status", SpfReason),
+    ("ARC: why a chain has its status", ArcReason),
+    ("DMARC: why a message has its status", DmarcReason),
 )
 
 
@@ -124,6 +135,11 @@ def reasons() -> str:
     parts += ["## DKIM: why a signature has its status", "The reason forces the status, so the two cannot disagree."]
     parts += [f"The statuses are the words of the Authentication-Results field ({_section('RFC 8601 2.7.1')})."]
     parts += [_table(("Id", "Status", "Meaning", "From"), rows)]
+    for heading, table in _RESULTS:
+        rows = [(f"`{reason.id}`", f"`{reason.status}`", _prose(reason.sentence), _section(reason.section)) for reason in table]
+        parts += [f"## {heading}", _table(("Id", "Status", "Meaning", "From"), rows)]
+    actions = [(f"`{reason.id}`", _prose(reason.sentence), _section(reason.section)) for reason in ActionReason]
+    parts += ["## Inbound: why a message is accepted, deferred, quarantined or refused", _table(("Id", "Meaning", "From"), actions)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
     return _page(parts)
