@@ -9,6 +9,9 @@ from docs.writers import command_line as commands
 from docs.writers import settings, tables
 from zegel.cli import template
 from zegel.dkim.result import DkimReason
+from zegel.verdict.author import AuthorReason
+from zegel.verdict.lookalike import LookAlikeKind
+from zegel.verdict.own import ImitatesUs
 
 _WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->\n"
 
@@ -124,9 +127,25 @@ def reasons() -> str:
     parts += ["## DKIM: why a signature has its status", "The reason forces the status, so the two cannot disagree."]
     parts += [f"The statuses are the words of the Authentication-Results field ({_section('RFC 8601 2.7.1')})."]
     parts += [_table(("Id", "Status", "Meaning", "From"), rows)]
+    parts += ["## From: who the author is, or why nobody can be trusted to be"]
+    parts += [
+        "Nothing is ever picked out of a From that readers could read in two ways. *Refuse* tells what is fit for a refusal; the others"
+        " are allowed by RFC 5322 or come of careless software, and are fit for quarantine."
+    ]
+    authors = ((f"`{item.id}`", "yes" if item.refuse else "no", _typed(item.sentence), _section(item.section)) for item in AuthorReason)
+    parts += [_table(("Id", "Refuse", "Meaning", "From"), authors)]
+    parts += ["## Look-alikes: senders that imitate us or a listed partner"]
+    parts += [f"`{ImitatesUs.id}`: a name of ours from outside, without an aligned pass ({_section(ImitatesUs.section)}). And these:"]
+    kinds = ((f"`{kind.id}`", _typed(kind.sentence), _section(kind.section)) for kind in LookAlikeKind)
+    parts += [_table(("Id", "Meaning", "From"), kinds)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
     return _page(parts)
+
+
+def _typed(sentence: str) -> str:
+    """A sentence with its ``{names}`` set as what they are: places to fill in."""
+    return re.sub(r"\{(\w+)\}", r"*\1*", sentence)
 
 
 def _head(title: str) -> str:
