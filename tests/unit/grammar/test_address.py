@@ -159,6 +159,7 @@ FAULTS = [
     # Not in the form of a U-label (RFC 5890 2.3.2.1): full width, an ideographic stop, what falls away.
     (" a@\uff42.example".encode(), AddressFault.DOMAIN),
     (" a@b\u3002example".encode(), AddressFault.DOMAIN),
+    (" a@b.c\u3002d.example".encode(), AddressFault.DOMAIN),
     (" a@b\ufe0f\u00e9.example".encode(), AddressFault.DOMAIN),
 ]
 

@@ -37,6 +37,7 @@ ATTACKS = [
     (b"From\r\n : " + ADDRESS + BAD, "space_before_colon"),
     (BAD + b"From\r\n\t: " + ADDRESS, "space_before_colon"),
     (BAD + b"From\r\n: " + ADDRESS, "hidden_field"),
+    (b"\r\n" + GOOD, "hidden_field"),
     (b"From\x00: " + ADDRESS + BAD, "hidden_field"),
     (b"\x00From: " + ADDRESS + BAD, "hidden_field"),
     (REST + b"\x00From: " + ADDRESS + BAD, "hidden_field"),
