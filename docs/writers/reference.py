@@ -12,6 +12,9 @@ from zegel.cli import template
 from zegel.dkim.result import DkimReason
 from zegel.dmarc.result import DmarcReason
 from zegel.spf.result import SpfReason
+from zegel.verdict.author import AuthorReason
+from zegel.verdict.lookalike import LookAlikeKind
+from zegel.verdict.own import ImitatesUs
 from zegel.verdict.policy import ActionReason
 
 _WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->\n"
@@ -140,9 +143,25 @@ def reasons() -> str:
         parts += [f"## {heading}", _table(("Id", "Status", "Meaning", "From"), rows)]
     actions = [(f"`{reason.id}`", _prose(reason.sentence), _section(reason.section)) for reason in ActionReason]
     parts += ["## Inbound: why a message is accepted, deferred, quarantined or refused", _table(("Id", "Meaning", "From"), actions)]
+    parts += ["## From: who the author is, or why nobody can be trusted to be"]
+    parts += [
+        "Nothing is ever picked out of a From that readers could read in two ways. *Refuse* tells what is fit for a refusal; the others"
+        " are allowed by RFC 5322 or come of careless software, and are fit for quarantine."
+    ]
+    authors = ((f"`{item.id}`", "yes" if item.refuse else "no", _typed(item.sentence), _section(item.section)) for item in AuthorReason)
+    parts += [_table(("Id", "Refuse", "Meaning", "From"), authors)]
+    parts += ["## Look-alikes: senders that imitate us or a listed partner"]
+    parts += [f"`{ImitatesUs.id}`: a name of ours from outside, without an aligned pass ({_section(ImitatesUs.section)}). And these:"]
+    kinds = ((f"`{kind.id}`", _typed(kind.sentence), _section(kind.section)) for kind in LookAlikeKind)
+    parts += [_table(("Id", "Meaning", "From"), kinds)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
     return _page(parts)
+
+
+def _typed(sentence: str) -> str:
+    """A sentence with its ``{names}`` set as what they are: places to fill in."""
+    return re.sub(r"\{(\w+)\}", r"*\1*", sentence)
 
 
 def _head(title: str) -> str:

@@ -7,7 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
-NAMES = ("address", "authenticate", "claim", "forge", "keyrecord", "message", "milter", "sign", "signature", "taglist", "verify")
+NAMES = (
+    "address",
+    "authenticate",
+    "author",
+    "claim",
+    "forge",
+    "keyrecord",
+    "message",
+    "milter",
+    "sign",
+    "signature",
+    "taglist",
+    "verify",
+)
 CASES = Path(__file__).parent / "cases"
 
 

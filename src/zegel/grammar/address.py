@@ -244,9 +244,7 @@ def _domain(tokens: list[_Token]) -> Domain:
         raise AddressError(AddressFault.DOMAIN) from None
     # A U-label is in lower case and in NFC (RFC 5890 2.3.2.1). What takes more than that is another name to a reader that maps less.
     written = unicodedata.normalize("NFC", text.lower()).split(".")
-    if len(written) != len(domain.labels):
-        raise AddressError(AddressFault.DOMAIN)
-    if any(not label.isascii() and Domain(ours).unicode != label for label, ours in zip(written, domain.labels, strict=True)):
+    if any(not label.isascii() and Domain(ours).unicode != label for label, ours in zip(written, domain.labels, strict=False)):
         raise AddressError(AddressFault.DOMAIN)
     return domain
 

@@ -171,9 +171,11 @@ def _before(text: bytes, end: int) -> bytes:
 
 def _is_folded(block: bytes, lowered: bytes) -> bool:
     """Tell if a field goes on with a line like ``From: a@b``. It is allowed; only signatures hold one honestly (``h=`` and ``z=``)."""
-    if not _FOLDED_FROM.search(lowered):
+    found = len(_FOLDED_FROM.findall(lowered))
+    if not found:
         return False
-    return any(_FOLDED_FROM.search(field.value.lower()) for field in split_fields(block)[0] if not field.key.endswith(b"signature"))
+    signatures = (field.value.lower() for field in split_fields(block)[0] if field.key.endswith(b"signature"))
+    return found > sum(len(_FOLDED_FROM.findall(value)) for value in signatures)
 
 
 def _for_people(values: list[bytes]) -> str:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import NamedTuple, Self
 
 from zegel.grammar.domain import Domain
+from zegel.grammar.encodedword import printable
 from zegel.verdict.bait import BAIT, LEGAL_FORMS, STRONG_BAIT
 from zegel.verdict.own import Names
 from zegel.verdict.skeleton import label_skeleton, seen_label, skeleton, substitutions
@@ -73,7 +74,7 @@ class LookAlikeKind(Enum):
 
 
 class LookAlike(NamedTuple):
-    """One likeness: its kind, the listed name (``ours``, which is a partner's when ``partner``), the domain seen, and what gave it away."""
+    """One likeness: its kind, the listed name (a partner's when ``partner``), the domain seen, and what gave it away, safe to print."""
 
     kind: LookAlikeKind
     ours: Domain
@@ -118,7 +119,7 @@ class _Listed(NamedTuple):
         return skeleton(self.suffix.replace(".", "")), skeleton(self.suffix.rpartition(".")[2])
 
     def found(self, kind: LookAlikeKind, seen: Domain, word: str = "") -> LookAlike:
-        return LookAlike(kind, self.ours, seen, word, self.partner)
+        return LookAlike(kind, self.ours, seen, printable(word), self.partner)
 
 
 class LookAlikes:

@@ -1,4 +1,4 @@
-"""Encoded words as people are shown them: RFC 2047 2, 4 and 6.2."""
+"""Encoded words as people are shown them: RFC 2047 2, RFC 2047 4, RFC 2047 6, RFC 2047 6.2."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,7 @@ ATTACKS = [
     (b"From\r\n : " + ADDRESS + BAD, "space_before_colon"),
     (BAD + b"From\r\n\t: " + ADDRESS, "space_before_colon"),
     (BAD + b"From\r\n: " + ADDRESS, "hidden_field"),
+    (b"\r\n" + GOOD, "hidden_field"),
     (b"From\x00: " + ADDRESS + BAD, "hidden_field"),
     (b"\x00From: " + ADDRESS + BAD, "hidden_field"),
     (REST + b"\x00From: " + ADDRESS + BAD, "hidden_field"),
@@ -49,6 +51,8 @@ ATTACKS = [
     (BAD + b"Subject: Hi\r\n \nFrom: " + ADDRESS, "hidden_field"),
     (BAD + b"Subject: Hi\r\n From: " + ADDRESS, "folded_field"),
     (BAD + b"To: a@b.example,\r\n\tfrom : " + ADDRESS, "folded_field"),
+    (BAD + b"no field\r\n From: " + ADDRESS, "folded_field"),
+    (BAD + b"DKIM-Signature: z=\r\n From:a@b\r\nSubject: Hi\r\n From: " + ADDRESS, "folded_field"),
     # A8: none, or one that is no address, whatever else is there.
     (REST, "no_field"),
     (b"", "no_field"),
@@ -172,11 +176,14 @@ def test_what_is_shown_is_safe() -> None:
     )
 
 
+TraceFunction = Callable[[FrameType, str, Any], Any]
+
+
 def work(run: Callable[[], object]) -> int:
     """The lines and calls made, ours and C's."""
     steps = 0
 
-    def trace(_frame: FrameType, _event: str, _argument: object) -> Callable[..., object]:
+    def trace(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
         nonlocal steps
         steps += 1
         return trace

@@ -177,12 +177,27 @@ def test_who_is_listed_may_have_any_name(seen: str) -> None:
     assert told(found) == ("" if seen != "gent.example.nl" else "display_name example.be Example")
 
 
+def test_who_is_of_the_same_organisation_may_too() -> None:
+    """Only a name below is listed: its organisation's other names are not ours to vouch for, and no imitation."""
+    lookalikes = LookAlikes([Domain("mail.provincie.be")], organizational=organizational_domain)
+    for name in ("info@provincie.be", "provincie.be", "Provincie"):
+        assert lookalikes.find(Domain("www.provincie.be"), name) == ()
+        assert len(lookalikes.find(Domain("www.elders.be"), name)) == 1
+
+
 def test_both_findings_are_told() -> None:
     found = LISTED.find(Domain("examp1e.be"), "Stad Gent")
     assert [str(one.told) for one in found] == [
         "examp1e.be looks like example.be, written with other letters of the same look",
         'the name that people are shown, "Stad Gent", is that of example.be; the mail is from examp1e.be',
     ]
+
+
+def test_what_a_stranger_wrote_is_safe_to_print() -> None:
+    """An A-label may hold anything: here an override of the direction of text."""
+    found = LISTED.find(Domain("xn--example-376c.be"), "Stad\u202e Gent")
+    assert [one.word for one in found] == ["exam\ufffdple", "Stad\ufffd Gent"]
+    assert all(str(one.told).isprintable() for one in found)
 
 
 def test_nothing_listed_nothing_found() -> None:
