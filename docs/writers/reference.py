@@ -7,15 +7,7 @@ from collections.abc import Iterable
 
 from docs.writers import command_line as commands
 from docs.writers import settings, tables
-from zegel.arc.result import ArcReason
 from zegel.cli import template
-from zegel.dkim.result import DkimReason
-from zegel.dmarc.result import DmarcReason
-from zegel.spf.result import SpfReason
-from zegel.verdict.author import AuthorReason
-from zegel.verdict.lookalike import LookAlikeKind
-from zegel.verdict.own import ImitatesUs
-from zegel.verdict.policy import ActionReason
 
 _WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->\n"
 
@@ -63,13 +55,6 @@ _ALERTS = (
     ('`increase(zegel_not_signed_total{reason="no_key"}[1h]) > 0`', "Mail leaves unsigned: its domain has no active key."),
     ('`increase(zegel_not_signed_total{reason="not_allowed"}[1h]) > 0`', "A client sends as a domain that is not written for it."),
     ("`zegel_active_keys == 0`", "Nothing is signed at all."),
-)
-
-
-_RESULTS: tuple[tuple[str, Iterable[SpfReason | ArcReason | DmarcReason]], ...] = (
-    ("SPF: why an identity has its status", SpfReason),
-    ("ARC: why a chain has its status", ArcReason),
-    ("DMARC: why a message has its status", DmarcReason),
 )
 
 
@@ -129,37 +114,32 @@ def metrics() -> str:
 
 def reasons() -> str:
     """The text of reasons.md."""
-    rows = [(f"`{reason.id}`", f"`{reason.status}`", reason.sentence, _section(reason.section)) for reason in DkimReason]
     own = [(f"`{name}`", _prose(text)) for name, text in tables.own_ids().items()]
     parts = [_head("Reasons")]
     parts += [
         "Every verdict has one cause. Its id is stable: it stands in the log, in the metrics and in JSON, and scripts may rely on it."
     ]
-    parts += ["## DKIM: why a signature has its status", "The reason forces the status, so the two cannot disagree."]
-    parts += [f"The statuses are the words of the Authentication-Results field ({_section('RFC 8601 2.7.1')})."]
-    parts += [_table(("Id", "Status", "Meaning", "From"), rows)]
-    for heading, table in _RESULTS:
-        rows = [(f"`{reason.id}`", f"`{reason.status}`", _prose(reason.sentence), _section(reason.section)) for reason in table]
-        parts += [f"## {heading}", _table(("Id", "Status", "Meaning", "From"), rows)]
-    actions = [(f"`{reason.id}`", _prose(reason.sentence), _section(reason.section)) for reason in ActionReason]
-    parts += ["## Inbound: why a message is accepted, deferred, quarantined or refused", _table(("Id", "Meaning", "From"), actions)]
-    parts += ["## From: who the author is, or why nobody can be trusted to be"]
-    parts += [
-        "Nothing is ever picked out of a From that readers could read in two ways. *Refuse* tells what is fit for a refusal; the others"
-        " are allowed by RFC 5322 or come of careless software, and are fit for quarantine."
-    ]
-    authors = ((f"`{item.id}`", "yes" if item.refuse else "no", _typed(item.sentence), _section(item.section)) for item in AuthorReason)
-    parts += [_table(("Id", "Refuse", "Meaning", "From"), authors)]
-    parts += ["## Look-alikes: senders that imitate us or a listed partner"]
-    parts += [f"`{ImitatesUs.id}`: a name of ours from outside, without an aligned pass ({_section(ImitatesUs.section)}). And these:"]
-    kinds = ((f"`{kind.id}`", _typed(kind.sentence), _section(kind.section)) for kind in LookAlikeKind)
-    parts += [_table(("Id", "Meaning", "From"), kinds)]
+    parts += ["Where there is a status, the reason forces it, so the two cannot disagree."]
+    for chapter in tables.chapters():
+        parts += [f"## {chapter.title}", *_chapter(chapter)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
     return _page(parts)
 
 
-def _typed(sentence: str) -> str:
+def _chapter(chapter: tables.Chapter) -> list[str]:
+    said = [chapter.about] if chapter.about else []
+    if chapter.statuses:
+        said.append(f"The statuses are the words of the Authentication-Results field ({_section(chapter.statuses)}).")
+    head = ("Id", *(["Status"] if chapter.statuses else []), "Meaning", "From")
+    rows = [
+        (f"`{id}`", *(f"`{word}`" for word in status), _filled(sentence), _section(section))
+        for id, status, sentence, section in chapter.causes
+    ]
+    return [*said, _table(head, rows)]
+
+
+def _filled(sentence: str) -> str:
     """A sentence with its ``{names}`` set as what they are: places to fill in."""
     return re.sub(r"\{(\w+)\}", r"*\1*", sentence)
 

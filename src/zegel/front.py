@@ -36,6 +36,7 @@ from zegel.verdict.rules import Rule
 
 R = TypeVar("R")
 _USUAL = Limits()
+_STYLE = Style()
 
 
 def sign(
@@ -57,7 +58,10 @@ def sign(
     keys = [key] if isinstance(key, Key) else list(key)
     if not all(isinstance(item, Key) for item in keys):
         raise TypeError("key must be a zegel.Key or a list of them")
-    style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
+    if canonicalization == _STYLE.canonicalization and headers is None and identity is None and expire is None:
+        style = _STYLE
+    else:
+        style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
     return sign_message(message, keys, style, now=int(time.time() if now is None else now))
 
 

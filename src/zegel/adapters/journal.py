@@ -129,7 +129,7 @@ def set_up_log(*, terminal: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(),  # a line in one write, where printing takes two
         cache_logger_on_first_use=True,
     )
 

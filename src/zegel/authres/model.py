@@ -23,6 +23,7 @@ _ATOM = r"[A-Za-z0-9!#$&*+\-^_`{|}~]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*)?@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _MAX_VALUE = 255
+_MAX_SIGNATURE = 684  # header.b must be unique (RFC 6008 4): all of b= by RSA with 4096 bits, and short enough for a line
 _LINE = 76
 # In a reason these are written as something alike; in a value, where nothing is alike, as "?".
 _ALIKE = dict(zip(map(ord, '";()\\'), "',[]/", strict=True))
@@ -93,9 +94,12 @@ def _format_result(result: MethodResult) -> list[str]:
         raise ValueError(f"not a version: {result.version}")
     version = "" if result.version == VERSION else f"/{result.version}"
     parts = [f"; {result.method}{version}={result.result}"]
-    if result.reason:
-        parts.append(f' reason="{_clean(result.reason, _ALIKE)}"')
-    parts.extend(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS))}" for item in result.properties)
+    reason = _clean(result.reason, _ALIKE)
+    if reason:
+        parts.append(f' reason="{reason}"')
+    for item in result.properties:
+        limit = _MAX_SIGNATURE if (item.ptype, item.property) == ("header", "b") else _MAX_VALUE
+        parts.append(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS, limit))}")
     return parts
 
 
@@ -104,12 +108,12 @@ def _is_keyword(word: str) -> bool:
     return KEYWORD.fullmatch(word) is not None
 
 
-def _clean(value: str, letters: Mapping[int, str]) -> str:
+def _clean(value: str, letters: Mapping[int, str], limit: int = _MAX_VALUE) -> str:
     """Bounded, and printable ASCII only, since not every hop takes UTF-8 in a header. Cleaning what is clean changes nothing."""
-    text = value[:_MAX_VALUE].translate(letters)
-    if not (text.isascii() and text.isprintable()):
-        text = "".join(char if " " <= char <= "~" else "?" for char in text)
-    return text.strip()
+    kept = value[:limit].translate(letters)
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(char if " " <= char <= "~" else "?" for char in kept)
+    return kept.strip()
 
 
 def _token(value: str) -> str:

@@ -21,12 +21,16 @@ _MAX_PICKS = 8
 
 
 class Layout:
-    """The names of a header's fields, and what follows from them. ``keys`` are the names in lower case, top to bottom."""
+    """The names of a header's fields, and what follows from them.
 
-    __slots__ = ("_last", "_picks", "_repeated", "heads", "keys")
+    ``keys`` are the names in lower case, top to bottom; ``chosen`` is what a signer would name in ``h=``, once one has chosen.
+    """
+
+    __slots__ = ("_last", "_picks", "_repeated", "chosen", "heads", "keys")
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.keys = keys
+        self.chosen: tuple[str, ...] | None = None
         self.heads = [f"{key}:".encode("latin-1") for key in keys]  # as the relaxed form writes them
         self._last = {key: place for place, key in enumerate(keys)}
         self._repeated: dict[str, list[int]] = {}

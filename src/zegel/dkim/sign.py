@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
 from zegel.dkim.crypto import Key
@@ -139,28 +138,30 @@ def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int)
 
 def choose_fields(layout: Layout) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
-    return _names(tuple([min(len(layout.places(name)), _MAX_INSTANCES) for name in SIGNED]))
-
-
-@lru_cache(maxsize=512)
-def _names(counts: tuple[int, ...]) -> tuple[str, ...]:
-    """The same for the number of instances of each of :data:`SIGNED`. Mail of one kind has the same, so the last are remembered."""
-    names: list[str] = []
-    for name, count in zip(SIGNED, counts, strict=True):
-        once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
-        names.extend([name] * (count + once_more))
-    return tuple(names)
+    if layout.chosen is None:
+        names: list[str] = []
+        for name in SIGNED:
+            count = min(len(layout.places(name)), _MAX_INSTANCES)
+            once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
+            names.extend([name] * (count + once_more))
+        layout.chosen = tuple(names)
+    return layout.chosen
 
 
 def hop_may_break(header: bytes, body_chunk: bytes) -> str | None:
-    """Why the next hop may change the body, or None: 8-bit data, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
+    """Why the next hop may change the body, or None: 8-bit data, a CR or LF alone, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
 
-    ``body_chunk`` is one chunk; a long line that a chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
+    A mail server makes a line end of a CR or LF, or a space, or drops it: only CRLF comes through. ``body_chunk`` is one chunk; what a
+    chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
     """
     if not body_chunk.isascii():
         return "8-bit data in the body"
     if not header.isascii():
         return "8-bit data in the header"
+    # A LF in front may end the chunk before, and a CR at the end begin the next one. To count is the quickest way to look at each.
+    ends = len(body_chunk) - len(body_chunk.translate(None, CRLF)) - body_chunk.startswith(b"\n") - body_chunk.endswith(b"\r")
+    if ends != 2 * body_chunk.count(CRLF):
+        return "a CR or LF alone in the body"
     at = 0
     while len(body_chunk) - at > _LONGEST_LINE:  # from line end to line end, as far apart as they may be
         end = body_chunk.rfind(CRLF, at, at + _LONGEST_LINE + len(CRLF))

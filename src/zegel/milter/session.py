@@ -124,11 +124,12 @@ class Session:
         actions: int = codec.SMFIF_ADDHDRS | codec.SMFIF_CHGHDRS | codec.SMFIF_QUARANTINE,
         required: int = codec.SMFIF_ADDHDRS | codec.SMFIF_CHGHDRS,
         skip: int = codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN,
-        skip_body: bool = True,
+        skip_body: bool = False,
     ) -> None:
         """Want ``actions`` (SMFIF_*) as far as offered and insist on ``required``; let the MTA leave out the steps ``skip`` (SMFIP_NO*).
 
-        ``skip_body`` asks for the right to answer SKIP, at one reply per chunk of 64 kB; without it no reply to chunks is asked for.
+        ``skip_body`` asks for the right to answer SKIP, at one reply per chunk of 64 kB. Without it the MTA waits for no reply to a chunk,
+        which spares both sides a turn for each message.
         Raises ValueError for a step that cannot be left out.
         """
         if skip & ~_SKIPPABLE:

@@ -303,7 +303,7 @@ def test_skip_when_no_more_body_is_needed(offered: int, sent: int, seen: int) ->
         assert journal.calls.count("body") == seen
         assert result.message == big(5)
 
-    serve(test)
+    serve(test, session_factory=lambda: Session(skip_body=True))
 
 
 def test_the_whole_body_arrives_in_order() -> None:

@@ -51,7 +51,7 @@ def test_one_message() -> None:
     session = Session()
     events = feed(session, START + message(((b"From", b" a@example.org"), (b"Subject", b" one\n\ttwo")), i="Q1"))
     assert events == [
-        Negotiated(6, 0x31, NR_ALL | codec.SMFIP_HDR_LEADSPC | codec.SMFIP_SKIP | codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN),
+        Negotiated(6, 0x31, NR_ALL | codec.SMFIP_HDR_LEADSPC | codec.SMFIP_NR_BODY | codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN),
         Connected("client.example.org", Family.INET, 2525, "192.0.2.1"),
         Helo(b"client.example.org"),
         MailFrom(b"<a@example.org>"),
@@ -282,11 +282,11 @@ def test_a_later_version_is_answered_with_ours() -> None:
 
 
 def test_skip_and_no_reply_to_the_body_exclude_each_other() -> None:
-    for session, skip in ((Session(), True), (Session(skip_body=False), False)):
+    for session, skip in ((Session(skip_body=True), True), (Session(), False)):
         feed(session, optneg())
         assert session.can_skip is skip
         assert bool(session.protocol & codec.SMFIP_NR_BODY) is not skip
-    feed(session := Session(), optneg(protocol=mta.ALL_PROTOCOL & ~codec.SMFIP_SKIP))
+    feed(session := Session(skip_body=True), optneg(protocol=mta.ALL_PROTOCOL & ~codec.SMFIP_SKIP))
     assert not session.can_skip
     assert session.protocol & codec.SMFIP_NR_BODY
 
@@ -319,7 +319,7 @@ def test_no_reply_is_given_where_none_is_due() -> None:
 
 
 def test_respond_takes_the_place_of_continue() -> None:
-    session = started()
+    session = started(skip_body=True)
     replies = [codec.CONTINUE, codec.SKIP]
     feed(session, mail() + EOH)
     for _ in session.receive(packet("B", b"x") + packet("B", b"y")):

@@ -152,6 +152,12 @@ def test_a_rule_that_is_about_another_message_does_nothing(made: Rule) -> None:
     assert (verdict.action, verdict.disposition.rule) == ("reject", None)
 
 
+def test_an_address_in_a_rule_keeps_the_case_of_its_local_part() -> None:
+    """RFC 5321 2.4: a domain has none."""
+    upper = rule("sender", networks=["198.51.100.7"], senders=["JOE@example.org"])
+    assert judge(changed(), ip=BAD, settings=site(rules=(upper,))).action == "reject"
+
+
 def test_of_a_from_that_cannot_be_trusted_only_a_network_is_believed() -> None:
     message = b"From: a@example.org\r\nFrom: b@example.org\r\n\r\n"
     for made, reason in RULES:
