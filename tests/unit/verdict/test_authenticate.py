@@ -97,6 +97,27 @@ def test_the_stages_are_those_of_the_whole(cut: int) -> None:
     assert words(whole) == "pass pass [pass] pass pass"
 
 
+def test_the_end_of_the_body_comes_once_for_all_who_share_it() -> None:
+    """A body that does not end in CRLF gets one (RFC 6376 3.4.3 and 3.4.4), not one for each protocol."""
+    for cut in (b"\r\n", b"no end of line", b""):
+        text = samples.SIMPLE_HEADER + b"\r\nbody \r\n" + cut
+        for form in ("simple/simple", "relaxed/relaxed"):
+            message = zegel.sign(text, samples.ed25519(), now=samples.NOW, canonicalization=form) + text
+            sealed = arc.sealed(message, "a.example", resolver=both("a.example"))
+            assert words(judge(sealed, both("a.example"))) == "pass pass [pass] pass pass"
+
+
+def test_a_stranger_names_at_most_four_domains_to_walk_from() -> None:
+    """Each signature may name another one below the author's; until one of them passes, four are looked at."""
+    names = [f"s{n}.example.org" for n in range(9)]
+    fields = b"".join(b"DKIM-Signature: v=1; a=ed25519-sha256; d=%s; s=s; h=from; bh=MTIz; b=MTIz\r\n" % name.encode() for name in names)
+    asked: list[Question] = []
+    verdict = judge(fields + samples.MESSAGE, mail_from="x@attack.example", asked=asked)
+    assert len(verdict.dkim) == 9
+    walked = [name for name in names if any(question.name == f"_dmarc.{name}" for question in asked)]
+    assert walked == names[:3]  # the sender of the envelope is the first of the four
+
+
 def both(*sealers: str) -> zegel.Zone:
     """The DNS of the sample, with the keys of sealers."""
     keys = {(arc.key(domain).name, "TXT"): [arc.key(domain).record] for domain in sealers}

@@ -165,6 +165,16 @@ def test_of_a_from_that_cannot_be_trusted_only_a_network_is_believed() -> None:
         assert verdict.action == ("accept" if made.kind is RuleKind.NETWORK else "reject"), reason
 
 
+def test_a_signature_that_only_tests_opens_no_rule_and_proves_no_name_of_ours() -> None:
+    """RFC 6376 3.6.1: it is as none."""
+    key = samples.ed25519()
+    dns = inbound.zone(None, {(key.name, "TXT"): [key.record + "; t=y"]})
+    assert judge(inbound.signed(), dns, ip=BAD, settings=site(own=("example.org",))).disposition.marks
+    dns = inbound.zone(more={(key.name, "TXT"): [key.record + "; t=y"]})
+    forwarder = rule("forwarder", domains=["example.org"])
+    assert judge(inbound.signed(), dns, ip=BAD, settings=site(rules=(forwarder,))).action == "reject"
+
+
 def test_a_rule_for_what_anybody_can_write_cannot_be_made() -> None:
     for kind, wrong in (
         ("sender", {"senders": ["example.org"]}),
