@@ -34,6 +34,7 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "spf": ((0, "MAIL FROM passes (for an empty one, the HELO name)"), (1, "it does not")),
     "dmarc": ((0, "DMARC passes"), (1, "it does not: fail, none, or an error")),
     "verify": ((0, "every message has a signature that passes"), (1, "one has none")),
+    "authenticate": ((0, "every message passes DMARC"), (1, "one does not")),
     "serve": ((0, "ended by SIGTERM or SIGINT"),),
     "status": ((0, "nothing is wrong"), (1, "something is wrong")),
     "backup": ((0, "written"),),

@@ -132,8 +132,16 @@ def _chapter(chapter: tables.Chapter) -> list[str]:
     if chapter.statuses:
         said.append(f"The statuses are the words of the Authentication-Results field ({_section(chapter.statuses)}).")
     head = ("Id", *(["Status"] if chapter.statuses else []), "Meaning", "From")
-    rows = [(f"`{id}`", *(f"`{word}`" for word in status), sentence, _section(section)) for id, status, sentence, section in chapter.causes]
+    rows = [
+        (f"`{id}`", *(f"`{word}`" for word in status), _filled(sentence), _section(section))
+        for id, status, sentence, section in chapter.causes
+    ]
     return [*said, _table(head, rows)]
+
+
+def _filled(sentence: str) -> str:
+    """A sentence with its ``{names}`` set as what they are: places to fill in."""
+    return re.sub(r"\{(\w+)\}", r"*\1*", sentence)
 
 
 def _head(title: str) -> str:

@@ -23,6 +23,10 @@ from zegel.dmarc.faults import Fault
 from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
 from zegel.spf.result import SpfReason
+from zegel.verdict.author import AuthorReason
+from zegel.verdict.lookalike import LookAlikeKind
+from zegel.verdict.own import ImitatesUs
+from zegel.verdict.policy import ActionReason
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
 _OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
@@ -95,6 +99,26 @@ CHAPTERS = (
         "DMARC: what the owner of a record hears",
         Fault,
         about="These are no verdict: what is at fault is ignored, and the rest of the record holds.",
+    ),
+    Chapter(
+        "From: who the author is, or why nobody can be trusted to be",
+        AuthorReason,
+        about=(
+            "Nothing is ever picked out of a From that readers could read in two ways. Most of these are fit for a refusal. Fit for"
+            " quarantine, as RFC 5322 allows it or careless software writes it: "
+            + ", ".join(f"`{reason.id}`" for reason in AuthorReason if not reason.refuse and reason is not AuthorReason.ONE_AUTHOR)
+            + "."
+        ),
+    ),
+    Chapter(
+        "Look-alikes: senders that imitate us or a listed partner",
+        LookAlikeKind,
+        about=f"`{ImitatesUs.id}` ({ImitatesUs.section}) is a name of ours from outside, without an aligned pass. And these:",
+    ),
+    Chapter(
+        "Inbound: what happens to a message, and why",
+        ActionReason,
+        about="The mode of the site decides how far it goes; a site that only observes accepts, and records the reason.",
     ),
 )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zegel.dmarc.result import DmarcReason as DmarcReason
     from zegel.dmarc.result import DmarcResult as DmarcResult
     from zegel.dmarc.result import DmarcStatus as DmarcStatus
+    from zegel.front import authenticate as authenticate
     from zegel.front import check_dmarc as check_dmarc
     from zegel.front import check_spf as check_spf
     from zegel.front import parse_authentication_results as parse_authentication_results
@@ -36,10 +37,15 @@ if TYPE_CHECKING:
     from zegel.spf.result import SpfReason as SpfReason
     from zegel.spf.result import SpfResult as SpfResult
     from zegel.spf.result import SpfStatus as SpfStatus
+    from zegel.verdict.authenticate import Verdict as Verdict
+    from zegel.verdict.policy import Action as Action
+    from zegel.verdict.rules import Rule as Rule
+    from zegel.verdict.rules import RuleKind as RuleKind
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Action": "zegel.verdict.policy",
     "Answer": "zegel.ask",
     "ArcReason": "zegel.arc.result",
     "ArcResult": "zegel.arc.result",
@@ -56,13 +62,17 @@ _WHERE = {
     "RRType": "zegel.ask",
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
+    "Rule": "zegel.verdict.rules",
+    "RuleKind": "zegel.verdict.rules",
     "SpfCause": "zegel.spf.result",
     "SpfCheck": "zegel.spf.result",
     "SpfIdentity": "zegel.spf.result",
     "SpfReason": "zegel.spf.result",
     "SpfResult": "zegel.spf.result",
     "SpfStatus": "zegel.spf.result",
+    "Verdict": "zegel.verdict.authenticate",
     "Zone": "zegel.adapters.zone",
+    "authenticate": "zegel.front",
     "check_dmarc": "zegel.front",
     "check_spf": "zegel.front",
     "parse_authentication_results": "zegel.front",
@@ -72,6 +82,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Action",
     "Answer",
     "ArcReason",
     "ArcResult",
@@ -88,14 +99,18 @@ __all__ = [
     "RRType",
     "Rcode",
     "Resolver",
+    "Rule",
+    "RuleKind",
     "SpfCause",
     "SpfCheck",
     "SpfIdentity",
     "SpfReason",
     "SpfResult",
     "SpfStatus",
+    "Verdict",
     "Zone",
     "aio",
+    "authenticate",
     "check_dmarc",
     "check_spf",
     "parse_authentication_results",

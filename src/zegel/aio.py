@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from zegel import front
@@ -20,8 +20,11 @@ from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
+from zegel.verdict.authenticate import Verdict, authenticate_message
+from zegel.verdict.evidence import Evidence
+from zegel.verdict.rules import Rule
 
-__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "check_spf", "sign", "verify", "verify_arc"]
+__all__ = ["Key", "Limits", "Resolver", "authenticate", "check_dmarc", "check_spf", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -76,6 +79,28 @@ async def check_spf(
         default_explanation=default_explanation,
     )
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits or Limits()))
+
+
+async def authenticate(
+    message: bytes,
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    now: float | None = None,
+    authserv_id: str | None = None,
+    own_domains: Iterable[str] = (),
+    trusted_sealers: Iterable[str] = (),
+    mode: str = "observe",
+    rules: Sequence[Rule] = (),
+    limits: Limits | None = None,
+) -> Verdict:
+    """Check an inbound message by SPF, DKIM, ARC and DMARC, and tell what happens to it: see :func:`zegel.authenticate`."""
+    limits = limits or Limits()
+    evidence = Evidence(ip, helo, mail_from, authserv_id=authserv_id or "unknown", now=time.time() if now is None else now)
+    dialogue = authenticate_message(message, evidence, front.site(own_domains, trusted_sealers, mode, rules), limits)
+    return await converse(dialogue, resolver or SystemResolver(), Budget(front.shared(limits)))
 
 
 async def sign(

@@ -48,17 +48,24 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What DNS said. TXT records are ``bytes`` (their strings joined, RFC 6376 3.6.2.2), all others text; ``ttl`` is in seconds."""
+    """What DNS said. TXT records are ``bytes`` (their strings joined, RFC 6376 3.6.2.2), all others text; ``ttl`` is in seconds.
+
+    ``asked`` is False where a budget was used up: nobody asked, or nobody waited for the end, and nothing is known of the servers.
+    """
 
     rcode: Rcode
     records: tuple[bytes | str, ...] = ()
     ttl: int = 0
     authentic: bool = False
+    asked: bool = True
 
     @property
     def temporary(self) -> bool:
         """True when asking again later may give another answer."""
         return self.rcode in (Rcode.SERVFAIL, Rcode.TIMEOUT)
+
+
+OUT_OF_BUDGET = Answer(Rcode.TIMEOUT, asked=False)
 
 
 class Together:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from zegel.adapters.resolver import SystemResolver
 from zegel.adapters.zone import Zone
 from zegel.arc.result import ArcResult
 from zegel.arc.verify import verify_message as verify_chain
-from zegel.ask import Answer, Dialogue, Question, Rcode, rehearse
+from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, rehearse
 from zegel.authres.model import AuthenticationResults
 from zegel.authres.parse import parse
 from zegel.dkim.crypto import Key
@@ -23,9 +24,15 @@ from zegel.dkim.sign import Style, sign_message
 from zegel.dkim.verify import verify_message
 from zegel.dmarc.evaluate import check_author
 from zegel.dmarc.result import DmarcResult
+from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
+from zegel.verdict.authenticate import SHARES, Verdict, authenticate_message
+from zegel.verdict.evidence import Evidence
+from zegel.verdict.own import Names
+from zegel.verdict.policy import Mode, Site
+from zegel.verdict.rules import Rule
 
 R = TypeVar("R")
 _USUAL = Limits()
@@ -140,6 +147,48 @@ def check_spf(
     return drive(dialogue, resolver, limits)
 
 
+def authenticate(
+    message: bytes,
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    now: float | None = None,
+    authserv_id: str | None = None,
+    own_domains: Iterable[str] = (),
+    trusted_sealers: Iterable[str] = (),
+    mode: str = "observe",
+    rules: Sequence[Rule] = (),
+    limits: Limits | None = None,
+) -> Verdict:
+    """Check an inbound message by SPF, DKIM, ARC and DMARC, and tell what happens to it. RFC 9989 5.3.
+
+    ``ip``, ``helo`` and ``mail_from`` are as in :func:`check_spf`, ``message``, ``resolver`` and ``now`` as in :func:`verify`.
+    ``authserv_id`` is our own name, ``own_domains`` are ours with all below them, ``trusted_sealers`` those whose ARC seals count, and
+    ``rules`` what this site knows better. ``mode`` is "observe", "quarantine" or "reject" and changes ``.action`` only. Returns ``.spf
+    .dkim .arc .dmarc .action .story``. Raises TypeError or ValueError for arguments that cannot be; trouble with the message or DNS is a
+    result.
+    """
+    limits = limits or _USUAL
+    evidence = Evidence(ip, helo, mail_from, authserv_id=authserv_id or "unknown", now=time.time() if now is None else now)
+    dialogue = authenticate_message(message, evidence, site(own_domains, trusted_sealers, mode, rules), limits)
+    return drive(dialogue, resolver, shared(limits))
+
+
+def site(own_domains: Iterable[str], trusted_sealers: Iterable[str], mode: str, rules: Sequence[Rule]) -> Site:
+    """What a site has decided, from texts. Raises ValueError for a mode or domain that is none, TypeError for a rule that is none."""
+    if not all(isinstance(rule, Rule) for rule in rules):
+        raise TypeError("rules are zegel.Rule values: zegel.Rule.read(...)")
+    own, sealers = (tuple(map(Domain.parse, names)) for names in (own_domains, trusted_sealers))
+    return Site(Mode(mode), own_domains=Names(own), trusted_sealers=frozenset(sealers), rules=tuple(rules))
+
+
+def shared(limits: Limits) -> Limits:
+    """The limits for a whole message, of which each protocol has its own share of questions."""
+    return replace(limits, questions=limits.questions * SHARES)
+
+
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
     """Run a dialogue to its end from sync code: offline at once, otherwise in an event loop of its own."""
     if isinstance(resolver, Zone):
@@ -154,7 +203,7 @@ def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits)
 def _counted(zone: Zone, questions: int) -> Callable[[Question], Answer]:
     """The answers of a zone, until the number of questions is used up."""
     numbers = count()
-    return lambda question: zone.answer(question) if next(numbers) < questions else Answer(Rcode.TIMEOUT)
+    return lambda question: zone.answer(question) if next(numbers) < questions else OUT_OF_BUDGET
 
 
 def _run(work: Coroutine[Any, Any, R]) -> R:

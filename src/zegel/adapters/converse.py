@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
-from zegel.ask import Answer, Dialogue, Question, Rcode, Together
+from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, Together
 from zegel.limits import Limits
 
 R = TypeVar("R")
-_OUT_OF_BUDGET = Answer(Rcode.TIMEOUT)
 _Cached = Callable[[Question], Answer | None]
 
 
@@ -80,7 +79,7 @@ async def converse(dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budge
             part = budget.leaving(request.leave) if request.leave else budget
             reply = tuple(await asyncio.gather(*(converse(branch, resolver, part) for branch in request.branches)))
             continue
-        known = [cached(question) if budget.take() else _OUT_OF_BUDGET for question in request]
+        known = [cached(question) if budget.take() else OUT_OF_BUDGET for question in request]
         missing = known.count(None)
         if missing == 1:
             place = known.index(None)
@@ -101,7 +100,7 @@ async def _answer(question: Question, resolver: AsyncResolver, budget: Budget) -
         async with asyncio.timeout_at(budget.deadline(asyncio.get_running_loop().time())):
             return await resolver.resolve(question)
     except TimeoutError:
-        return _OUT_OF_BUDGET
+        return OUT_OF_BUDGET
 
 
 def _nothing(_: Question) -> None:

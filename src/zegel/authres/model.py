@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 VERSION = 1  # of this field's syntax, and of every method: RFC 8601 2.2 and 6.2
@@ -87,7 +88,7 @@ class AuthenticationResults:
 
 def _format_result(result: MethodResult) -> list[str]:
     for word in (result.method, result.result, *(word for item in result.properties for word in item[:2])):
-        if not KEYWORD.fullmatch(word):
+        if not _is_keyword(word):
             raise ValueError(f"not a keyword: {word!r}")
     if result.version < 0:
         raise ValueError(f"not a version: {result.version}")
@@ -100,6 +101,11 @@ def _format_result(result: MethodResult) -> list[str]:
         limit = _MAX_SIGNATURE if (item.ptype, item.property) == ("header", "b") else _MAX_VALUE
         parts.append(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS, limit))}")
     return parts
+
+
+@lru_cache(maxsize=256)
+def _is_keyword(word: str) -> bool:
+    return KEYWORD.fullmatch(word) is not None
 
 
 def _clean(value: str, letters: Mapping[int, str], limit: int = _MAX_VALUE) -> str:
@@ -116,4 +122,4 @@ def _token(value: str) -> str:
 
 
 def _pvalue(value: str) -> str:
-    return value if _ADDRESS.fullmatch(value) else _token(value)
+    return value if "@" in value and _ADDRESS.fullmatch(value) else _token(value)

@@ -117,6 +117,26 @@ def marked(mark: Mark, text: str, *steps: str, to: Console | None = None) -> Non
             console_.file.write(f"    {safe(step)}\n")
 
 
+def branch(lead: str, text: str, *, last: bool, mark: Mark | None = None, style: str | None = None) -> None:
+    """Write one branch of a tree behind ``lead``; where the text wraps, it stays beside the branch."""
+    from rich.text import Text
+
+    console_ = console()
+    lines = wrapped(text, console_.width - len(lead) - 3 - (2 if mark else 0))
+    first, after = ("└─ ", "   ") if last else ("├─ ", "│  ")
+    sign = Text.assemble(mark.text(console_.encoding), " ") if mark else Text()
+    for number, line in enumerate(lines):
+        drawn = _drawn(f"{lead}{after if number else first}", console_.encoding)
+        console_.print(
+            Text.assemble(drawn, sign.blank_copy(" " * len(sign)) if number else sign, Text(line, style=style or "")), soft_wrap=True
+        )
+
+
+def _drawn(lines: str, encoding: str) -> str:
+    """The lines of a tree as the encoding can write them."""
+    return lines if encoding.lower().startswith("utf") else lines.translate(str.maketrans("├└─│", "+`-|"))
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table; no name in it is cut or folded, as it may be copied."""
     from rich.cells import cell_len

@@ -13,6 +13,7 @@ from zegel.dkim.header import Header
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.signature import Signature, SignatureError
 from zegel.grammar import taglist
+from zegel.grammar.domain import Domain
 from zegel.grammar.message import CRLF, split_message
 from zegel.limits import Limits
 
@@ -39,12 +40,14 @@ class Verification:
     """The verification of one message.
 
     Make it when the header is complete; run :meth:`look_up` with a driver (it may run while the body arrives); give every chunk of the body
-    to :meth:`feed`; then :meth:`finish`. ``now`` is seconds since the epoch.
+    to :meth:`feed`; then :meth:`finish`. ``now`` is seconds since the epoch. With ``bodies``, what is wanted of the body is wanted there:
+    who gave them feeds and finishes them, once for all that share them.
     """
 
-    def __init__(self, header: Header, *, now: float, limits: Limits) -> None:
+    def __init__(self, header: Header, *, now: float, limits: Limits, bodies: BodyHashes | None = None) -> None:
         self._header = header
-        self._bodies = BodyHashes()
+        self._shared = bodies is not None
+        self._bodies = bodies if bodies is not None else BodyHashes()
         self._asked: dict[Question, list[_Candidate]] = {}
         self._candidates = [_Candidate(place) for place in header.layout.places(_SIGNATURE)]
         for number, candidate in enumerate(self._candidates):
@@ -72,9 +75,15 @@ class Verification:
         candidate.body = self._bodies.want(parsed.body_canonicalization, parsed.length)
 
     @property
+    def domains(self) -> list[Domain]:
+        """The domains that may turn out to have signed, each once, in header order."""
+        signatures = (candidate.signature for candidate in self._candidates)
+        return list(dict.fromkeys(signature.domain for signature in signatures if signature is not None))
+
+    @property
     def needs_body(self) -> bool:
         """False when no octet of the body can change a result."""
-        return bool(self._bodies)
+        return bool(self._asked)
 
     def look_up(self) -> Dialogue[None]:
         """Ask for the key records, all at once, each name once. RFC 6376 6.1.2."""
@@ -86,12 +95,13 @@ class Verification:
                 candidate.answer = answer
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next octets of the body."""
+        """Take the next octets of a body that is not shared."""
         self._bodies.feed(chunk)
 
     def finish(self) -> list[DkimResult]:
         """The results, in header order. Call it once, after the look-up and the last chunk."""
-        self._bodies.finish()
+        if not self._shared:
+            self._bodies.finish()
         results = [candidate.result or self._judge(candidate) for candidate in self._candidates]
         starts = [result.signature_start for result in results if result.signature_start]
         return results if len(set(starts)) == len(starts) else self._told_apart(results)

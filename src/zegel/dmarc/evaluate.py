@@ -19,6 +19,7 @@ from zegel.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, PslResult
 from zegel.grammar.domain import Domain
 
 _PASS, _TEMPERROR = "pass", "temperror"
+_MAX_PREPARED = 4  # domains of a stranger's choice that are walked from before anything of theirs has passed
 
 
 class Identifier(NamedTuple):
@@ -65,6 +66,21 @@ class Evaluation:
     def discover(self) -> Dialogue[None]:
         """Find the policy. RFC 9989 5.3.2."""
         self._found = yield from discover(self._lookups, self.author)
+
+    def prepare(self, candidates: Sequence[Domain]) -> Dialogue[None]:
+        """Find the policy, and walk from the domains that SPF or DKIM may yet authenticate, as their alignment will be asked.
+
+        So nothing is left to ask at the end, when the time that others took may be over.
+        """
+        yield from self.discover()
+        found = self._found
+        others = [domain for domain in dict.fromkeys(candidates) if domain != self.author]
+        if found is None or found.record is None or not others:
+            return
+        own = yield from walk(self._lookups, self.author)
+        if Alignment.RELAXED in (found.record.adkim, found.record.aspf):
+            for domain in others[:_MAX_PREPARED]:
+                yield from is_aligned(self._lookups, own, domain, Alignment.RELAXED)
 
     def finish(self, spf: Identifier | None, dkim: Sequence[Identifier], *, psl: bool = False) -> Dialogue[DmarcResult]:
         """The result. Call it once, after :meth:`discover` has ended. ``psl`` asks for the answer of RFC 7489 beside it."""

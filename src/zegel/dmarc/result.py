@@ -62,6 +62,7 @@ class DmarcReason(Enum):
         N_("a check of SPF or DKIM that could have been aligned had a temporary error"),
     )
 
+    NO_AUTHOR = ("no_author", _PERM, "RFC 9989 5.3.1", N_("From does not name one author, for whom a policy could be found"))
     AUTHOR_DOMAIN_SYNTAX = ("author_domain_syntax", _PERM, "RFC 9989 4.2", N_("the author's domain is no domain name"))
 
     id: str

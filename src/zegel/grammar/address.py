@@ -8,9 +8,14 @@ are refused; nothing is picked from what remains.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from typing import Self
 
 from zegel.grammar.domain import Domain
+from zegel.words import N_
 
 _SPECIALS = set('()<>[]:;@\\,."')
 _ATEXT = re.compile(r"[^\s()<>\[\]:;@\\,.\"]+(?:\.[^\s()<>\[\]:;@\\,.\"]+)*")
@@ -22,8 +27,50 @@ _MAX_ADDRESSES = 100
 _MAX_COMMENT_DEPTH = 20
 
 
+class AddressFault(Enum):
+    """What keeps a value from being a list of plain mailboxes: ``id``, ``section`` and a sentence for people."""
+
+    TOO_LONG = ("too_long", "RFC 5322 3.4", N_("it is too long"))
+    NOT_UTF8 = ("not_utf8", "RFC 6532 3.1", N_("it is not UTF-8"))
+    CONTROL = ("control", "RFC 5322 3.4", N_("it has a control character"))
+    TOO_MANY = ("too_many", "RFC 5322 3.4", N_("it has too many addresses"))
+    QUOTE_OPEN = ("quote_open", "RFC 5322 3.2.4", N_("a quote is not closed"))
+    COMMENT_OPEN = ("comment_open", "RFC 5322 3.2.2", N_("a comment is not closed"))
+    COMMENT_DEPTH = ("comment_depth", "RFC 5322 3.2.2", N_("comments are nested too deeply"))
+    MISSING = ("missing", "RFC 5322 3.4", N_("an address is missing"))
+    ROUTE = ("source_route", "RFC 5322 4.4", N_("it has a source route"))
+    GROUP = ("group_syntax", "RFC 6854 2", N_("it has group syntax"))
+    BRACKETS = ("brackets", "RFC 5322 3.4", N_("angle brackets do not match"))
+    NAME_NOT_QUOTED = ("name_not_quoted", "RFC 5322 3.4", N_("the name before the address is not quoted"))
+    NOT_SINGLE = ("not_single", "RFC 5322 3.4", N_("it is no single address"))
+    NO_ADDRESS = ("no_address", "RFC 5322 3.4.1", N_("it is no address"))
+    # RFC 2047 5 (3): none in an address. Some readers decode them even in a quoted string.
+    ENCODED_WORD = ("encoded_word", "RFC 2047 5", N_("it has an encoded word inside an address"))
+    INVISIBLE = ("invisible", "RFC 6532 3.2", N_("it has invisible characters inside an address"))
+    LITERAL = ("address_literal", "RFC 5322 3.4.1", N_("it has the number of a machine in place of a domain"))
+    DOMAIN = ("domain_syntax", "RFC 5322 3.4.1", N_("its domain is no domain name"))
+
+    id: str
+    section: str
+    sentence: str
+
+    def __new__(cls, id: str, section: str, sentence: str) -> Self:
+        """Take the id as the value: ``AddressFault("missing")`` finds it again."""
+        member = object.__new__(cls)
+        member._value_ = member.id = id
+        member.section, member.sentence = section, sentence
+        return member
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class AddressError(ValueError):
-    """The value is no list of plain mailboxes; the text says what was met."""
+    """The value is no list of plain mailboxes: ``fault`` says what was met, the text says it in English."""
+
+    def __init__(self, fault: AddressFault) -> None:
+        super().__init__(fault.sentence)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +93,20 @@ class Mailbox:
 def mailboxes(value: bytes) -> list[Mailbox]:
     """Read the value of a From field: one or more mailboxes. Raises :class:`AddressError`."""
     if len(value) > _MAX_OCTETS:
-        raise AddressError("it is too long")
+        raise AddressError(AddressFault.TOO_LONG)
     try:
         text = value.decode("utf-8").replace("\r\n", "")
     except UnicodeDecodeError:
-        raise AddressError("it is not UTF-8") from None
+        raise AddressError(AddressFault.NOT_UTF8) from None
     if _CONTROL.search(text):
-        raise AddressError("it has a control character")
+        raise AddressError(AddressFault.CONTROL)
     tokens = _tokens(text)
     found: list[Mailbox] = []
     part: list[_Token] = []
+    # Before it is cut at the commas, of which a route and a group may have their own.
+    if any(token.kind in (":", ";") for token in tokens):
+        route = any((one.kind, next_one.kind) == ("<", "@") for one, next_one in pairwise(tokens))
+        raise AddressError(AddressFault.ROUTE if route else AddressFault.GROUP)
     for token in [*tokens, _Token(",", ",")]:
         if token.kind != ",":
             part.append(token)
@@ -63,7 +114,7 @@ def mailboxes(value: bytes) -> list[Mailbox]:
         found.append(_mailbox(part))
         part = []
         if len(found) > _MAX_ADDRESSES:
-            raise AddressError("it has too many addresses")
+            raise AddressError(AddressFault.TOO_MANY)
     return found
 
 
@@ -121,7 +172,7 @@ def _delimited(text: str, start: int, close: str) -> tuple[str, int]:
             char = text[at]
         out.append(char)
         at += 1
-    raise AddressError("a quote is not closed")
+    raise AddressError(AddressFault.QUOTE_OPEN)
 
 
 def _after_comment(text: str, start: int) -> int:
@@ -133,54 +184,69 @@ def _after_comment(text: str, start: int) -> int:
         elif char == "(":
             depth += 1
             if depth > _MAX_COMMENT_DEPTH:
-                raise AddressError("comments are nested too deeply")
+                raise AddressError(AddressFault.COMMENT_DEPTH)
         elif char == ")":
             depth -= 1
             if not depth:
                 return at + 1
         at += 1
-    raise AddressError("a comment is not closed")
+    raise AddressError(AddressFault.COMMENT_OPEN)
 
 
 def _mailbox(tokens: list[_Token]) -> Mailbox:
     """``[display-name] <addr-spec>`` or ``addr-spec``; every token must be used."""
     kinds = [token.kind for token in tokens]
-    if not tokens:
-        raise AddressError("an address is missing")
-    if ":" in kinds or ";" in kinds:
-        raise AddressError("it has group syntax or a source route")
     if "<" not in kinds:
         return _addr_spec("", tokens)
     start = kinds.index("<")
     if kinds[-1] != ">" or kinds.count("<") != 1 or kinds.count(">") != 1:
-        raise AddressError("angle brackets do not match")
+        raise AddressError(AddressFault.BRACKETS)
     name = tokens[:start]
     # RFC 5322 4.1 allows a dot in a phrase, and people write "J. Peeters"; an @ there is how a second address is shown.
     if any(token.kind not in ("atom", "quoted", ".") for token in name):
-        raise AddressError("the name before the address is not quoted")
+        raise AddressError(AddressFault.NAME_NOT_QUOTED)
     shown = "".join(token.text if token.kind == "." else f" {token.text}" for token in name).strip()
     return _addr_spec(shown, tokens[start + 1 : -1])
 
 
 def _addr_spec(display_name: str, tokens: list[_Token]) -> Mailbox:
     kinds = [token.kind for token in tokens]
+    if not tokens:
+        raise AddressError(AddressFault.MISSING)
+    if any(token.kind == "atom" and _ENCODED_WORD.search(token.text) for token in tokens):
+        raise AddressError(AddressFault.ENCODED_WORD)
     if kinds.count("@") != 1:
-        raise AddressError("it is no single address")
+        raise AddressError(AddressFault.NOT_SINGLE)
     at = kinds.index("@")
     local, host = tokens[:at], tokens[at + 1 :]
-    if not (_is_dot_atom(local) or [token.kind for token in local] == ["quoted"]) or not _is_dot_atom(host):
-        raise AddressError("it is no address")
+    if not (_is_dot_atom(local) or [token.kind for token in local] == ["quoted"]):
+        raise AddressError(AddressFault.NO_ADDRESS)
     local_part = "".join(token.text for token in local)
-    # RFC 2047 5 (3): none in an address. Some readers decode them even in a quoted string.
     if _ENCODED_WORD.search(local_part):
-        raise AddressError("it has an encoded word inside an address")
+        raise AddressError(AddressFault.ENCODED_WORD)
     if not local_part.isprintable():
-        raise AddressError("it has invisible characters inside an address")
+        raise AddressError(AddressFault.INVISIBLE)
+    return Mailbox(display_name, local_part, _domain(host))
+
+
+def _domain(tokens: list[_Token]) -> Domain:
+    """The domain of an address, U-labels turned into A-labels (RFC 9989 5.3.1) and nothing else turned into what it is not."""
+    if [token.kind for token in tokens] == ["literal"]:
+        raise AddressError(AddressFault.LITERAL)
+    if not _is_dot_atom(tokens):
+        raise AddressError(AddressFault.NO_ADDRESS)
+    text = "".join(token.text for token in tokens)
+    if not text.isprintable():
+        raise AddressError(AddressFault.INVISIBLE)
     try:
-        domain = Domain.parse("".join(token.text for token in host))
+        domain = Domain.parse(text)
     except ValueError:
-        raise AddressError("its domain is no domain name") from None
-    return Mailbox(display_name, local_part, domain)
+        raise AddressError(AddressFault.DOMAIN) from None
+    # A U-label is in lower case and in NFC (RFC 5890 2.3.2.1). What takes more than that is another name to a reader that maps less.
+    written = unicodedata.normalize("NFC", text.lower()).split(".")
+    if any(not label.isascii() and Domain(ours).unicode != label for label, ours in zip(written, domain.labels, strict=False)):
+        raise AddressError(AddressFault.DOMAIN)
+    return domain
 
 
 def _is_dot_atom(tokens: list[_Token]) -> bool:

@@ -33,7 +33,7 @@ class Ended(Exception):  # noqa: N818 - an outcome, not an error of ours
 class Evaluation:
     """What one evaluation has used up of its limits, and the way to the term that it is at: pairs of domain and term."""
 
-    __slots__ = ("_names", "_no_ptr", "path", "sender", "session", "terms", "type", "voids")
+    __slots__ = ("_names", "_no_ptr", "_unasked", "path", "sender", "session", "terms", "type", "voids")
 
     def __init__(self, session: Session, sender: Sender) -> None:
         self.session, self.sender = session, sender
@@ -41,7 +41,7 @@ class Evaluation:
         self.terms = self.voids = 0
         self.path: list[tuple[str, str]] = []
         self._names: tuple[str, ...] | None = None  # the validated names of the client, once asked for
-        self._no_ptr = False
+        self._no_ptr = self._unasked = False
 
     def count_term(self) -> None:
         """Count one term that asks DNS. RFC 7208 4.6.4: over ten of them "MUST return permerror"."""
@@ -69,6 +69,7 @@ class Evaluation:
         A name matches within the target, as the RFC's steps and example have it; its last list has the two the other way round.
         """
         yield from self.validate()
+        self._stop_if_unasked()
         if self._no_ptr:
             self._count_void()
         return any(found == name or found.endswith("." + name) for found in self._names or ())
@@ -108,6 +109,8 @@ class Evaluation:
             return None
         if "p" in letters:
             yield from self.validate(counted=counted)
+            if counted:
+                self._stop_if_unasked()
         return target_name(spec.string.expand(self.value, domain)) or ""
 
     def value(self, letter: str, domain: str) -> str:
@@ -153,11 +156,21 @@ class Evaluation:
         # "all records other than the first 10 MUST be ignored"; a DNS error is no name.
         names = _askable(map(str, answer.records[:_MAX_NAMES]))
         answers: tuple[Answer, ...] = (yield tuple(Question(name, self.type) for name in names)) if names else ()
+        self._unasked = not all(found.asked for found in (answer, *answers))
         self._names = tuple(
             name
             for name, found in zip(names, answers, strict=True)
             if any(address_number(text, client.bits) == client.number for text in found.records)
         )
+
+    def _stop_if_unasked(self) -> None:
+        """End where the names of the client are unknown because our own budget was used up. RFC 7208 4.6.4:
+
+        "If such a limit is exceeded, the result of authorization SHOULD be "temperror"": an error of DNS is no match (RFC 7208 5.5), but
+        this is none.
+        """
+        if self._unasked:
+            raise Ended(SpfReason.BUDGET_SPENT, self.session.client.reverse_name)
 
     def _validated_name(self, domain: str) -> str:
         """The value of ``%{p}``: the domain itself, else a name below it, else any. RFC 7208 7.3."""

@@ -54,6 +54,8 @@ class SpfReason(Enum):
     RECORD_UNAVAILABLE = ("record_unavailable", _TEMP, "RFC 7208 4.4", N_("DNS did not give the record now"))
     TERM_UNAVAILABLE = ("term_unavailable", _TEMP, "RFC 7208 5", N_("DNS did not give now what a term asks for"))
 
+    BUDGET_SPENT = ("budget_spent", _TEMP, "RFC 7208 4.6.4", N_("the time or the questions for one message were used up"))
+
     SEVERAL_RECORDS = ("several_records", _PERM, "RFC 7208 4.5", N_("the domain publishes more than one SPF record"))
     RECORD_TOO_LONG = ("record_too_long", _PERM, "RFC 7208 3.4", N_("the record is longer than what is read"))
     NOT_ASCII = ("not_ascii", _PERM, "RFC 7208 3.1", N_("the record is not plain ASCII"))

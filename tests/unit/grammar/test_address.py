@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zegel.grammar.address import AddressError, Mailbox, mailboxes
+from zegel.grammar.address import AddressError, AddressFault, Mailbox, mailboxes
 from zegel.grammar.domain import Domain
 
 ORDINARY = [
@@ -125,6 +125,63 @@ def test_several_mailboxes_are_several() -> None:
 def test_an_address_in_the_name_is_only_a_name() -> None:
     (found,) = mailboxes(b' "admin@legit.example" <x@attack.example>')
     assert found.domain == "attack.example"
+
+
+FAULTS = [
+    (b" " + b"x" * 20_000 + b"@b.example", AddressFault.TOO_LONG),
+    (b" \xe9@b.example", AddressFault.NOT_UTF8),
+    (b" a\x00@b.example", AddressFault.CONTROL),
+    (b"a@b.example" + b",a@b.example" * 200, AddressFault.TOO_MANY),
+    (b' "a@b.example', AddressFault.QUOTE_OPEN),
+    (b" (a@b.example", AddressFault.COMMENT_OPEN),
+    (b"(" * 30 + b")" * 30 + b"a@b.example", AddressFault.COMMENT_DEPTH),
+    (b"", AddressFault.MISSING),
+    (b" <>", AddressFault.MISSING),
+    (b" a@b.example,", AddressFault.MISSING),
+    (b" <@x.example,@y.example:a@b.example>", AddressFault.ROUTE),
+    (b" <(c) @x.example:a@b.example>", AddressFault.ROUTE),
+    (b" x:a@b.example;", AddressFault.GROUP),
+    (b" <a@b.example>:<c@d.example>", AddressFault.GROUP),
+    (b" <a@b.example", AddressFault.BRACKETS),
+    (b" c@d.example <a@b.example>", AddressFault.NAME_NOT_QUOTED),
+    (b" a", AddressFault.NOT_SINGLE),
+    (b" a@b@c", AddressFault.NOT_SINGLE),
+    (b" a b@c.example", AddressFault.NO_ADDRESS),
+    (b" a@b.example .c", AddressFault.NO_ADDRESS),
+    (b" =?utf-8?q?a=40b.example?=", AddressFault.ENCODED_WORD),
+    (b" a@=?utf-8?q?b?=.example", AddressFault.ENCODED_WORD),
+    (b' "=?utf-8?q?a?="@b.example', AddressFault.ENCODED_WORD),
+    (" a\u200b@b.example".encode(), AddressFault.INVISIBLE),
+    (" a@b\u200d.example".encode(), AddressFault.INVISIBLE),
+    (b" a@[192.0.2.1]", AddressFault.LITERAL),
+    (b" a@b..example", AddressFault.NO_ADDRESS),
+    (b" a@-b.example", AddressFault.DOMAIN),
+    # Not in the form of a U-label (RFC 5890 2.3.2.1): full width, an ideographic stop, what falls away.
+    (" a@\uff42.example".encode(), AddressFault.DOMAIN),
+    (" a@b\u3002example".encode(), AddressFault.DOMAIN),
+    (" a@b.c\u3002d.example".encode(), AddressFault.DOMAIN),
+    (" a@b\ufe0f\u00e9.example".encode(), AddressFault.DOMAIN),
+]
+
+
+@pytest.mark.parametrize(("value", "fault"), FAULTS, ids=lambda value: repr(value)[:60])
+def test_each_fault_by_its_name(value: bytes, fault: AddressFault) -> None:
+    with pytest.raises(AddressError) as caught:
+        mailboxes(value)
+    assert caught.value.fault is fault
+    assert str(caught.value) == fault.sentence
+    assert AddressFault(fault.id) is fault  # type: ignore[call-arg]
+
+
+def test_all_faults_are_there() -> None:
+    assert {fault for _, fault in FAULTS} == set(AddressFault)
+
+
+@pytest.mark.parametrize("host", ["b\u00fccher.example", "B\u00dcCHER.example", "bu\u0308cher.example", "xn--bcher-kva.example"])
+def test_a_u_label_is_read_as_its_a_label(host: str) -> None:
+    """RFC 9989 5.3.1; in any case and in either normal form, as people type them."""
+    (found,) = mailboxes(f"a@{host}".encode())
+    assert found.domain == "xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize("local", ["plain", "a.b", 'quo"te', "back\\slash", "at@sign", "with space", "", ".dot", "ünï"])

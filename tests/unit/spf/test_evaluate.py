@@ -25,7 +25,8 @@ def records(**names: str) -> Records:
 def judge(text: str, more: Records | None = None, *, ip: str = IP, sender: str = "joe@a.example", **options: Any) -> zegel.SpfResult:
     """The MAIL FROM result with that record at a.example."""
     zone = zegel.Zone.from_dict({**records(a=text), **(more or {})})
-    return zegel.check_spf(ip=ip, helo="helo.invalid", mail_from=sender, resolver=zone, now=1_700_000_000, **options).mail_from
+    given = {"helo": "helo.invalid", "now": 1_700_000_000, **options}
+    return zegel.check_spf(ip=ip, mail_from=sender, resolver=zone, **given).mail_from
 
 
 def asked(text: str, more: Records | None = None, *, ip: str = IP, sender: str = "joe@a.example", helo: str = "x") -> list[str]:
@@ -68,7 +69,7 @@ TABLE: dict[SpfReason, tuple[str, Records, tuple[tuple[str, str], ...]]] = {
     SpfReason.TOO_MANY_VOID: ("v=spf1 a:x.example a:y.example a:z.example -all", {}, (("a.example", "a:z.example"),)),
     SpfReason.TOO_MANY_MX: ("v=spf1 mx -all", MX11, (("a.example", "mx"),)),
 }
-ELSEWHERE = {SpfReason.NO_ADDRESS, SpfReason.NO_DOMAIN, SpfReason.NO_SUCH_DOMAIN, SpfReason.BEHIND_RELAY}
+ELSEWHERE = {SpfReason.BUDGET_SPENT, SpfReason.NO_ADDRESS, SpfReason.NO_DOMAIN, SpfReason.NO_SUCH_DOMAIN, SpfReason.BEHIND_RELAY}
 
 
 @pytest.mark.parametrize("reason", TABLE, ids=str)
@@ -97,6 +98,31 @@ def test_reasons_without_a_record() -> None:
     for ip in ("", "unknown", "192.0.2", "/run/socket", "192.0.2.1\x00"):
         result = judge("v=spf1 +all", ip=ip)
         assert (result.reason, result.status, result.domain) == (SpfReason.NO_ADDRESS, "none", "a.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "questions", "reason"),
+    [
+        ("v=spf1 ptr -all", 1, SpfReason.BUDGET_SPENT),
+        ("v=spf1 ptr -all", 2, SpfReason.BUDGET_SPENT),
+        ("v=spf1 ptr -all", 3, SpfReason.NOT_PERMITTED),
+        ("v=spf1 exists:%{p}.b.example -all", 1, SpfReason.BUDGET_SPENT),
+        ("v=spf1 a -all", 1, SpfReason.TERM_UNAVAILABLE),
+        ("v=spf1 -all exp=e.example", 1, SpfReason.NOT_PERMITTED),
+        ("v=spf1 -all exp=e%{p}.example", 1, SpfReason.NOT_PERMITTED),
+    ],
+)
+def test_a_budget_that_is_used_up_is_no_fail(text: str, questions: int, reason: SpfReason) -> None:
+    """RFC 7208 4.6.4: "If such a limit is exceeded, the result of authorization SHOULD be "temperror"."""
+    more: Records = {("1.2.0.192.in-addr.arpa", "PTR"): ["b.example"], ("b.example", "A"): ["192.0.2.9"]}
+    result = judge(text, more, limits=zegel.Limits(questions=questions), helo="x")
+    assert result.reason is reason
+
+
+def test_a_reverse_zone_that_is_dead_is_no_match() -> None:
+    """RFC 7208 5.5: its owner must not turn a fail into "perhaps"."""
+    more: Records = {("1.2.0.192.in-addr.arpa", "PTR"): zegel.Rcode.TIMEOUT}
+    assert judge("v=spf1 ptr -all", more).reason is SpfReason.NOT_PERMITTED
 
 
 def test_the_table_is_whole_and_reasons_force_their_status() -> None:

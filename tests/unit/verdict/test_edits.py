@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from support import arc, inbound, samples
 from zegel.arc.result import ArcReason, ArcResult
-from zegel.authres.model import MethodResult
-from zegel.milter.edits import DeleteHeader
-from zegel.verdict.edits import Claims, arc_method
+from zegel.ask import Rcode
+from zegel.authres.model import AuthenticationResults, MethodResult, Property
+from zegel.authres.parse import parse
+from zegel.milter.edits import Accept, DeleteHeader, InsertHeader, Quarantine, Reject, TempFail
+from zegel.verdict.authenticate import Verdict
+from zegel.verdict.edits import Claims, arc_method, outcome, reply, verdict_field
 
 OURS = "mail.example.org"
 
@@ -67,3 +71,92 @@ def test_the_result_of_a_chain() -> None:
     failed = arc_method(ArcResult(ArcReason.SEAL_MISMATCH, detail="AS 2: b="))
     assert (failed.result, failed.properties) == ("fail", ())
     assert failed.reason.endswith("(AS 2: b=)")
+
+
+# --- the whole verdict
+
+
+def written(verdict: Verdict) -> AuthenticationResults:
+    return parse(verdict_field(verdict).value)
+
+
+def test_the_field_tells_of_all_protocols() -> None:
+    """RFC 8601 2.7.1 and 2.7.2, RFC 9989 9.1: policy.dmarc."""
+    key = {(arc.key("lists.example.net").name, "TXT"): [arc.key("lists.example.net").record]}
+    dns = inbound.zone(more=key)
+    field = written(inbound.judge(arc.sealed(inbound.signed(), "lists.example.net", resolver=dns), dns, mail_from='"a;b"@example.org'))
+    assert field.authserv_id == "mail.example.com"
+    told = [(item.method, item.result, [(one.ptype, one.property, one.value) for one in item.properties]) for item in field.results]
+    assert told[:2] == [
+        ("spf", "pass", [("smtp", "mailfrom", "example.org")]),
+        ("spf", "pass", [("smtp", "helo", "mx.example.org")]),
+    ]
+    assert [item[:2] for item in told[2:]] == [("dkim", "pass"), ("arc", "pass"), ("dmarc", "pass")]
+    assert told[-1][2] == [("header", "from", "example.org"), ("policy", "dmarc", "reject")]
+
+
+def test_of_a_bounce_only_the_helo_name_is_told() -> None:
+    field = written(inbound.judge(samples.MESSAGE, mail_from="<>"))
+    assert [(item.method, item.properties) for item in field.results if item.method == "spf"] == [
+        ("spf", (Property("smtp", "helo", "mx.example.org"),))
+    ]
+
+
+def test_what_has_no_author_names_none() -> None:
+    field = written(inbound.judge(b"From: a@x.example, b@y.example\r\n\r\n"))
+    assert (field.results[-1].method, field.results[-1].result, field.results[-1].properties) == ("dmarc", "permerror", ())
+
+
+QUARANTINE = b"X-Zegel-Quarantine"
+
+
+def test_a_mark_for_the_mail_store_and_no_forged_copy_of_it() -> None:
+    claims = Claims(QUARANTINE)
+    mine = (b"Authentication-Results", b" mail.example.com; dmarc=pass")
+    claims.see([(b"x-zegel-QUARANTINE", b" no"), mine, (b"X-Zegel-Quarantine \t", b""), (b"X-Zegel", b""), mine], "mail.example.com")
+    assert claims.count == 4
+    made = outcome(inbound.judge(inbound.changed(), ip=inbound.BAD, settings=inbound.site("quarantine")), claims, field=QUARANTINE)
+    deleted = [(edit.index, edit.name.lower()) for edit in made.edits if isinstance(edit, DeleteHeader)]
+    assert deleted == [(2, b"authentication-results"), (1, b"authentication-results"), (2, QUARANTINE.lower()), (1, QUARANTINE.lower())]
+    mark, field = made.edits[-2:]
+    assert mark == InsertHeader(0, QUARANTINE, b" policy_reject example.org")
+    assert isinstance(field, InsertHeader)
+    assert field.name == b"Authentication-Results"
+    assert made.action == Accept()
+
+
+def test_the_mail_server_may_hold_instead() -> None:
+    verdict = inbound.judge(b"From: a@x.example, b@y.example\r\n\r\n", settings=inbound.site("quarantine"))
+    made = outcome(verdict, Claims(), hold=True)
+    assert made.edits[-1] == Quarantine("author_untrusted -")
+    assert not any(isinstance(edit, InsertHeader) and edit.name == QUARANTINE for edit in made.edits)
+
+
+def test_what_passes_gets_no_mark_and_loses_forged_ones() -> None:
+    claims = Claims(QUARANTINE)
+    claims.see([(QUARANTINE, b" yes")], "mail.example.com")
+    made = outcome(inbound.judge(inbound.signed()), claims, field=QUARANTINE, hold=True)
+    assert [type(edit) for edit in made.edits] == [DeleteHeader, InsertHeader]
+    assert Claims(b"X-Z").count == 0
+
+
+def test_a_claim_is_counted_whatever_the_name_of_the_mark() -> None:
+    for name in (b"", b"X", b"X-" + b"q" * 60):
+        claims = Claims(name)
+        claims.see([(b"Authentication-Results", b" mail.example.org; x=y"), (b"", b""), (b"x", b"")], OURS)
+        assert claims.count == 1 + (name == b"X")
+
+
+def test_what_the_client_is_told() -> None:
+    """RFC 9989 7.2: "by using the word "DMARC" somewhere in the reply text", and a 4xy reply for DNS trouble."""
+    refused = inbound.judge(inbound.changed(), ip=inbound.BAD).disposition
+    assert reply(refused) == Reject("550", "5.7.1", "Email rejected per DMARC policy for example.org")
+    unnamed = reply(inbound.judge(b"From: a@b.example\r\nFrom: c@d.example\r\n\r\n").disposition)
+    assert isinstance(unnamed, Reject)
+    assert (unnamed.code, unnamed.enhanced) == ("550", "5.7.1")
+    assert "DMARC" in unnamed.text
+    dead = inbound.zone(more={("example.org", "TXT"): Rcode.TIMEOUT})
+    deferred = reply(inbound.judge(samples.MESSAGE, dead, settings=inbound.site(defer_on_trouble=True)).disposition)
+    assert isinstance(deferred, TempFail)
+    assert (deferred.code, deferred.enhanced) == ("451", "4.7.1")
+    assert "DMARC policy for example.org" in deferred.text
