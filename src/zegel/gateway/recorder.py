@@ -180,14 +180,13 @@ class Recorder:
             await self._in_thread(lambda wanted=wanted, replies=replies: self._named(wanted, replies))  # type: ignore[misc]
 
     def _named(self, wanted: dict[str, int], replies: list[Reply]) -> None:
-        """In the thread: tell the messages, from the first of each domain, who takes the domain's mail."""
+        """In the thread: tell the messages that were written meanwhile who takes their mail."""
         self._destinations.learn(replies)
         known = self._destinations.known
         found = {domain: known[domain] for domain in wanted if domain in known}
         if found:
             with self._store.writing() as tx:
-                for domain, exchange in found.items():
-                    messages.name_exchange(tx, domain, exchange, since=wanted[domain])
+                messages.name_exchanges(tx, found, since=min(wanted.values()))
 
     # -- its term --------------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """People's addresses as the store keeps them: always under a keyed hash, and beside it in clear or not.
 
-The hash (HMAC-SHA256 of RFC 2104, 128 bits of it, under a key derived from the master key) is what people are found by. So looking up,
+The hash (HMAC-SHA256 of RFC 2104, 96 bits of it, under a key derived from the master key, behind 32 bits that tell the domain) is what
+people are found by. So looking up,
 exporting and erasing work the same when the address itself is not kept, and over a change of that setting. Without the master key a hash
 tells nothing; with it, and a guess of the address, it does: it is a pseudonym, and still personal data. The domain is kept in clear.
 
@@ -9,6 +10,7 @@ A story may name addresses too. They are found in its JSON text, so that what a 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import re
@@ -21,7 +23,7 @@ from zegel.grammar.domain import Domain
 from zegel.store.record import printable
 from zegel.store.vault import Vault
 
-KEY_OCTETS = 16
+_DOMAIN_OCTETS, _ADDRESS_OCTETS = 4, 12
 MAX_ADDRESS = 320
 _MAX_HOST = 253
 # More addresses than this, and a story is not kept: it must hold none that is not accounted for.
@@ -65,10 +67,13 @@ class Addresses:
         elif plain := _PLAIN_LOCAL.fullmatch(local):
             local = plain[1]
         domain = _host(host)
+        composed = local if local.isascii() else unicodedata.normalize("NFC", local)
         # ASCII's case alone: str.lower makes the Kelvin sign a k, and so one person another.
-        folded = unicodedata.normalize("NFC", local).encode("utf-8", "surrogatepass").lower()
-        key = hmac.digest(self._key, b"%b@%b" % (folded, domain.encode("utf-8", "surrogatepass")), "sha256")[:KEY_OCTETS]
-        return Person(key, None if self.hashed else printable(f"{local}{at}{domain}", MAX_ADDRESS), domain)
+        folded = f"{composed}@{domain}".encode("utf-8", "surrogatepass").lower()
+        keyed = hmac.digest(self._key, folded, "sha256")
+        return Person(
+            domain_prefix(domain) + keyed[:_ADDRESS_OCTETS], None if self.hashed else printable(f"{local}{at}{domain}", MAX_ADDRESS), domain
+        )
 
     def in_story(self, text: str) -> Mentions:
         """Find the addresses in the JSON text of a story; where addresses are hashed, the hash stands in their place."""
@@ -94,6 +99,12 @@ class Addresses:
             return f"(withheld)@{_host(address.rpartition('@')[2])}"
 
         return _each_address(text, told) or "[]"
+
+
+@lru_cache(maxsize=8192)
+def domain_prefix(domain: str) -> bytes:
+    """What the hash of every address in a domain begins with: an index finds them all. It is not keyed, as the domain itself is kept."""
+    return hashlib.sha256(domain.encode("utf-8", "surrogatepass")).digest()[:_DOMAIN_OCTETS]
 
 
 def token(person: Person) -> str:

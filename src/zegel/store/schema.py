@@ -137,7 +137,8 @@ parties = Table(
     Column("position", Integer, nullable=False),
     Column("organisation_id", Integer, nullable=False),
     Column("role", String(9), nullable=False),
-    # A keyed hash of the address; the address itself only where the configuration keeps it.
+    # A hash of the domain and a keyed one of the address (zegel.store.addresses): one index finds both. The address itself only where
+    # the configuration keeps it.
     Column("person", LargeBinary(16), nullable=False),
     Column("address", String(320)),
     Column("domain", String(253), nullable=False),
@@ -150,7 +151,6 @@ parties = Table(
     sqlite_with_rowid=False,
 )
 Index(None, parties.c.person, parties.c.message_id)
-Index(None, parties.c.domain, parties.c.message_id)
 
 # Apart from the messages: they are larger, and go sooner.
 stories = Table(

@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select, union
 
 from zegel.store import schema
+from zegel.store.addresses import domain_prefix
 from zegel.store.messages import first_number
 from zegel.store.record import Direction, Result
 from zegel.store.transaction import Transaction
 
 # SQLite takes 32,766 values in one statement; a page is shorter.
 MAX_PAGE = 1000
+_REST = 13  # more octets than any hash of an address has behind its domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(table.id.in_(select(parties.message_id).where(parties.person == wanted.person)))
     if wanted.domain is not None:
         by_author = select(schema.messages.c.id).where(schema.messages.c.from_domain == wanted.domain)
-        found.append(table.id.in_(union(by_author, select(parties.message_id).where(parties.domain == wanted.domain))))
+        first = domain_prefix(wanted.domain)
+        in_domain = (parties.person >= first, parties.person <= first + b"\xff" * _REST, parties.domain == wanted.domain)
+        found.append(table.id.in_(union(by_author, select(parties.message_id).where(*in_domain))))
     if wanted.action is not None:
         found.append(table.action == wanted.action)
     if wanted.direction is not None:

@@ -34,6 +34,8 @@ def connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
         else:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            # 16 MB: an index on hashes is written all over, and with SQLite's own 2 MB most of it would be read again for each message.
+            connection.execute("PRAGMA cache_size=-16384")
             # What is deleted is overwritten, in the place where it stood.
             connection.execute("PRAGMA secure_delete=ON")
     except BaseException:

@@ -62,8 +62,7 @@ def _parties() -> None:
         sa.CheckConstraint("role IN ('sender', 'recipient', 'named')", name=op.f("ck_parties_role")),
         sqlite_with_rowid=False,
     )
-    for column in ("person", "domain"):
-        op.create_index(op.f(f"ix_parties_{column}_message_id"), "parties", [column, "message_id"])
+    op.create_index(op.f("ix_parties_person_message_id"), "parties", ["person", "message_id"])
 
 
 def _stories() -> None:
