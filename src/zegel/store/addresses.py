@@ -68,7 +68,7 @@ class Addresses:
             local = plain[1]
         domain = _host(host)
         composed = local if local.isascii() else unicodedata.normalize("NFC", local)
-        # ASCII's case alone: str.lower makes the Kelvin sign a k, and so one person another.
+        # RFC 6532 3.1 for the form. ASCII's case alone: beyond it, what a host takes for one mailbox is not known.
         folded = f"{composed}@{domain}".encode("utf-8", "surrogatepass").lower()
         keyed = hmac.digest(self._key, folded, "sha256")
         return Person(

@@ -117,6 +117,7 @@ class _Batch:
 
     def __init__(self, tx: Transaction, keeping: Keeping, exchanges: Mapping[str, str]) -> None:
         self._tx, self._keeping, self._exchanges = tx, keeping, exchanges
+        self._newest: int = tx.connection.execute(select(func.max(schema.messages.c.id))).scalar() or 0
         self._last: dict[int, int] = {}  # the last number taken in each second
         self.messages: list[Row] = []
         self.parties: list[Row] = []
@@ -142,9 +143,12 @@ class _Batch:
         """The next free number of a second."""
         last = self._last.get(second)
         if last is None:
-            number, start = schema.messages.c.id, first_number(second)
-            query = select(func.max(number)).where(number >= start, number < first_number(second + 1))
-            last = self._tx.connection.execute(query).scalar() or start - 1
+            last = first_number(second) - 1
+            # In most batches every second but the first is newer than all that is there.
+            if last < self._newest:
+                number = schema.messages.c.id
+                query = select(func.max(number)).where(number > last, number < first_number(second + 1))
+                last = self._tx.connection.execute(query).scalar() or last
         self._last[second] = last + 1
         return last + 1
 
