@@ -109,9 +109,9 @@ def _write(store: Store, known: Addresses, address: str, organisation: str | Non
         total = persons.count(tx, person, organisation)
         with screen.bar(_("Writing"), total if stream is not sys.stdout else None) as bar:
             while found := persons.export(tx, known, person, organisation, after=after):
-                for after, message in found:
+                for number, message in found:
                     stream.write(json.dumps(message) + "\n")
-                    written += 1
+                    written, after = written + 1, number
                     if bar is not None:
                         bar.advance()
     stream.flush()

@@ -304,7 +304,8 @@ from zegel.store.retention import Term
 
 async def main(store):
     keeping = Keeping(Addresses(store.vault, hashed=False))
-    recorder = Recorder(store, Rules(keeping, Term()), Destinations(lambda: Zone.from_dict({})), Journal(), clock=lambda: NOW, batch=50, seconds=0.2)
+    nowhere = Destinations(lambda: Zone.from_dict({}))
+    recorder = Recorder(store, Rules(keeping, Term()), nowhere, Journal(), clock=lambda: NOW, batch=50, seconds=0.2)
     task = asyncio.create_task(recorder.run())
     number = 0
     while True:
