@@ -31,6 +31,8 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "key show": ((0, "shown"),),
     "key activate": ((0, "the key signs"), (1, "DNS does not show its record, or not this one; the key does not sign")),
     "sign": ((0, "every message was signed"), (1, "one was not")),
+    "spf": ((0, "MAIL FROM passes (for an empty one, the HELO name)"), (1, "it does not")),
+    "dmarc": ((0, "DMARC passes"), (1, "it does not: fail, none, or an error")),
     "verify": ((0, "every message has a signature that passes"), (1, "one has none")),
     "message list": ((0, "listed, also when none fits"),),
     "message show": ((0, "shown"), (1, "no such message is recorded")),

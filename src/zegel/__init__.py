@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from zegel import aio as aio
     from zegel.adapters.resolver import Resolver as Resolver
     from zegel.adapters.zone import Zone as Zone
+    from zegel.arc.result import ArcReason as ArcReason
+    from zegel.arc.result import ArcResult as ArcResult
+    from zegel.arc.result import ArcStatus as ArcStatus
     from zegel.ask import Answer as Answer
     from zegel.ask import Question as Question
     from zegel.ask import Rcode as Rcode
@@ -21,14 +24,26 @@ if TYPE_CHECKING:
     from zegel.dmarc.result import DmarcResult as DmarcResult
     from zegel.dmarc.result import DmarcStatus as DmarcStatus
     from zegel.front import check_dmarc as check_dmarc
+    from zegel.front import check_spf as check_spf
+    from zegel.front import parse_authentication_results as parse_authentication_results
     from zegel.front import sign as sign
     from zegel.front import verify as verify
+    from zegel.front import verify_arc as verify_arc
     from zegel.limits import Limits as Limits
+    from zegel.spf.result import SpfCause as SpfCause
+    from zegel.spf.result import SpfCheck as SpfCheck
+    from zegel.spf.result import SpfIdentity as SpfIdentity
+    from zegel.spf.result import SpfReason as SpfReason
+    from zegel.spf.result import SpfResult as SpfResult
+    from zegel.spf.result import SpfStatus as SpfStatus
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "Answer": "zegel.ask",
+    "ArcReason": "zegel.arc.result",
+    "ArcResult": "zegel.arc.result",
+    "ArcStatus": "zegel.arc.result",
     "DkimReason": "zegel.dkim.result",
     "DkimResult": "zegel.dkim.result",
     "DkimStatus": "zegel.dkim.result",
@@ -41,14 +56,26 @@ _WHERE = {
     "RRType": "zegel.ask",
     "Rcode": "zegel.ask",
     "Resolver": "zegel.adapters.resolver",
+    "SpfCause": "zegel.spf.result",
+    "SpfCheck": "zegel.spf.result",
+    "SpfIdentity": "zegel.spf.result",
+    "SpfReason": "zegel.spf.result",
+    "SpfResult": "zegel.spf.result",
+    "SpfStatus": "zegel.spf.result",
     "Zone": "zegel.adapters.zone",
     "check_dmarc": "zegel.front",
+    "check_spf": "zegel.front",
+    "parse_authentication_results": "zegel.front",
     "sign": "zegel.front",
     "verify": "zegel.front",
+    "verify_arc": "zegel.front",
 }
 
 __all__ = [
     "Answer",
+    "ArcReason",
+    "ArcResult",
+    "ArcStatus",
     "DkimReason",
     "DkimResult",
     "DkimStatus",
@@ -61,11 +88,20 @@ __all__ = [
     "RRType",
     "Rcode",
     "Resolver",
+    "SpfCause",
+    "SpfCheck",
+    "SpfIdentity",
+    "SpfReason",
+    "SpfResult",
+    "SpfStatus",
     "Zone",
     "aio",
     "check_dmarc",
+    "check_spf",
+    "parse_authentication_results",
     "sign",
     "verify",
+    "verify_arc",
 ]
 
 

@@ -10,14 +10,18 @@ from functools import partial
 from zegel import front
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.resolver import Resolver, SystemResolver
+from zegel.arc.result import ArcResult
+from zegel.arc.verify import verify_message as verify_chain
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.verify import verify_message
 from zegel.dmarc.evaluate import check_author
 from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
-__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "sign", "verify"]
+__all__ = ["Key", "Limits", "Resolver", "check_dmarc", "check_spf", "sign", "verify", "verify_arc"]
 
 
 async def verify(
@@ -26,6 +30,15 @@ async def verify(
     """Verify every DKIM signature of a message: see :func:`zegel.verify`."""
     limits = limits or Limits()
     dialogue = verify_message(message, now=time.time() if now is None else now, limits=limits)
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+
+
+async def verify_arc(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> ArcResult:
+    """Validate the Authenticated Received Chain of a message: see :func:`zegel.verify_arc`."""
+    limits = limits or Limits()
+    dialogue = verify_chain(message, now=time.time() if now is None else now, limits=limits)
     return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
 
 
@@ -40,6 +53,29 @@ async def check_dmarc(
 ) -> DmarcResult:
     """Judge an author domain by what SPF and DKIM said: see :func:`zegel.check_dmarc`."""
     return await converse(check_author(author_domain, spf, dkim, psl=psl), resolver or SystemResolver(), Budget(limits or Limits()))
+
+
+async def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: see :func:`zegel.check_spf`."""
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits or Limits()))
 
 
 async def sign(

@@ -95,10 +95,11 @@ def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked:
         try:
             request = dialogue.send(reply)
         except StopIteration as stop:
-            return cast(R, stop.value)
+            result: R = stop.value
+            return result
         if isinstance(request, Together):
             reply = tuple(rehearse(branch, answer, asked) for branch in request.branches)
         else:
             if asked is not None:
                 asked.extend(request)
-            reply = tuple(answer(question) for question in request)
+            reply = (answer(request[0]),) if len(request) == 1 else tuple(map(answer, request))

@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.resolver import SystemResolver
 from zegel.adapters.zone import Zone
+from zegel.arc.result import ArcResult
+from zegel.arc.verify import verify_message as verify_chain
 from zegel.ask import Answer, Dialogue, Question, Rcode, rehearse
+from zegel.authres.model import AuthenticationResults
+from zegel.authres.parse import parse
 from zegel.dkim.crypto import Key
 from zegel.dkim.result import DkimResult
 from zegel.dkim.sign import Style, sign_message
@@ -20,9 +24,12 @@ from zegel.dkim.verify import verify_message
 from zegel.dmarc.evaluate import check_author
 from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
+from zegel.spf.evaluate import check
+from zegel.spf.result import SpfCheck
 
 R = TypeVar("R")
-_LIMITS = Limits()
+_USUAL = Limits()
+_STYLE = Style()
 
 
 def sign(
@@ -44,7 +51,10 @@ def sign(
     keys = [key] if isinstance(key, Key) else list(key)
     if not all(isinstance(item, Key) for item in keys):
         raise TypeError("key must be a zegel.Key or a list of them")
-    style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
+    if canonicalization == _STYLE.canonicalization and headers is None and identity is None and expire is None:
+        style = _STYLE
+    else:
+        style = Style(canonicalization, tuple(headers) if headers is not None else None, identity, expire)
     return sign_message(message, keys, style, now=int(time.time() if now is None else now))
 
 
@@ -57,8 +67,29 @@ def verify(
     (None: the system's name servers); ``now`` seconds since the epoch. Returns one result for each signature in header order, [] for an
     unsigned message. Raises TypeError for a message that is not bytes; trouble with the message or DNS is a result.
     """
-    limits = limits or _LIMITS
+    limits = limits or _USUAL
     return drive(verify_message(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
+
+
+def verify_arc(
+    message: bytes, *, resolver: AsyncResolver | None = None, now: float | None = None, limits: Limits | None = None
+) -> ArcResult:
+    """Validate the Authenticated Received Chain of a message. RFC 8617 5.2.
+
+    The parameters are those of :func:`verify`. Returns ``.status`` ("none", "pass" or "fail"), ``.reason`` and ``.instances``, the sets
+    from 1 up. A pass says that the chain holds, not that its sealers tell the truth. Raises TypeError for a message that is not bytes.
+    """
+    limits = limits or Limits()
+    return drive(verify_chain(message, now=time.time() if now is None else now, limits=limits), resolver, limits)
+
+
+def parse_authentication_results(field: str | bytes, *, lenient: bool = False) -> AuthenticationResults:
+    """Read an Authentication-Results field, with its name or its value alone. RFC 8601 2.2.
+
+    Returns ``.authserv_id``, ``.version`` and ``.results``, each with ``.method .version .result .reason`` and ``.properties``, a tuple of
+    (ptype, property, value). ``lenient`` also takes what large providers write against the grammar. Raises ValueError when it is not one.
+    """
+    return parse(field, lenient=lenient)
 
 
 def check_dmarc(
@@ -76,7 +107,37 @@ def check_dmarc(
     for one signature, as ("pass", "example.org"): any other word than "pass" authenticates nothing. ``psl=True`` gives the answer of
     RFC 7489 too. Raises TypeError for what is no text or no pair; trouble with a domain, a record or DNS is a result.
     """
-    return drive(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or Limits())
+    return drive(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or _USUAL)
+
+
+def check_spf(
+    *,
+    ip: str,
+    helo: str,
+    mail_from: str,
+    resolver: AsyncResolver | None = None,
+    receiver: str = "unknown",
+    now: float | None = None,
+    default_explanation: str | None = None,
+    limits: Limits | None = None,
+) -> SpfCheck:
+    """Check if a host may send for a domain: HELO and MAIL FROM, two results. RFC 7208.
+
+    ``ip`` is the address of the SMTP client as text, ``helo`` its HELO name and ``mail_from`` the reverse-path, "" or "<>" for the empty
+    one; ``receiver`` is our own name (the macro r), ``now`` seconds since the epoch, and ``default_explanation`` what a sender that fails
+    is told when its domain says nothing. ``resolver`` as in :func:`verify`. Raises TypeError for what is no text; trouble with a record or
+    DNS is a result.
+    """
+    limits = limits or _USUAL
+    dialogue = check(
+        ip=ip,
+        helo=helo,
+        mail_from=mail_from,
+        receiver=receiver,
+        now=time.time() if now is None else now,
+        default_explanation=default_explanation,
+    )
+    return drive(dialogue, resolver, limits)
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:

@@ -11,7 +11,7 @@ from support.mta import join, split
 from zegel.milter import codec
 from zegel.milter.codec import Decoder, ProtocolError
 from zegel.milter.edits import Outcome
-from zegel.milter.events import EndOfMessage, Event
+from zegel.milter.events import EndOfMessage, Event, Headers
 from zegel.milter.session import Session
 
 MACROS = (b"i", b"{auth_type}", b"j")
@@ -64,7 +64,10 @@ def listen(pieces: Iterable[bytes]) -> Seen:
             while True:
                 ended = False
                 for event in events:
-                    seen.append((event, [session.macro(name) for name in MACROS]))
+                    known = [session.macro(name) for name in MACROS]
+                    # How many fields come in one event is the cut of the bytes.
+                    parts = [Headers([field]) for field in event.fields] if isinstance(event, Headers) else [event]
+                    seen += [(part, known) for part in parts]
                     ended = isinstance(event, EndOfMessage)
                 said += session.outgoing()
                 if not ended:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from zegel.milter import codec
 from zegel.milter.codec import ProtocolError
-from zegel.milter.edits import FAULT, render_action
+from zegel.milter.edits import FAULT, Outcome, render_action
 from zegel.milter.events import (
     Aborted,
     BodyChunk,
@@ -21,15 +22,18 @@ from zegel.milter.events import (
     EndOfHeaders,
     EndOfMessage,
     Event,
-    Header,
+    Headers,
     MailFrom,
     Recipient,
     Reset,
 )
 
+from .silence import Silence
+
 if TYPE_CHECKING:
     from .pump import Handler, Pump
 
+E = TypeVar("E")
 _FAULT_REPLY: Final = render_action(FAULT.action)
 _LINGER_SECONDS: Final = 10.0
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", 0)  # Linux: else Postfix (Nagle) waits 40 ms for the ACK of each piece without a reply
@@ -46,8 +50,7 @@ class Connection(asyncio.Protocol):
         self._tcp: socket.socket | None = None  # where ACKs are to be hurried
         self._handler: Handler | None = None
         self._task: asyncio.Task[None] | None = None
-        self._heard = 0.0
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._silence: Silence | None = None
         self._progress_timer: asyncio.TimerHandle | None = None
         self._unusable = False  # the handler does not know its client, so that all messages are answered with 451
         self._faulty = False  # this message will be answered with 451
@@ -76,13 +79,13 @@ class Connection(asyncio.Protocol):
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._tcp = peer if _QUICKACK else None
-        self._heard = self._loop.time()
-        self._idle_timer = self._loop.call_later(pump.idle_seconds, self._close_when_silent)
+        self._silence = Silence(self._loop, pump.idle_seconds, busy=lambda: self._task is not None, end=self._close)
         self._new_handler()
 
     def data_received(self, data: bytes) -> None:
         """Handle what came, or keep it until the message at hand is concluded."""
-        self._heard = self._loop.time()
+        if self._silence is not None:
+            self._silence.heard()
         if self._tcp is not None:
             self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for one read
         if self._task is None:
@@ -107,7 +110,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop what is under way and tell the handler."""
-        for timer in (self._idle_timer, self._progress_timer):
+        for timer in (self._silence, self._progress_timer):
             if timer is not None:
                 timer.cancel()
         if self._task is None:
@@ -149,13 +152,13 @@ class Connection(asyncio.Protocol):
         handler = self._handler
         if handler is None:
             return  # none could be made, and the connection is being closed
-        if kind is Header or kind is BodyChunk or kind is EndOfHeaders or kind is Recipient:
+        if kind is Headers or kind is BodyChunk or kind is EndOfHeaders or kind is Recipient:
             if self._faulty:
                 self.session.respond(_FAULT_REPLY)
                 return
             try:
-                if isinstance(event, Header):
-                    handler.header(event)
+                if isinstance(event, Headers):
+                    handler.headers(event)
                 elif isinstance(event, BodyChunk):
                     self._body(handler, event.data)
                 elif isinstance(event, Recipient):
@@ -171,19 +174,21 @@ class Connection(asyncio.Protocol):
         elif isinstance(event, Aborted):
             self._tell_aborted()
         elif isinstance(event, Connected):
-            self._connected(handler, event)
+            self._unusable = not self._guarded(handler.connected, event)
         elif isinstance(event, Reset):
             self._close_handler()
             self._new_handler()
         elif isinstance(event, Closed):
             self._close()
 
-    def _connected(self, handler: Handler, event: Connected) -> None:
+    def _guarded(self, call: Callable[[E], object], argument: E) -> bool:
+        """Make one call of the handler; False when it failed, which is reported."""
         try:
-            handler.connected(event)
+            call(argument)
         except Exception as error:
-            self._unusable = True
             self._fault(error)
+            return False
+        return True
 
     def _begin(self, handler: Handler, event: MailFrom) -> None:
         self._body_wanted = True
@@ -192,10 +197,7 @@ class Connection(asyncio.Protocol):
             self.session.respond(_FAULT_REPLY)
             return
         self._told = True
-        try:
-            handler.mail_from(event)
-        except Exception as error:
-            self._fault(error)
+        self._guarded(handler.mail_from, event)
 
     def _body(self, handler: Handler, data: bytes) -> None:
         if self._body_wanted and handler.body(data):
@@ -205,28 +207,32 @@ class Connection(asyncio.Protocol):
 
     def _end(self, handler: Handler, data: bytes) -> None:
         if data and self._body_wanted and not self._faulty:
-            try:
-                handler.body(data)
-            except Exception as error:
-                self._fault(error)
+            self._guarded(handler.body, data)
         if self._faulty:
             self.session.finish(FAULT)
             self._pump.messages += 1
+            return
+        try:
+            outcome = handler.end_of_message(self.session)
+            if isinstance(outcome, Outcome):
+                self._say(outcome)
+                return
+        except Exception as error:
+            self._conclude_with_fault(error)
             return
         pump = self._pump
         self._overdue = False
         self._deadline = self._loop.time() + pump.outcome_seconds
         self._progress_timer = self._loop.call_later(min(pump.progress_seconds, pump.outcome_seconds), self._progress)
-        self._task = self._loop.create_task(self._conclude(handler))
+        self._task = self._loop.create_task(self._conclude(outcome))
 
-    async def _conclude(self, handler: Handler) -> None:
+    async def _conclude(self, outcome: Coroutine[Any, Any, Outcome]) -> None:
         """Await the outcome, say it, and go on with what has come meanwhile."""
         try:
-            await self._say_outcome(handler)
+            await self._await(outcome)
             if self._progress_timer is not None:
                 self._progress_timer.cancel()
             self._task = None
-            self._pump.messages += 1
             self._advance(b"")
             self._resume()
         except BaseException:
@@ -234,10 +240,9 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
 
-    async def _say_outcome(self, handler: Handler) -> None:
+    async def _await(self, outcome: Coroutine[Any, Any, Outcome]) -> None:
         try:
-            self.session.finish(await handler.end_of_message(self.session))
-            self._told = False
+            self._say(await outcome)
             return
         except asyncio.CancelledError:
             task = self._task
@@ -247,9 +252,18 @@ class Connection(asyncio.Protocol):
             error: Exception = TimeoutError(f"no outcome of a message within {self._pump.outcome_seconds:g} seconds")
         except Exception as fault:
             error = fault
+        self._conclude_with_fault(error)
+
+    def _say(self, outcome: Outcome) -> None:
+        self.session.finish(outcome)
+        self._told = False
+        self._pump.messages += 1
+
+    def _conclude_with_fault(self, error: Exception) -> None:
         self._fault(error)
         if self.session.awaiting_finish:
             self.session.finish(FAULT)
+        self._pump.messages += 1
 
     def _progress(self) -> None:
         if self._task is None:
@@ -302,15 +316,6 @@ class Connection(asyncio.Protocol):
             handler.closed()
         except Exception as error:
             self._pump.fault(error)
-
-    def _close_when_silent(self) -> None:
-        left = self._heard + self._pump.idle_seconds - self._loop.time()
-        if self._task is not None:
-            left = self._pump.idle_seconds
-        if left <= 0:
-            self._close()
-        else:
-            self._idle_timer = self._loop.call_later(left, self._close_when_silent)
 
     def _close(self) -> None:
         transport = self._transport

@@ -42,6 +42,7 @@ class Journal:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._log = structlog.get_logger("zegel")
+        self._children: dict[tuple[object, ...], Counter] = {}
         self._messages = Counter("zegel_messages", "Messages seen, by route and outcome", ("route", "outcome"), registry=self.registry)
         self._unsigned = Counter("zegel_not_signed", "Outbound messages left unsigned, by reason", ("reason",), registry=self.registry)
         self._signatures = Counter("zegel_signatures", "Signatures made, by domain", ("domain",), registry=self.registry)
@@ -61,29 +62,37 @@ class Journal:
         self.generation = Gauge("zegel_generation", "The generation of the store that signs now", registry=self.registry)
         self.keys = Gauge("zegel_active_keys", "Keys that sign now", registry=self.registry)
 
+    def _child(self, counter: Counter, *labels: str) -> Counter:
+        """The counter of these labels; to look it up is dearer than to count. There are as many as the counter itself keeps."""
+        key = (counter, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = counter.labels(*labels)
+        return child
+
     def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "") -> None:
         """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature."""
-        self._messages.labels(about.route, "signed").inc()
-        self._signatures.labels(domain).inc(len(names))
+        self._child(self._messages, about.route, "signed").inc()
+        self._child(self._signatures, domain).inc(len(names))
         extra = {"warning": f"a hop may break this signature: {warning}"} if warning else {}
         self._write("signed", {**about.fields(), "keys": ",".join(names), **extra})
 
     def not_signed(self, about: About, reason: str, sentence: str) -> None:
         """An outbound message leaves as it is."""
-        self._messages.labels(about.route, "not_signed").inc()
-        self._unsigned.labels(reason).inc()
+        self._child(self._messages, about.route, "not_signed").inc()
+        self._child(self._unsigned, reason).inc()
         self._write(_line(sentence), {**about.fields(), "reason": reason})
 
     def refused(self, about: About, reason: str, sentence: str) -> None:
         """A message is answered with a refusal for good."""
-        self._messages.labels(about.route, "refused").inc()
+        self._child(self._messages, about.route, "refused").inc()
         self._write(_line(sentence), {**about.fields(), "reason": reason})
 
     def verified(self, about: About, results: Sequence[DkimResult], forged: int) -> None:
         """A message from outside was checked; ``forged`` fields in our name were removed."""
-        self._messages.labels(about.route, results[0].status if len(results) == 1 else ("several" if results else "none")).inc()
+        self._child(self._messages, about.route, results[0].status if len(results) == 1 else ("several" if results else "none")).inc()
         for result in results:
-            self._results.labels(result.status, result.reason.id).inc()
+            self._child(self._results, result.status, result.reason.id).inc()
         extra: dict[str, object] = {}
         if forged:
             self._forged.inc(forged)
@@ -133,7 +142,7 @@ def set_up_log(*, terminal: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(),  # a line in one write, where printing takes two
         cache_logger_on_first_use=True,
     )
 

@@ -1,9 +1,9 @@
 """The milter server: moves bytes between sockets and milter sessions, and events to handlers.
 
-One :class:`Handler` for each connection of the MTA; its calls are plain functions except the one at the end of a message, which is awaited
-while the MTA waits too (SMFIR_PROGRESS keeps it patient). A fault of ours in any of them is answered with 451 for that message, reported,
-and never taken for a verdict; a fault of the peer closes the connection. ``connection`` has the way of one connection, ``listener`` the
-unix socket. It knows no mail: no field is looked into here.
+One :class:`Handler` for each connection of the MTA. Its calls are plain functions; the one at the end of a message may give a coroutine,
+which is awaited while the MTA waits too (SMFIR_PROGRESS keeps it patient). A fault of ours in any of them is answered with 451 for that
+message, reported, and never taken for a verdict; a fault of the peer closes the connection. ``connection`` has the way of one connection,
+``listener`` the unix socket. It knows no mail: no field is looked into here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 from zegel.milter.edits import Outcome
-from zegel.milter.events import Connected, Header, MailFrom, Recipient
+from zegel.milter.events import Connected, Headers, MailFrom, Recipient
 from zegel.milter.session import Session
 
 from .connection import Connection
@@ -37,8 +37,8 @@ class Handler(Protocol):
     def recipient(self, event: Recipient) -> None:
         """It has one recipient more."""
 
-    def header(self, event: Header) -> None:
-        """One of its fields."""
+    def headers(self, event: Headers) -> None:
+        """Some of its fields, in order."""
 
     def end_of_headers(self) -> None:
         """Its field list is closed."""
@@ -46,8 +46,8 @@ class Handler(Protocol):
     def body(self, data: bytes) -> bool:
         """Take a piece of its body; True when no more is needed, and no more is given then."""
 
-    async def end_of_message(self, session: Session) -> Outcome:
-        """Say the outcome. Cancelled when the MTA goes away meanwhile."""
+    def end_of_message(self, session: Session) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Say the outcome, or give a coroutine that will. It is cancelled when the MTA goes away meanwhile."""
 
     def aborted(self) -> None:
         """The message will have no outcome of this handler: the MTA gave it up, or an earlier call failed."""

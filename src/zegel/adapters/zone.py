@@ -81,7 +81,7 @@ class Zone:
 
     def answer(self, question: Question) -> Answer:
         """Answer one question at once."""
-        direct = self._answers.get((question.name, question.type))
+        direct = self._answers.get(question)
         if direct is not None:
             return direct
         name = _plain(question.name)

@@ -1,7 +1,8 @@
 """Whose name an Authentication-Results field claims. RFC 8601 5: what claims ours and is not ours must go.
 
 It reads the authserv-id and nothing else, as leniently as the readers downstream may: a field whose id cannot be read claims what somebody
-will read into it. So does one with our name in a comment before its id: not every reader knows comments, or that they nest.
+will read into it. So does one with our name in a comment before its id: not every reader knows comments, or that they nest. So does one of
+a version that is not known, whoever it names: RFC 8601 5 has it removed, since nobody can say what a reader will make of it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def claims(value: bytes, ours: str) -> bool:
 def authserv_id(value: bytes) -> str | None:
     """The authserv-id of a field value, in lower case and A-labels, or None when there is none that can be read.
 
-    One that does not end within the first 2,048 octets cannot be read: so a field costs the same however long it is.
+    One that does not end within the first 2,048 octets cannot be read: so a field costs the same however long it is. Nor can one of
+    another version of the syntax than 1 (RFC 8601 2.6).
     """
     cut, value = len(value) > _MAX_READ, value[:_MAX_READ]
     at = _skip_space(value, 0)
@@ -48,7 +50,7 @@ def authserv_id(value: bytes) -> str | None:
     if not name or following is None:
         return None
     after = value[following : following + 1]
-    if not (after == b";" or after.isdigit() or (not after and not cut)):
+    if not (after == b";" or (after.isdigit() and _version(value, following) == b"1") or (not after and not cut)):
         return None
     return normal(name)
 
@@ -81,6 +83,14 @@ def _skip_space(value: bytes, at: int) -> int | None:
             return at
         at += 1
     return None if depth else at
+
+
+def _version(value: bytes, at: int) -> bytes:
+    """The digits of a version, without zeros in front."""
+    end = at
+    while value[end : end + 1].isdigit():
+        end += 1
+    return value[at:end].lstrip(b"0")
 
 
 def _quoted(value: bytes, at: int) -> tuple[bytes | None, int]:

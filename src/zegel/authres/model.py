@@ -1,53 +1,69 @@
 """The Authentication-Results field as a value, and its text. RFC 8601 2.2.
 
 Every value that came from a stranger is checked or quoted before it is written: a quote or a semicolon in ``d=`` must not become a result
-of its own (STANDARDS 3.2, A4 and A5), not even for a reader that splits at semicolons or drops comments before it looks at quotes.
+of its own (STANDARDS 3.2, A4 and A5), not even for a reader that splits at semicolons or drops comments before it looks at quotes. What is
+written reads back, strictly, as it was written. :mod:`zegel.authres.parse` makes the same values from text.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-# RFC 2045 5.1 token, or an address of tokens (RFC 8601 2.2, pvalue), less what a careless reader takes for a delimiter.
-_PVALUE = re.compile(r"[A-Za-z0-9!#$&*+\-.^_`{|}~]*@?[A-Za-z0-9!#$&*+\-.^_`{|}~]+", re.ASCII)
-_KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII)
+VERSION = 1  # of this field's syntax, and of every method: RFC 8601 2.2 and 6.2
+# RFC 5321 4.1.2, Keyword
+KEYWORD = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]", re.ASCII)
+# RFC 2045 5.1 token, less what a careless reader takes for a delimiter.
+_TOKEN = re.compile(r"[A-Za-z0-9!#$&*+\-.^_`{|}~]+", re.ASCII)
+# RFC 8601 2.2, pvalue: [[local-part] "@"] domain-name, of the same letters.
+_ATOM = r"[A-Za-z0-9!#$&*+\-^_`{|}~]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*)?@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _MAX_VALUE = 255
 _LINE = 76
 # In a reason these are written as something alike; in a value, where nothing is alike, as "?".
-_ALIKE = str.maketrans('";()\\', "',[]/")
-_DANGEROUS = str.maketrans(dict.fromkeys('";()\\', "?"))
+_ALIKE = dict(zip(map(ord, '";()\\'), "',[]/", strict=True))
+_DANGEROUS = dict.fromkeys(_ALIKE, "?")
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
-    """``ptype.name=value``, for example ``header.d=example.com``."""
+class Property(NamedTuple):
+    """``ptype.property=value``, for example ``header.d=example.com``."""
 
     ptype: str
-    name: str
+    property: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """What one method found: ``method=result``, a reason in words, and the properties it looked at."""
+    """What one method found: ``method=result``, a reason in words, the properties it looked at, and the version of the method."""
 
     method: str
     result: str
     reason: str = ""
     properties: tuple[Property, ...] = ()
+    version: int = VERSION
+
+    def value(self, ptype: str, name: str) -> str | None:
+        """The value of the first property of that name, or None."""
+        return next((item.value for item in self.properties if item.ptype == ptype and item.property == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationResults:
-    """The whole field: who says it, and the results. No results is written as "none"."""
+    """The whole field: who says it, the results, and the version of the syntax. No results is written as "none"."""
 
     authserv_id: str
     results: tuple[MethodResult, ...] = ()
+    version: int = VERSION
 
     def format(self) -> bytes:
-        """The value of the field, folded, with its leading space. Raises ValueError for a method or result that is no keyword."""
-        parts = [f" {_value(self.authserv_id)}"]
+        """The value of the field, folded, with its leading space. Raises ValueError for a method, result or property that is no keyword."""
+        if self.version != VERSION:
+            raise ValueError(f"only version {VERSION} can be written, not {self.version}")
+        parts = [f" {_token(_clean(self.authserv_id, _DANGEROUS))}"]
         if not self.results:
             parts.append("; none")
         for result in self.results:
@@ -69,22 +85,32 @@ class AuthenticationResults:
 
 
 def _format_result(result: MethodResult) -> list[str]:
-    for word in (result.method, result.result):
-        if not _KEYWORD.fullmatch(word):
+    for word in (result.method, result.result, *(word for item in result.properties for word in item[:2])):
+        if not KEYWORD.fullmatch(word):
             raise ValueError(f"not a keyword: {word!r}")
-    parts = [f"; {result.method}={result.result}"]
-    if result.reason:
-        parts.append(f" reason={_quoted(result.reason.translate(_ALIKE))}")
-    parts.extend(f" {item.ptype}.{item.name}={_value(item.value)}" for item in result.properties if item.value)
+    if result.version < 0:
+        raise ValueError(f"not a version: {result.version}")
+    version = "" if result.version == VERSION else f"/{result.version}"
+    parts = [f"; {result.method}{version}={result.result}"]
+    reason = _clean(result.reason, _ALIKE)
+    if reason:
+        parts.append(f' reason="{reason}"')
+    parts.extend(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS))}" for item in result.properties)
     return parts
 
 
-def _value(value: str) -> str:
-    """A value as it is when that is safe, otherwise as a quoted string."""
-    return value if len(value) <= _MAX_VALUE and _PVALUE.fullmatch(value) else _quoted(value.translate(_DANGEROUS))
+def _clean(value: str, letters: Mapping[int, str]) -> str:
+    """Bounded, and printable ASCII only, since not every hop takes UTF-8 in a header. Cleaning what is clean changes nothing."""
+    kept = value[:_MAX_VALUE].translate(letters)
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(char if " " <= char <= "~" else "?" for char in kept)
+    return kept.strip()
 
 
-def _quoted(value: str) -> str:
-    """A quoted string of bounded length: printable ASCII only, since not every hop takes UTF-8 in a header. RFC 5322 3.2.4."""
-    kept = "".join(char if " " <= char <= "~" else "?" for char in value[:_MAX_VALUE])
-    return f'"{kept.strip()}"'
+def _token(value: str) -> str:
+    """A clean value as it is where that is safe, otherwise as a quoted string. RFC 5322 3.2.4."""
+    return value if _TOKEN.fullmatch(value) else f'"{value}"'
+
+
+def _pvalue(value: str) -> str:
+    return value if _ADDRESS.fullmatch(value) else _token(value)

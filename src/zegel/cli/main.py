@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from zegel import __version__
-from zegel.cli import backup, demo_command, dmarc, domain, init, key, message, postfix, screen, serve, sign, status, verify
+from zegel.cli import backup, demo_command, dmarc, domain, init, key, message, postfix, screen, serve, sign, spf, status, verify
 from zegel.cli.help import Command, Group, misuse
 from zegel.cli.place import Place, usual_data
 from zegel.cli.words import _, told
@@ -46,6 +46,7 @@ app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with
     sign.sign
 )
 app.command("verify", cls=Command, help=_("Verify the DKIM signatures of messages."), rich_help_panel=_MAIL)(verify.verify)
+app.command("spf", cls=Command, help=_("Check with SPF if a host may send for a domain."), rich_help_panel=_MAIL)(spf.spf)
 app.command("dmarc", cls=Command, help=_("Tell what DMARC says of an author's domain, and why."), rich_help_panel=_MAIL)(dmarc.dmarc)
 app.add_typer(message.app, name="message", help=_("What became of your messages, and what is recorded of a person."), rich_help_panel=_MAIL)
 app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(

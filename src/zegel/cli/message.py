@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from zegel.store.transaction import Transaction
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
-app.command(cls=Command, help=_("Write all that is recorded of one person, by an address, as lines of JSON."))(person.export)
-app.command(cls=Command, help=_("Erase all that is recorded of one person, by an address."))(person.erase)
 
 AsJson = Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message."))]
 _PAGE = 200
@@ -131,6 +129,10 @@ def expire(ctx: typer.Context) -> None:
             messages=gone.messages, days=term.messages, stories=gone.stories, story_days=term.stories
         ),
     )
+
+
+app.command(cls=Command, help=_("Write all that is recorded of one person, by an address, as lines of JSON."))(person.export)
+app.command(cls=Command, help=_("Erase all that is recorded of one person, by an address."))(person.erase)
 
 
 def moment(text: str, now: float) -> int:

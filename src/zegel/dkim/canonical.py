@@ -27,8 +27,10 @@ def relaxed_field(field: Field) -> bytes:
 
     A bare CR or LF, a vertical tab or a form feed is no white space in RFC 5322, and stands.
     """
-    value = field.value.replace(_CRLF, b"").replace(b"\t", b" ")
-    if b"  " in value:
+    value = field.value.replace(_CRLF, b"")
+    if b"\t" in value:
+        value = value.replace(b"\t", b" ")
+    if value.rfind(b"  ") >= 0:
         value = one_space(value)
     return field.key + b":" + value.strip(b" ")
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from zegel.dkim.canonical import one_space, relaxed_field
-from zegel.grammar.message import CRLF, split_fields
+from zegel.grammar.message import CRLF, split_fields, split_lines
 
 # RFC 5322 3.6 lets these stand once; readers differ in which of two they show. DESIGN 3, house rules; with all Content-* fields.
 SINGLE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "reply-to", "mime-version"))
@@ -21,12 +21,16 @@ _MAX_PICKS = 8
 
 
 class Layout:
-    """The names of a header's fields, and what follows from them. ``keys`` are the names in lower case, top to bottom."""
+    """The names of a header's fields, and what follows from them.
 
-    __slots__ = ("_last", "_picks", "_repeated", "heads", "keys")
+    ``keys`` are the names in lower case, top to bottom; ``chosen`` is what a signer would name in ``h=``, once one has chosen.
+    """
+
+    __slots__ = ("_last", "_picks", "_repeated", "chosen", "heads", "keys")
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.keys = keys
+        self.chosen: tuple[str, ...] | None = None
         self.heads = [f"{key}:".encode("latin-1") for key in keys]  # as the relaxed form writes them
         self._last = {key: place for place, key in enumerate(keys)}
         self._repeated: dict[str, list[int]] = {}
@@ -120,7 +124,7 @@ class Header:
             heads, lines = self.layout.heads, self._lines
             return [(head := heads[place]) + lines[place][len(head) + 1 :] for place in places]
         if self._simple is None:
-            self._simple = [field.raw for field in split_fields(self.block)[0]]
+            self._simple = [field.raw for field in split_fields(self.block)[0]] if self.malformed else split_lines(self.block)
         return [self._simple[place] for place in places]
 
 

@@ -29,8 +29,6 @@ SIGNED = (
 OVERSIGNED = frozenset(("from", "to", "cc", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"))
 # The same once they are there. Absent, they may be added by the next server in good faith (RFC 6409 8.1 to 8.3).
 OVERSIGNED_IF_PRESENT = frozenset(("sender", "date", "message-id"))
-# Name, named when absent, and named once more when present.
-_CHOICES = tuple((name, name in OVERSIGNED, name in OVERSIGNED or name in OVERSIGNED_IF_PRESENT) for name in SIGNED)
 _MAX_HEADER = 16 * 1024 * 1024  # octets; our own mail: only what could not be a message is refused
 _MAX_INSTANCES = 64  # of one field name: beyond that h= would grow with what a stranger sends
 _LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
@@ -140,14 +138,14 @@ def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int)
 
 def choose_fields(layout: Layout) -> tuple[str, ...]:
     """The names for ``h=``: each signed field as often as it is there, and once more where one may be there only once."""
-    names: list[str] = []
-    for name, always, when_there in _CHOICES:
-        found = len(layout.places(name))
-        if found:
-            names.extend([name] * (min(found, _MAX_INSTANCES) + when_there))
-        elif always:
-            names.append(name)
-    return tuple(names)
+    if layout.chosen is None:
+        names: list[str] = []
+        for name in SIGNED:
+            count = min(len(layout.places(name)), _MAX_INSTANCES)
+            once_more = name in OVERSIGNED or (count > 0 and name in OVERSIGNED_IF_PRESENT)
+            names.extend([name] * (count + once_more))
+        layout.chosen = tuple(names)
+    return layout.chosen
 
 
 def hop_may_break(header: bytes, body_chunk: bytes) -> str | None:

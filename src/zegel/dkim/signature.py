@@ -158,6 +158,7 @@ def _read_terms(v: str, a: str, c: str, d: str, s: str, h: str, i: str | None, q
     return _Terms(algorithm, *canonicalization, domain, selector, headers, identity, identity_domain, key_question(domain, selector))
 
 
+@lru_cache(maxsize=512)
 def key_question(domain: Domain, selector: Domain) -> Question:
     """Where the key record stands. RFC 6376 3.6.2.1."""
     return Question(f"{selector}._domainkey.{domain}", RRType.TXT)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from zegel.adapters.converse import AsyncResolver, Budget, converse
 from zegel.adapters.journal import About, Journal
@@ -23,8 +24,7 @@ from zegel.gateway.outbound import Client, Decision, Policy, Route, Unsigned, de
 from zegel.grammar.message import CRLF
 from zegel.limits import Limits
 from zegel.milter.edits import Edit, InsertHeader, Outcome, Reject
-from zegel.milter.events import Connected, MailFrom, Recipient
-from zegel.milter.events import Header as HeaderEvent
+from zegel.milter.events import Connected, Headers, MailFrom, Recipient
 from zegel.milter.session import Session
 from zegel.verdict.edits import Claims, results_field
 from zegel.words import N_
@@ -93,17 +93,20 @@ class Gateway:
     def recipient(self, event: Recipient) -> None:
         """Recipients do not change what is signed or verified."""
 
-    def header(self, event: HeaderEvent) -> None:
-        """Take one field. Postfix sends LF inside folded values; signatures are over CRLF. Past the bound nothing more is kept."""
+    def headers(self, event: Headers) -> None:
+        """Take some fields. Postfix sends LF inside folded values; signatures are over CRLF. Past the bound nothing more is kept."""
         message = self._current
-        name, value = event.name, event.value
-        message.claims.see(name, value, message.settings.authserv_id)
-        message.header_bytes += len(name) + len(value) + 3
-        if message.header_bytes <= message.settings.limits.header_bytes:
-            if b"\n" in value:
-                # Some mail servers send CRLF. A CR on its own stands: what was signed had it, or not.
-                value = _BARE_LF.sub(CRLF, value) if b"\r" in value else value.replace(b"\n", CRLF)
-            message.block += (name, b":", value, CRLF)
+        message.claims.see(event.fields, message.settings.authserv_id)
+        size, limit = message.header_bytes, message.settings.limits.header_bytes
+        block = message.block
+        for name, value in event.fields:
+            size += len(name) + len(value) + 3
+            if size <= limit:
+                if b"\n" in value:
+                    # Some mail servers send CRLF. A CR on its own stands: what was signed had it, or not.
+                    value = _BARE_LF.sub(CRLF, value) if b"\r" in value else value.replace(b"\n", CRLF)
+                block += (name, b":", value, CRLF)
+        message.header_bytes = size
 
     def end_of_headers(self) -> None:
         """Choose the way of this message, and let the questions leave."""
@@ -143,8 +146,8 @@ class Gateway:
             return False
         return True
 
-    async def end_of_message(self, session: Session) -> Outcome:
-        """Sign or judge, and give the edits."""
+    def end_of_message(self, session: Session) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Sign or judge, and give the edits: at once, but where DNS has not answered yet."""
         message = self._current
         about = self._about(message, session)
         self._message = None
@@ -155,7 +158,8 @@ class Gateway:
             message.settings.journal.refused(about, "too_many_claims", sentence)
             return _TOO_MANY
         if message.route is Route.INBOUND:
-            return await self._verified(message, about)
+            waits = message.look_up is not None and not message.look_up.done()
+            return self._awaited(message, about) if waits else self._verified(message, about)
         decision = message.decision
         if decision is None:
             raise RuntimeError("the end of the message came before the end of its header")
@@ -171,13 +175,18 @@ class Gateway:
         journal.signed(about, names, decision.keys[0].domain, warning=message.warning)
         return Outcome((*edits, *(InsertHeader(_TOP, item.name, item.value) for item in reversed(signatures))))
 
-    async def _verified(self, message: _Message, about: About) -> Outcome:
+    async def _awaited(self, message: _Message, about: About) -> Outcome:
+        if message.look_up is not None:
+            await message.look_up
+        return self._verified(message, about)
+
+    def _verified(self, message: _Message, about: About) -> Outcome:
         settings = message.settings
         if message.verification is None:
             results = [DkimResult(DkimReason.HEADER_TOO_LARGE, detail=f"over {settings.limits.header_bytes} octets")]
         else:
             if message.look_up is not None:
-                await message.look_up
+                message.look_up.result()  # a fault of ours in it is one of this message
             results = message.verification.finish()
         forged = message.claims.removals()
         settings.journal.verified(about, results, len(forged))

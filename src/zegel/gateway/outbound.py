@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from zegel.adapters.keyring import Keyring
 from zegel.config import Allow, Outbound
@@ -18,6 +19,8 @@ from zegel.dkim.crypto import Key
 from zegel.grammar.address import AddressError, Mailbox, mailboxes
 from zegel.grammar.domain import Domain
 from zegel.words import N_
+
+_SHORT = 256  # octets of a From that is worth remembering
 
 
 class Route(StrEnum):
@@ -96,7 +99,7 @@ def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, autho
     if len(authors) != 1:
         return _no("from_count", N_("not signed: the message has {count} From fields, it must have one"), count=len(authors))
     try:
-        found = mailboxes(authors[0])
+        found = _mailboxes(authors[0]) if len(authors[0]) <= _SHORT else mailboxes(authors[0])
     except AddressError as error:
         return _no("from_syntax", N_("not signed: From cannot be read: {error}"), error=error)
     if len({mailbox.domain for mailbox in found}) != 1:
@@ -110,6 +113,11 @@ def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, autho
     if not keys:
         return _no("no_key", N_("not signed: no key for {domain}"), author=found[0], domain=found[0].domain)
     return Decision(keys, author=found[0])
+
+
+@lru_cache(maxsize=1024)  # the same people send again and again
+def _mailboxes(value: bytes) -> Sequence[Mailbox]:
+    return mailboxes(value)
 
 
 def _no(reason: str, sentence: str, *, author: Mailbox | None = None, **words: object) -> Decision:
@@ -161,6 +169,7 @@ def _is_local(client: Client, address: ipaddress.IPv4Address | ipaddress.IPv6Add
     return client.port == 0 and address is not None and address.is_loopback
 
 
+@lru_cache(maxsize=4096)  # clients come back, and reading an address takes longer than all the rest of the choice
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The client's address; one of IPv4 in IPv6 clothes as plain IPv4, so that it meets the network it belongs to."""
     try:

@@ -71,13 +71,18 @@ def split_message(message: bytes | bytearray | memoryview, *, header_bytes: int)
     return Message(message.removesuffix(CRLF), b"", normalized)
 
 
+def split_lines(header: bytes) -> list[bytes]:
+    """Split a header block (with or without its final CRLF) at the line ends that are no fold."""
+    return _LINE_END.split(header.removesuffix(CRLF))
+
+
 def split_fields(header: bytes) -> tuple[list[Field], int]:
     """Split a header block (with or without its final CRLF) into fields; also count the lines that are no field. RFC 5322 2.2.
 
     A line without a field name before a colon is none (an mbox "From " line is one of these), nor is one with a bare CR or LF: a reader
     that takes these for line ends would show other fields than were checked.
     """
-    lines = _LINE_END.split(header.removesuffix(CRLF))
+    lines = split_lines(header)
     if not lines[0]:
         return [], 0
     parts = [line.partition(b":") for line in lines]

@@ -140,6 +140,27 @@ class Decoder:
                 return None
             self._join()
 
+    def take_run(self, command: int, passed_over: bytes) -> list[bytes]:
+        """Give the payloads of the packets of ``command`` that follow now, up to another one or to what is not whole yet.
+
+        Between them packets of SMFIC_MACRO with the payload ``passed_over`` are dropped: Postfix repeats its macros before each field.
+        """
+        data, pos = self._data, self._pos
+        end = len(data)
+        found: list[bytes] = []
+        while end - pos >= _HEAD.size:
+            length, code = _HEAD.unpack_from(data, pos)
+            stop = pos + _LENGTH.size + length
+            if stop > end or not length:
+                break
+            if code == command:
+                found.append(data[pos + _HEAD.size : stop])
+            elif code != SMFIC_MACRO or data[pos + _HEAD.size : stop] != passed_over:
+                break
+            pos = stop
+        self._pos = pos
+        return found
+
     def _join(self) -> None:
         self._data = self._data[self._pos :] + self._later
         self._pos = 0

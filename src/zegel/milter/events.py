@@ -1,7 +1,7 @@
 """What the MTA tells: one type per command, and how its payload is read.
 
 After milter-protocol.txt, "COMMAND CODES", and its extras. Bytes stay as they came, except that a host name and an address become text. The
-readers raise ``codec.ProtocolError`` for a payload that does not have its command's form; they repair nothing. ``Header`` and
+readers raise ``codec.ProtocolError`` for a payload that does not have its command's form; they repair nothing. ``Headers`` and
 ``BodyChunk`` are plain tuples because there are so many of them.
 """
 
@@ -21,6 +21,9 @@ class Family(StrEnum):
     INET6 = "6"
     UNIX = "L"
     UNKNOWN = "U"
+
+
+_FAMILIES = {ord(family.value): family for family in Family}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +89,13 @@ class UnknownCommand:
     line: bytes
 
 
-class Header(NamedTuple):
-    """One field: ``value`` is all that follows the colon, with the leading space, LF where lines are folded, and no final line end."""
+class Headers(NamedTuple):
+    """Fields that follow one another: names and values.
 
-    name: bytes
-    value: bytes
+    A value is all that follows the colon, with the leading space, LF where lines are folded, and no final line end.
+    """
+
+    fields: list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ Event: TypeAlias = (
     | Recipient
     | Data
     | UnknownCommand
-    | Header
+    | Headers
     | EndOfHeaders
     | BodyChunk
     | EndOfMessage
@@ -151,8 +156,8 @@ def read_connect(payload: bytes) -> Connected:
         raise ProtocolError("a connection without its family")
     name = hostname.decode("ascii", "backslashreplace")
     try:
-        family = Family(chr(rest[0]))
-    except ValueError:
+        family = _FAMILIES[rest[0]]
+    except KeyError:
         raise ProtocolError(f"a connection of the unknown family {rest[:1]!r}") from None
     if family is Family.UNKNOWN:
         return Connected(name, family, 0, "")
@@ -186,15 +191,15 @@ def read_unknown(payload: bytes) -> UnknownCommand:
     return UnknownCommand(_one(payload, "an unknown command"))
 
 
-def read_header(payload: bytes, leading_space: bool) -> Header:
+def read_field(payload: bytes, leading_space: bool) -> tuple[bytes, bytes]:
     """Read SMFIC_HEADER: name NUL value NUL. Without SMFIP_HDR_LEADSPC the MTA has eaten one space (not a tab), which is put back."""
     parts = payload.split(b"\0")
     if len(parts) != 3 or parts[2] or not parts[0]:
         raise ProtocolError("a header that is not a name and a value")
-    value = parts[1]
+    name, value, _ = parts
     if not leading_space and value[:1] != b"\t":
         value = b" " + value
-    return Header(parts[0], value)
+    return name, value
 
 
 def _one(payload: bytes, what: str) -> bytes:

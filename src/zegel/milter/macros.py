@@ -26,6 +26,7 @@ _STAGES: Final = (
     codec.SMFIC_MAIL,
     *_CONNECTION,
 )
+_HEADER: Final = bytes((codec.SMFIC_HEADER,))
 
 
 class Macros:
@@ -60,11 +61,16 @@ class Macros:
         if sum(map(len, self._raw.values())) > MACRO_BYTES:
             raise ProtocolError(f"macros of more than {MACRO_BYTES} octets")
 
+    @property
+    def of_headers(self) -> bytes:
+        """The payload of SMFIC_MACRO that would change nothing before a header."""
+        return _HEADER + self._raw.get(codec.SMFIC_HEADER, b"")
+
     def get(self, name: bytes) -> bytes | None:
         """Look a macro up, the latest stage first; ``i`` and ``{i}`` are one name. None when it was not sent."""
         name = _bare(name)
         for stage in _STAGES:
-            if stage not in self._raw:
+            if stage not in self._raw or name not in self._raw[stage]:
                 continue
             pairs = self._split.get(stage)
             if pairs is None:

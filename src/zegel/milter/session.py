@@ -50,11 +50,12 @@ from .events import (
     EndOfHeaders,
     EndOfMessage,
     Event,
+    Headers,
     Helo,
     Negotiated,
     Reset,
     read_connect,
-    read_header,
+    read_field,
     read_helo,
     read_mail,
     read_recipient,
@@ -123,11 +124,12 @@ class Session:
         actions: int = codec.SMFIF_ADDHDRS | codec.SMFIF_CHGHDRS | codec.SMFIF_QUARANTINE,
         required: int = codec.SMFIF_ADDHDRS | codec.SMFIF_CHGHDRS,
         skip: int = codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN,
-        skip_body: bool = True,
+        skip_body: bool = False,
     ) -> None:
         """Want ``actions`` (SMFIF_*) as far as offered and insist on ``required``; let the MTA leave out the steps ``skip`` (SMFIP_NO*).
 
-        ``skip_body`` asks for the right to answer SKIP, at one reply per chunk of 64 kB; without it no reply to chunks is asked for.
+        ``skip_body`` asks for the right to answer SKIP, at one reply per chunk of 64 kB. Without it the MTA waits for no reply to a chunk,
+        which spares both sides a turn for each message.
         Raises ValueError for a step that cannot be left out.
         """
         if skip & ~_SKIPPABLE:
@@ -245,10 +247,7 @@ class Session:
                 if command == codec.SMFIC_HEADER:
                     if not self._state & (_ENVELOPE | _HEADERS):
                         self._out_of_order(command)
-                    self._state = _HEADERS
-                    event: Event = read_header(payload, self.leading_space)
-                    self._due = not self.protocol & codec.SMFIP_NR_HDR
-                    yield event
+                    yield from self._headers(payload)
                 elif command == codec.SMFIC_ABORT:
                     if self._abort():
                         yield Aborted()
@@ -262,6 +261,24 @@ class Session:
         except ProtocolError:
             self._state = _CLOSED
             raise
+
+    def _headers(self, first: bytes) -> Iterator[Event]:
+        """One event for all fields that are here, where the MTA waits for no reply between them. They are half of all packets."""
+        self._state = _HEADERS
+        payloads = [first]
+        if self.protocol & codec.SMFIP_NR_HDR:
+            payloads += self._decoder.take_run(codec.SMFIC_HEADER, self._macros.of_headers)
+        fields: list[tuple[bytes, bytes]] = []
+        trouble: ProtocolError | None = None
+        try:
+            fields.extend(read_field(payload, self.leading_space) for payload in payloads)
+        except ProtocolError as error:
+            trouble = error  # those before it have come all the same
+        if fields:
+            self._due = not self.protocol & codec.SMFIP_NR_HDR
+            yield Headers(fields)
+        if trouble is not None:
+            raise trouble
 
     def _step(self, command: int, payload: bytes) -> Event:
         step = _STEPS.get(command)

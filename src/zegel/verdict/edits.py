@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from zegel.arc.result import ArcResult, ArcStatus
 from zegel.authres import claim
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 from zegel.dkim.result import DkimResult, DkimStatus
@@ -29,14 +30,15 @@ class Claims:
         self._forged: list[int] = []
         self.ours = False  # one of them carries our authserv-id, readably
 
-    def see(self, name: bytes, value: bytes, authserv_id: str) -> None:
-        """Take the next field of the header. ``authserv_id`` is ours, as :func:`zegel.authres.claim.normal` gives it."""
-        if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
-            return
-        self._count += 1
-        if claim.claims(value, authserv_id):
-            self._forged.append(self._count)
-            self.ours = self.ours or claim.authserv_id(value) == authserv_id
+    def see(self, fields: Iterable[tuple[bytes, bytes]], authserv_id: str) -> None:
+        """Take the next fields of the header. ``authserv_id`` is ours, as :func:`zegel.authres.claim.normal` gives it."""
+        for name, value in fields:
+            if len(name) < len(_KEY) or name.rstrip(b" \t").lower() != _KEY:
+                continue
+            self._count += 1
+            if claim.claims(value, authserv_id):
+                self._forged.append(self._count)
+                self.ours = self.ours or claim.authserv_id(value) == authserv_id
 
     @property
     def count(self) -> int:
@@ -71,3 +73,11 @@ def dkim_method(result: DkimResult) -> MethodResult:
     if result.testing:
         reason = f"{reason}, the key says that the domain only tests (t=y)".removeprefix(", ")
     return MethodResult("dkim", result.status, reason, properties)
+
+
+def arc_method(result: ArcResult, *, remote_ip: str = "") -> MethodResult:
+    """The chain's result as the field has it. RFC 8617 6: "header.oldest-pass", and "smtp.remote-ip" of the client that relayed to us."""
+    oldest = "" if result.oldest_pass is None else str(result.oldest_pass)
+    values = (("header", "oldest-pass", oldest), ("smtp", "remote-ip", remote_ip))
+    properties = tuple(Property(*value) for value in values if value[2])
+    return MethodResult("arc", result.status, result.explanation if result.status is ArcStatus.FAIL else "", properties)

@@ -29,7 +29,7 @@ WORDS = (
 OURS = normal("mx.example.org")
 OTHERS = ("mx.example.net", "example.org", "amx.example.org", "mx.example.org.example.com", "other")
 _GAPS = (b"", b" ", b"\t", b"\r\n ", b"(c)", b" (a (b) \\) c) ", b"\r\n\t(\\\\)\r\n ")
-_ENDS = (b";", b" ;", b"; none", b" 1; dkim=pass header.d=example.com", b"\r\n 1;", b"", b" (x); none", b"\t2 (y) ; none")
+_ENDS = (b";", b" ;", b"; none", b" 1; dkim=pass header.d=example.com", b"\r\n 1;", b"", b" (x); none", b"\t01 (y) ; none")
 _KEYWORD = re.compile("[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")  # RFC 5321 4.1.2, as RFC 8601 2.2 has it
 _FIRST = re.compile(rb"[ \t\r\n]*+([A-Za-z0-9-][A-Za-z0-9.-]*+)[ \t\r\n]*+(?:;|[0-9]|\Z)")
 

@@ -16,7 +16,7 @@ from support import milter_bytes as mta
 from zegel.milter import codec
 from zegel.milter.codec import PACKET_CAP, Decoder, ProtocolError
 from zegel.milter.edits import FAULT, AddHeader, ChangeHeader, DeleteHeader, Discard, Edit, InsertHeader, Outcome, Quarantine, Reject
-from zegel.milter.events import EndOfMessage, Event, Negotiated
+from zegel.milter.events import EndOfMessage, Event, Headers, Negotiated
 from zegel.milter.session import Session
 
 WORDS = (mta.START, mta.EOH, mta.ABORT, mta.QUIT, mta.mail(), mta.rcpt(), mta.packet("K"), mta.packet("E"), mta.optneg(2, 0x3F, 0x7F))
@@ -29,7 +29,7 @@ _LETTERS = {
     "Recipient": "R",
     "Data": "D",
     "UnknownCommand": "U",
-    "Header": "h",
+    "Headers": "h",
     "EndOfHeaders": "e",
     "BodyChunk": "B",
     "EndOfMessage": "E",
@@ -110,7 +110,10 @@ def listen(pieces: list[bytes], plan: bytes) -> Seen:
             while True:
                 ended = False
                 for event in events:
-                    seen.append((event, [session.macro(name) for name in _MACROS]))
+                    known = [session.macro(name) for name in _MACROS]
+                    # How many fields come in one event is the cut of the bytes.
+                    parts = [Headers([field]) for field in event.fields] if isinstance(event, Headers) else [event]
+                    seen += [(part, known) for part in parts]
                     ended = isinstance(event, EndOfMessage)
                     letter = _LETTERS[type(event).__name__]
                     assert letter in "HU" or session.in_message == (letter in "MRDheBE")

@@ -28,6 +28,9 @@ AS_OURS = [
     b" (c) mail.example.org; dkim=pass",
     b" (a (nested) one\\)) mail.example.org; dkim=pass",
     b"(;)mail.example.org; dkim=pass",
+    b" mail.example.org 001\t; dkim=pass",
+    b" mAIL.eXAMPLE.oRG.\t1(x); dkim=pass",
+    b' (a)(b) "Mail.Example.Org" (c) 1; dkim=pass',
     # Full-width and ideographic letters of a name that DNS takes for ours. RFC 5895, UTS 46.
     " ｍail.example.org; dkim=pass".encode(),
     " mail。example。org; dkim=pass".encode(),
@@ -58,11 +61,19 @@ UNREADABLE = [
     b"\x00mail.example.org; dkim=pass",
     b" mail.example.org\x00; dkim=pass",
     b" other.example\x00mail.example.org; dkim=pass",
+    # RFC 8601 5: "an MTA MUST remove such a header field" of a version that it does not support, whoever it names.
+    b" other.example 2; dkim=pass",
+    b" other.example (x) 10 (y); dkim=pass",
+    b" mail.example.org 2; dkim=pass",
+    b' "other.example"\r\n\t0; none',
+    b" other.example " + b"9" * 5000 + b"; none",
 ]
 
 OTHERS = [
     b" other.example; dkim=pass",
     b" other.example 1; dkim=pass (mail.example.org)",
+    b" other.example 01; dkim=pass",
+    b" other.example(x)1(y); dkim=pass",
     b" mail.example.org.evil.example; dkim=pass",
     b" xmail.example.org; dkim=pass",
     b" example.org; dkim=pass",
@@ -141,6 +152,8 @@ def test_u_labels_and_a_labels_are_one_name() -> None:
     for spelled in ("mail.exämple.be", "mail.EXÄMPLE.be", "mail.xn--exmple-cua.be", "mail.exa\u0308mple.be"):
         assert claims(f' "{spelled}"; dkim=pass'.encode(), ours)
         assert claims(f" {spelled} 1; dkim=pass".encode(), ours)
+        assert claims(f" (a \u00e9 (b)) {spelled.upper()}. (c) 1 (d); dkim=pass".encode(), ours)
+    assert not claims(b" mail.exemple.be 1; dkim=pass", ours)
 
 
 def test_a_name_that_is_no_domain_is_compared_without_case() -> None:

@@ -61,14 +61,14 @@ def test_what_a_verifier_must_tell(record: list[str] | Rcode, status: str) -> No
     """RFC 6376 3.9: for a success and for a TEMPFAIL the output MUST include the domain name of d= and the result."""
     (result,) = judge(FIELD + samples.MESSAGE, zegel.Zone.from_dict({(RSA.name, "TXT"): record}))
     assert (str(result.status), result.domain) == (status, "example.org")
-    assert ("header", "d", "example.org") in [(item.ptype, item.name, item.value) for item in dkim_method(result).properties]
+    assert ("header", "d", "example.org") in [(item.ptype, item.property, item.value) for item in dkim_method(result).properties]
 
 
 @pytest.mark.parametrize(("identity", "told"), [(None, None), ("@example.org", None), ("joe@mail.example.org", "joe@mail.example.org")])
 def test_the_signing_domain_is_told_and_the_user_only_where_it_says_more(identity: str | None, told: str | None) -> None:
     """RFC 6376 3.11: MUST communicate the Signing Domain Identifier (d=) and MAY communicate the Agent or User Identifier (i=)."""
     (result,) = judge(zegel.sign(samples.MESSAGE, RSA, identity=identity, now=samples.NOW) + samples.MESSAGE)
-    properties = {item.name: item.value for item in dkim_method(result).properties}
+    properties = {item.property: item.value for item in dkim_method(result).properties}
     assert (properties["d"], properties.get("i")) == ("example.org", told)
 
 

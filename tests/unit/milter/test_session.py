@@ -20,7 +20,7 @@ from zegel.milter.events import (
     EndOfMessage,
     Event,
     Family,
-    Header,
+    Headers,
     Helo,
     MailFrom,
     Negotiated,
@@ -51,13 +51,12 @@ def test_one_message() -> None:
     session = Session()
     events = feed(session, START + message(((b"From", b" a@example.org"), (b"Subject", b" one\n\ttwo")), i="Q1"))
     assert events == [
-        Negotiated(6, 0x31, NR_ALL | codec.SMFIP_HDR_LEADSPC | codec.SMFIP_SKIP | codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN),
+        Negotiated(6, 0x31, NR_ALL | codec.SMFIP_HDR_LEADSPC | codec.SMFIP_NR_BODY | codec.SMFIP_NODATA | codec.SMFIP_NOUNKNOWN),
         Connected("client.example.org", Family.INET, 2525, "192.0.2.1"),
         Helo(b"client.example.org"),
         MailFrom(b"<a@example.org>"),
         Recipient(b"<b@example.com>"),
-        Header(b"From", b" a@example.org"),
-        Header(b"Subject", b" one\n\ttwo"),
+        Headers([(b"From", b" a@example.org"), (b"Subject", b" one\n\ttwo")]),
         EndOfHeaders(),
         EndOfMessage(b"hello\r\n"),
     ]
@@ -107,7 +106,7 @@ def test_a_second_message_sees_nothing_of_the_first() -> None:
     assert second == [
         MailFrom(b"<a@example.org>"),
         Recipient(b"<b@example.com>"),
-        Header(b"B", b" 2"),
+        Headers([(b"B", b" 2")]),
         EndOfHeaders(),
         EndOfMessage(b"two\r\n"),
     ]
@@ -283,11 +282,11 @@ def test_a_later_version_is_answered_with_ours() -> None:
 
 
 def test_skip_and_no_reply_to_the_body_exclude_each_other() -> None:
-    for session, skip in ((Session(), True), (Session(skip_body=False), False)):
+    for session, skip in ((Session(skip_body=True), True), (Session(), False)):
         feed(session, optneg())
         assert session.can_skip is skip
         assert bool(session.protocol & codec.SMFIP_NR_BODY) is not skip
-    feed(session := Session(), optneg(protocol=mta.ALL_PROTOCOL & ~codec.SMFIP_SKIP))
+    feed(session := Session(skip_body=True), optneg(protocol=mta.ALL_PROTOCOL & ~codec.SMFIP_SKIP))
     assert not session.can_skip
     assert session.protocol & codec.SMFIP_NR_BODY
 
@@ -320,7 +319,7 @@ def test_no_reply_is_given_where_none_is_due() -> None:
 
 
 def test_respond_takes_the_place_of_continue() -> None:
-    session = started()
+    session = started(skip_body=True)
     replies = [codec.CONTINUE, codec.SKIP]
     feed(session, mail() + EOH)
     for _ in session.receive(packet("B", b"x") + packet("B", b"y")):
@@ -346,8 +345,8 @@ def test_a_refusal_of_mail_ends_the_message_and_one_of_a_recipient_does_not() ->
 def test_leading_space_is_put_back_where_the_mta_ate_it() -> None:
     session = started(PLAIN + mta.connect())
     data = mail() + header(b"A", b"1") + header(b"B", b"") + header(b"C", b"\tx") + header(b"D", b" y")
-    events = [event for event in feed(session, data) if isinstance(event, Header)]
-    assert events == [Header(b"A", b" 1"), Header(b"B", b" "), Header(b"C", b"\tx"), Header(b"D", b"  y")]
+    events = [event for event in feed(session, data) if isinstance(event, Headers)]
+    assert events == [Headers([field]) for field in ((b"A", b" 1"), (b"B", b" "), (b"C", b"\tx"), (b"D", b"  y"))]
     feed(session, EOH + packet("E"))
     session.outgoing()
     session.finish(Outcome((ChangeHeader(1, b"A", b" 2"),)))
@@ -359,7 +358,24 @@ def test_header_values_are_byte_exact_with_leading_space() -> None:
     assert session.leading_space
     values = [b"", b" ", b"\t", b"x", b" \xff\n\t \xfe ", b"\n  folded at once"]
     events = feed(session, mail() + b"".join(header(b"A", value) for value in values))
-    assert [event.value for event in events if isinstance(event, Header)] == values
+    assert [event.fields for event in events if isinstance(event, Headers)] == [[(b"A", value) for value in values]]
+
+
+def test_fields_that_are_here_are_one_event_whatever_macros_are_repeated_between_them() -> None:
+    session = started()
+    feed(session, mail())
+    same, other = macros("L", i="Q1"), macros("L", i="Q2")
+    data = same + header(b"A", b" 1") + same + header(b"B", b" 2") + other + header(b"C", b" 3") + header(b"D", b" 4")
+    seen = [(event.fields, session.macro(b"i")) for event in session.receive(data + EOH) if isinstance(event, Headers)]
+    assert seen == [([(b"A", b" 1"), (b"B", b" 2")], b"Q1"), ([(b"C", b" 3"), (b"D", b" 4")], b"Q2")]
+
+
+def test_fields_before_one_that_is_none_have_come() -> None:
+    session = started()
+    events = session.receive(mail() + header(b"A", b" 1") + header(b"B", b" 2") + packet("L", b"no end") + header(b"C", b" 3"))
+    assert [next(events), next(events)] == [MailFrom(b"<a@example.org>"), Headers([(b"A", b" 1"), (b"B", b" 2")])]
+    with pytest.raises(ProtocolError, match="not a name and a value"):
+        next(events)
 
 
 def test_an_outcome_that_cannot_be_said_says_nothing() -> None:
@@ -415,7 +431,8 @@ def test_a_million_headers_leave_nothing_behind() -> None:
     assert peak_of(session, 200_000) <= 1.5 * short + 10_000
     # The same without a tracer, to the million.
     batch = header(b"X", b" y") * 10_000
-    assert sum(1 for _ in range(80) for _ in session.receive(batch)) == 800_000
+    events = (event for _ in range(80) for event in session.receive(batch))
+    assert sum(len(event.fields) for event in events if isinstance(event, Headers)) == 800_000
     assert session.outgoing() == b""
 
 

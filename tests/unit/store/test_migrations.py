@@ -110,6 +110,25 @@ def test_an_older_store_is_brought_up_to_date_with_its_rows(store: Store, tmp_pa
     assert "note" in definitions(store.path)["domains"]
 
 
+def test_a_store_from_before_the_messages_gets_their_tables(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What 0.1.0 has written: the first schema, with a domain in it."""
+    from zegel.grammar.domain import Domain
+    from zegel.store import domains
+
+    with store.writing() as tx:
+        domains.add(tx, Domain.parse("example.be"), now=1)
+    new = definitions(store.path)
+    store.close()
+    connection = sqlite3.connect(store.path, isolation_level=None)
+    for table in ("stories", "parties", "messages"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with Store.open(store.folder) as opened, opened.reading() as tx:
+        assert [domain.name for domain in domains.all(tx)] == ["example.be"]
+    assert definitions(store.path) == new
+
+
 def test_a_step_that_loses_rows_is_undone(store: Store) -> None:
     from zegel.grammar.domain import Domain
     from zegel.store import domains

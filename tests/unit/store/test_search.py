@@ -68,7 +68,8 @@ WANTED: dict[str, tuple[dict[str, Any], int]] = {
 @pytest.mark.parametrize("case", WANTED)
 def test_each_criterion_has_its_index(full: Store, case: str) -> None:
     given, count = WANTED[case]
-    wanted = Wanted(**{name: person(full) if value is ... else value for name, value in given.items()})
+    values: dict[str, Any] = {name: person(full) if value is ... else value for name, value in given.items()}
+    wanted = Wanted(**values)
     statements: list[tuple[str, Any]] = []
     with full.reading() as tx:
         event.listen(tx.connection, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from zegel.arc.result import ArcReason, ArcResult
+from zegel.authres.model import MethodResult
 from zegel.milter.edits import DeleteHeader
-from zegel.verdict.edits import Claims
+from zegel.verdict.edits import Claims, arc_method
 
 OURS = "mail.example.org"
 
 
 def seen(*header: tuple[bytes, bytes]) -> Claims:
     claims = Claims()
-    for name, value in header:
-        claims.see(name, value, OURS)
+    claims.see(header[:2], OURS)
+    claims.see(header[2:], OURS)
     return claims
 
 
@@ -48,3 +50,20 @@ def test_what_cannot_be_read_goes_but_is_not_ours() -> None:
     claims = seen((b"Authentication-Results", b" dkim=pass"), (b"Authentication-Results", b" (mail.example.org (x)) other.example; x=y"))
     assert claims.count == 2
     assert not claims.ours
+
+
+def test_a_field_of_another_version_goes_whoever_it_names() -> None:
+    """RFC 8601 5: "an MTA MUST remove such a header field if the SMTP connection [...] is not from a trusted internal MTA"."""
+    claims = seen((b"Authentication-Results", b" other.example 1; x=y"), (b"Authentication-Results", b" other.example 2; x=y"))
+    assert claims.removals() == [DeleteHeader(2, b"Authentication-Results")]
+
+
+def test_the_result_of_a_chain() -> None:
+    """RFC 8617 6: smtp.remote-ip and header.oldest-pass."""
+    passed = ArcResult(ArcReason.VERIFIED, oldest_pass=0)
+    wanted = MethodResult("arc", "pass", "", (("header", "oldest-pass", "0"), ("smtp", "remote-ip", "2001:db8::1")))  # type: ignore[arg-type]
+    assert arc_method(passed, remote_ip="2001:db8::1") == wanted
+    assert arc_method(ArcResult(ArcReason.NO_CHAIN)) == MethodResult("arc", "none")
+    failed = arc_method(ArcResult(ArcReason.SEAL_MISMATCH, detail="AS 2: b="))
+    assert (failed.result, failed.properties) == ("fail", ())
+    assert failed.reason.endswith("(AS 2: b=)")
