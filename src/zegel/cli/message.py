@@ -231,7 +231,9 @@ def _show(message: Message, story: list[Any] | None) -> None:
 
 
 def _taken(party: Party) -> str:
-    return f"{party.shown} ({_('mail taken by {organisation}').format(organisation=party.exchange)})" if party.exchange else party.shown
+    if not party.exchange:
+        return party.shown
+    return _("{address} (mail taken by {organisation})").format(address=party.shown, organisation=party.exchange)
 
 
 def _result(result: Any) -> str:
