@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from docs.writers import command_line as commands
 from docs.writers import settings, tables
 from zegel.cli import template
-from zegel.dkim.result import DkimReason
 
 _WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->\n"
 
@@ -118,18 +117,26 @@ def metrics() -> str:
 
 def reasons() -> str:
     """The text of reasons.md."""
-    rows = [(f"`{reason.id}`", f"`{reason.status}`", reason.sentence, _section(reason.section)) for reason in DkimReason]
     own = [(f"`{name}`", _prose(text)) for name, text in tables.own_ids().items()]
     parts = [_head("Reasons")]
     parts += [
         "Every verdict has one cause. Its id is stable: it stands in the log, in the metrics and in JSON, and scripts may rely on it."
     ]
-    parts += ["## DKIM: why a signature has its status", "The reason forces the status, so the two cannot disagree."]
-    parts += [f"The statuses are the words of the Authentication-Results field ({_section('RFC 8601 2.7.1')})."]
-    parts += [_table(("Id", "Status", "Meaning", "From"), rows)]
+    parts += ["Where there is a status, the reason forces it, so the two cannot disagree."]
+    for chapter in tables.chapters():
+        parts += [f"## {chapter.title}", *_chapter(chapter)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
     return _page(parts)
+
+
+def _chapter(chapter: tables.Chapter) -> list[str]:
+    said = [chapter.about] if chapter.about else []
+    if chapter.statuses:
+        said.append(f"The statuses are the words of the Authentication-Results field ({_section(chapter.statuses)}).")
+    head = ("Id", *(["Status"] if chapter.statuses else []), "Meaning", "From")
+    rows = [(f"`{id}`", *(f"`{word}`" for word in status), sentence, _section(section)) for id, status, sentence, section in chapter.causes]
+    return [*said, _table(head, rows)]
 
 
 def _head(title: str) -> str:

@@ -8,13 +8,21 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
+from zegel.arc.result import ArcReason
 from zegel.dkim.result import DkimReason, DkimResult
+from zegel.dkim.sign import hop_may_break
+from zegel.dmarc.faults import Fault
+from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
+from zegel.spf.result import SpfReason
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
 _OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
@@ -34,7 +42,7 @@ FIELDS = {
     "login": "The SASL login.",
     "mail_from": "The envelope sender; absent for a bounce.",
     "keys": "The keys that signed, by their names in DNS.",
-    "warning": "Why a hop on the way may break the signature.",
+    "warning": "Why a hop on the way may break the signature: 8-bit data, a line of over 998 octets, or a CR or LF alone in the body.",
     "reason": "The stable id of why a message was not signed, or refused.",
     "dkim": "The result for each signature, with domain, selector and reason; the first five. none: no signature.",
     "forged_results_removed": "Authentication-Results fields in your own name that were taken out.",
@@ -55,6 +63,40 @@ NOT_SIGNED = {
     "reinjected": "It comes back from a content filter (outbound.reinjected), and has been signed or checked before.",
     "too_many_claims": "Refused (550): more than 500 Authentication-Results fields claim your name.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A table of causes: ``enum`` is that of the code, ``about`` the paragraphs before it; ``statuses`` is where their words come from."""
+
+    title: str
+    enum: type[Enum]
+    statuses: str = ""
+    about: str = ""
+
+    @property
+    def causes(self) -> list[tuple[str, tuple[str, ...], str, str]]:
+        """Id, status (none where the table has none), sentence and section of each, in the order of the code."""
+        members: Iterable[Any] = self.enum
+        return [(cause.id, (cause.status,) if self.statuses else (), cause.sentence, cause.section) for cause in members]
+
+
+CHAPTERS = (
+    Chapter("DKIM: why a signature has its status", DkimReason, "RFC 8601 2.7.1"),
+    Chapter("SPF: why an identity has its status", SpfReason, "RFC 8601 2.7.2", "HELO and MAIL FROM are two results."),
+    Chapter("ARC: why a chain has its status", ArcReason, "RFC 8617 4.4"),
+    Chapter(
+        "DMARC: why an author domain has its status",
+        DmarcReason,
+        "RFC 9989 9.2",
+        "Readers of the older RFC 7489 may come to another status (`--psl`, `psl=True`); theirs is told by the same ids.",
+    ),
+    Chapter(
+        "DMARC: what the owner of a record hears",
+        Fault,
+        about="These are no verdict: what is at fault is ignored, and the rest of the record holds.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +131,22 @@ def own_ids() -> dict[str, str]:
     return NOT_SIGNED
 
 
+def chapters() -> tuple[Chapter, ...]:
+    """The tables of causes, in their order on the page. Raises LookupError when the front door has a table that is not among them."""
+    exported = {name for name in zegel.__all__ if name.endswith("Reason")}
+    told = {chapter.enum.__name__ for chapter in CHAPTERS}
+    if not exported <= told:
+        raise LookupError(f"CHAPTERS in {__name__} lacks {sorted(exported - told)}")
+    return CHAPTERS
+
+
 def _one_of_each(made: Journal) -> None:
     sent = About("4Wx1Yz0Jqk", "jan@example.be", "login", "192.0.2.7", "jan")
     came = About("4Wx1Z21Bcd", "shop@example.org", "inbound", "198.51.100.25")
     made.note("keys loaded", generation=7)
-    made.signed(sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning="a line is longer than 998 octets")
+    made.signed(
+        sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning=hop_may_break(b"", b"one line\nand no other\r\n") or ""
+    )
     made.not_signed(sent, "not_allowed", "not signed: login jan is not listed for info@example.net; see [[outbound.allow]] in zegel.toml")
     passed = DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s1")
     changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")

@@ -31,7 +31,7 @@ def names(result: zegel.DmarcResult) -> list[str]:
     return [question.name for question in result.questions]
 
 
-# --- The examples of RFC 9989 B.4
+# --- The examples of RFC 9989 B.4.1 to B.4.3
 
 
 @pytest.mark.parametrize("case", EXAMPLES, ids=lambda case: case["id"])

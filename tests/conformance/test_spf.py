@@ -1,4 +1,7 @@
-"""The RFC 7208 suite of OpenSPF, whole: the result of every case, its explanation, and that it has a cause."""
+"""The RFC 7208 suite of OpenSPF, whole: the result of every case, its explanation, and that it has a cause.
+
+Its cases are written for RFC 7208 3.1, 4.3 to 4.7, 4.6.1 to 4.6.4, 4.8, 5.1 to 5.7, 6.1, 6.2, and 7.1 to 7.3.
+"""
 
 from __future__ import annotations
 

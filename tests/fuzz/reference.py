@@ -72,6 +72,8 @@ def tag_list(value: bytes) -> dict[str, str] | None:
         specs = value.decode("utf-8").split(";")
     except UnicodeDecodeError:
         return None
+    if any(line[:1] not in (b" ", b"\t") or b"\r" in line or b"\n" in line for line in (b" " + value).split(CRLF)):
+        return None  # RFC 6376 2.8: a CRLF with white space behind it, and no other CR or LF
     if not specs[-1].strip(" \t\r\n"):
         specs.pop()
     tags: dict[str, str] = {}
@@ -161,11 +163,50 @@ def _words_of_the_signer(fields: list[Line], tags: dict[str, str], names: list[b
         return "other"
     if "x" in tags and (int(tags["x"]) < now or int(tags["x"]) <= int(tags.get("t", "-1"))):
         return "other"
-    if "q" in tags and "dns/txt" not in [item.strip(" \t\r\n") for item in tags["q"].lower().split(":")]:
+    methods = [item.strip(" \t\r\n") for item in tags.get("q", "dns/txt").split(":")]
+    if "dns/txt" not in [method.lower() for method in methods] or not all(_is_method(method) for method in methods):
+        return "other"
+    if "z" in tags and not _are_copies(tags["z"]):
         return "other"
     there = [name.rstrip(b" \t").lower() for name, _ in fields]
     added = any(0 < lower.count(name) < there.count(name) for name in set(there) if name in SINGLE or name.startswith(b"content-"))
     return "policy" if partly or added else "pass"
+
+
+def is_word(text: str) -> bool:
+    """The hyphenated-word of RFC 6376 2.10."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lower = text.lower()
+    return lower[:1] in set(letters) and lower[-1:] != "-" and set(lower) <= set(letters + "0123456789-")
+
+
+def _is_method(text: str) -> bool:
+    """One ``sig-q-tag-method``. RFC 6376 3.5."""
+    kind, slash, arguments = text.partition("/")
+    return is_word(kind) and (not slash or _is_header_value(arguments))
+
+
+def _are_copies(text: str) -> bool:
+    """``z=``. RFC 6376 3.5; a field name may hold a "|", a value may not."""
+    while True:
+        name, colon, rest = text.partition(":")
+        name = name.strip(" \t\r\n")
+        if not colon or not name or not all("!" <= char <= "~" for char in name):
+            return False
+        value, bar, text = rest.partition("|")
+        if not _is_header_value(value):
+            return False
+        if not bar:
+            return True
+
+
+def _is_header_value(text: str) -> bool:
+    """The ``qp-hdr-value`` of RFC 6376 2.10, its white space removed first, as RFC 6376 2.11 asks; UTF-8 by RFC 8616 5."""
+    for number, piece in enumerate(re.sub("[ \t\r\n]", "", text).split("=")):
+        safe = piece[2:] if number else piece
+        if (number and not re.fullmatch("[0-9A-F]{2}", piece[:2])) or any(char < "!" or char in ";|\x7f" for char in safe):
+            return False
+    return True
 
 
 def _alabels(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
-NAMES = ("address", "claim", "forge", "keyrecord", "message", "milter", "sign", "signature", "taglist", "verify")
+NAMES = ("address", "claim", "forge", "keyrecord", "message", "milter", "reply", "sign", "signature", "taglist", "verify")
 CASES = Path(__file__).parent / "cases"
 
 

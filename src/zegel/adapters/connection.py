@@ -11,22 +11,10 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from zegel.milter import codec
+from zegel.milter import codec, events
 from zegel.milter.codec import ProtocolError
 from zegel.milter.edits import FAULT, Outcome, render_action
-from zegel.milter.events import (
-    Aborted,
-    BodyChunk,
-    Closed,
-    Connected,
-    EndOfHeaders,
-    EndOfMessage,
-    Event,
-    Headers,
-    MailFrom,
-    Recipient,
-    Reset,
-)
+from zegel.milter.events import BodyChunk, EndOfHeaders, EndOfMessage, Event, Headers, MailFrom, Recipient
 
 from .silence import Silence
 
@@ -171,14 +159,14 @@ class Connection(asyncio.Protocol):
             self._begin(handler, event)
         elif isinstance(event, EndOfMessage):
             self._end(handler, event.data)
-        elif isinstance(event, Aborted):
+        elif isinstance(event, events.Aborted):
             self._tell_aborted()
-        elif isinstance(event, Connected):
+        elif isinstance(event, events.Connected):
             self._unusable = not self._guarded(handler.connected, event)
-        elif isinstance(event, Reset):
+        elif isinstance(event, events.Reset):
             self._close_handler()
             self._new_handler()
-        elif isinstance(event, Closed):
+        elif isinstance(event, events.Closed):
             self._close()
 
     def _guarded(self, call: Callable[[E], object], argument: E) -> bool:

@@ -22,6 +22,7 @@ _ATOM = r"[A-Za-z0-9!#$&*+\-^_`{|}~]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?:{_ATOM}(?:\.{_ATOM})*)?@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _MAX_VALUE = 255
+_MAX_SIGNATURE = 684  # header.b must be unique (RFC 6008 4): all of b= by RSA with 4096 bits, and short enough for a line
 _LINE = 76
 # In a reason these are written as something alike; in a value, where nothing is alike, as "?".
 _ALIKE = dict(zip(map(ord, '";()\\'), "',[]/", strict=True))
@@ -95,13 +96,15 @@ def _format_result(result: MethodResult) -> list[str]:
     reason = _clean(result.reason, _ALIKE)
     if reason:
         parts.append(f' reason="{reason}"')
-    parts.extend(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS))}" for item in result.properties)
+    for item in result.properties:
+        limit = _MAX_SIGNATURE if (item.ptype, item.property) == ("header", "b") else _MAX_VALUE
+        parts.append(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS, limit))}")
     return parts
 
 
-def _clean(value: str, letters: Mapping[int, str]) -> str:
+def _clean(value: str, letters: Mapping[int, str], limit: int = _MAX_VALUE) -> str:
     """Bounded, and printable ASCII only, since not every hop takes UTF-8 in a header. Cleaning what is clean changes nothing."""
-    kept = value[:_MAX_VALUE].translate(letters)
+    kept = value[:limit].translate(letters)
     if not (kept.isascii() and kept.isprintable()):
         kept = "".join(char if " " <= char <= "~" else "?" for char in kept)
     return kept.strip()

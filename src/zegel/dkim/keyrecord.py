@@ -1,7 +1,8 @@
 """The key record in DNS: its text and its value. RFC 6376 3.6.1, and RFC 8463 4.2 for Ed25519.
 
-A record that does not parse wholly is no key: anybody can publish anything (RFC 6376 8.8). What the record allows is asked here, so that
-the verifier reads as the RFC's steps.
+A record that does not parse wholly is no key: anybody can publish anything (RFC 6376 8.8), and RFC 6376 6.1.2 leaves no other word for it
+than "key syntax error". An empty item (``t=:y``), or a line end that is no fold, is such a fault; ``n=`` and unknown tags hold what they
+like. What the record allows is asked here, so that the verifier reads as the RFC's steps.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "v= is not DKIM1, or not first")
     if "p" not in tags:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "no p=")
+    try:
+        hashes, services, flags = _words(tags, "h"), _words(tags, "s"), _words(tags, "t")
+    except ValueError as error:
+        return KeyRecordError(DkimReason.KEY_SYNTAX, str(error))
     key_type = tags.get("k", "rsa").lower()  # a literal of ABNF knows no case (RFC 5234 2.3)
     if key_type not in ("rsa", "ed25519"):
         return KeyRecordError(DkimReason.KEY_OTHER_TYPE, f"k={key_type[:20]}")
@@ -88,11 +93,14 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
         return KeyRecordError(reason, f"{error.bits} bits", error.bits)
     except ValueError:
         return KeyRecordError(DkimReason.KEY_SYNTAX, "p= holds no key of that type")
-    return KeyRecord(key_type, key, _words(tags, "h"), _words(tags, "s"), _words(tags, "t") or frozenset())
+    return KeyRecord(key_type, key, hashes, services, flags or frozenset())
 
 
 def _words(tags: dict[str, str], name: str) -> frozenset[str] | None:
-    """A colon list as a set of lower-case words; None when absent. An empty ``s=`` or ``h=`` allows nothing, as written."""
+    """A colon list as a set of lower-case words; None when absent. Raises ValueError for what its grammar does not allow."""
     if name not in tags:
         return None
-    return frozenset(taglist.colon_list(tags[name]))
+    found = frozenset(taglist.colon_list(tags[name]))
+    if not all(map(taglist.is_word, found - {"*"} if name == "s" else found)):
+        raise ValueError(f"{name}= is no list of words")
+    return found

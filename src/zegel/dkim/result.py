@@ -95,9 +95,9 @@ class DkimResult(NamedTuple):
 
     ``domain`` and the status are what the RFC has every verifier tell (RFC 6376 3.9), the rest explains them.
 
-    ``detail`` names the tag or value at fault; ``signature_start`` is the beginning of ``b=`` (RFC 6008), to tell signatures apart;
-    ``testing`` is True when the key record says ``t=y``; ``key_bits`` the size of the key; ``normalized`` True when the message came with
-    LF line ends; ``signed_fields`` what ``h=`` names, lower case.
+    ``detail`` names the tag or value at fault; ``signature_start`` is the beginning of ``b=``: eight characters, or more where another
+    signature of the message begins with the same (RFC 6008 4); ``testing`` is True when the key record says ``t=y``; ``key_bits`` the size
+    of the key; ``normalized`` True when the message came with LF line ends; ``signed_fields`` what ``h=`` names, lower case.
     """
 
     reason: DkimReason

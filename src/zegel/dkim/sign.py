@@ -149,14 +149,19 @@ def choose_fields(layout: Layout) -> tuple[str, ...]:
 
 
 def hop_may_break(header: bytes, body_chunk: bytes) -> str | None:
-    """Why the next hop may change the body, or None: 8-bit data, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
+    """Why the next hop may change the body, or None: 8-bit data, a CR or LF alone, or a line over 998 octets. RFC 6376 5.3, RFC 5322 2.1.1.
 
-    ``body_chunk`` is one chunk; a long line that a chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
+    A mail server makes a line end of a CR or LF, or a space, or drops it: only CRLF comes through. ``body_chunk`` is one chunk; what a
+    chunk boundary cuts may be missed. The answer is a warning for the log, no verdict.
     """
     if not body_chunk.isascii():
         return "8-bit data in the body"
     if not header.isascii():
         return "8-bit data in the header"
+    # A LF in front may end the chunk before, and a CR at the end begin the next one. To count is the quickest way to look at each.
+    ends = len(body_chunk) - len(body_chunk.translate(None, CRLF)) - body_chunk.startswith(b"\n") - body_chunk.endswith(b"\r")
+    if ends != 2 * body_chunk.count(CRLF):
+        return "a CR or LF alone in the body"
     at = 0
     while len(body_chunk) - at > _LONGEST_LINE:  # from line end to line end, as far apart as they may be
         end = body_chunk.rfind(CRLF, at, at + _LONGEST_LINE + len(CRLF))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from zegel.ask import Question, RRType
@@ -28,7 +30,15 @@ _REQUIRED = frozenset(("v", "a", "b", "bh", "d", "h", "s"))
 _HEX_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
 # FWS may stand on either side of a colon, not within a name. Possessive: no bad list is worth a second look.
 _FIELD_NAMES = re.compile(r"[!-9<-~]++(?:(?:[ \t]|\r\n)*+:(?:[ \t]|\r\n)*+[!-9<-~]++)*+")
+# RFC 6376 2.11 and 2.8, UTF-8 by RFC 8616 5. FWS may stand anywhere, within an escape too: it is removed before decoding. A ";" cannot come
+# here, "|" must be encoded. Possessive as above.
+_FWS = r"(?:[ \t]|\r\n)*+"
+_TEXT = rf"(?:[!-:<>-{{}}~\x80-\U0010FFFF \t]++|\r\n|={_FWS}[0-9A-F]{_FWS}[0-9A-F])*+"
+_COPY = rf"[!-9<-~]++{_FWS}:{_TEXT}"
+_COPIES = re.compile(rf"{_COPY}(?:\|{_FWS}{_COPY})*+")
+_QUERY_METHOD = re.compile(rf"{taglist.WORD}(?:/{_TEXT})?")
 _LINE = 76
+_COMPARED = 512  # octets of signatures that begin alike
 _FEW = 100  # names in h= of ours that are worth remembering
 _SHORT = 2048  # octets of a signature of theirs whose terms are worth remembering
 
@@ -70,7 +80,7 @@ class Signature(NamedTuple):
     @property
     def start(self) -> str:
         """The first characters of ``b=``, to tell signatures apart. RFC 6008 4."""
-        return binascii.b2a_base64(self.signature[:6], newline=False).decode()
+        return _encoded(self.signature[:6])
 
     def result(self, reason: DkimReason, *, detail: str = "", testing: bool = False, key_bits: int | None = None) -> DkimResult:
         """The result of this signature for a reason."""
@@ -123,6 +133,9 @@ def parse(value: bytes) -> Signature:
         timestamp, expire = _number(tags, "t", 12), _number(tags, "x", 12)
         if timestamp is not None and expire is not None and expire <= timestamp:
             raise _FaultError(DkimReason.EXPIRES_BEFORE_SIGNED)
+        # Copies of fields, for who looks for what was changed. They decide nothing, but their format is checked with the rest.
+        if "z" in tags and not _COPIES.fullmatch(tags["z"]):
+            raise _FaultError(DkimReason.TAG_SYNTAX, "z=")
         return Signature(*terms, _base64(tags, "b"), _base64(tags, "bh"), _number(tags, "l", 76), timestamp, expire)
     except _FaultError as fault:
         raise SignatureError(_refused(tags, fault)) from None
@@ -153,9 +166,27 @@ def _read_terms(v: str, a: str, c: str, d: str, s: str, h: str, i: str | None, q
         raise _FaultError(DkimReason.SELECTOR_SYNTAX, "longer than a DNS name can be")
     identity, identity_domain = _identity(i, domain)
     headers = _headers(h)
-    if q is not None and "dns/txt" not in taglist.colon_list(q):
-        raise _FaultError(DkimReason.QUERY_UNKNOWN, f"q={q[:40]}")
+    if q is not None:
+        _check_queries(q)
     return _Terms(algorithm, *canonicalization, domain, selector, headers, identity, identity_domain, key_question(domain, selector))
+
+
+def starts(signatures: Iterable[bytes]) -> dict[bytes, str]:
+    """The beginning of ``b=`` of each of several signatures: eight characters, and as many more as it takes to be unique. RFC 6008 4.
+
+    They are compared as far as RSA with 4096 bits goes. Sorted, the one that shares most with a signature stands beside it.
+    """
+    found = {octets: _encoded(octets[:_COMPARED]) for octets in signatures}
+    encoded = dict(sorted(found.items(), key=lambda item: item[1]))
+    sizes = dict.fromkeys(encoded, 8)
+    for one, other in pairwise(encoded):
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(encoded[one], encoded[other], strict=False)))
+        sizes[one], sizes[other] = max(sizes[one], shared + 1), max(sizes[other], shared + 1)
+    return {octets: text[: sizes[octets]] for octets, text in encoded.items()}
+
+
+def _encoded(octets: bytes) -> str:
+    return binascii.b2a_base64(octets, newline=False).decode()
 
 
 @lru_cache(maxsize=512)
@@ -200,7 +231,11 @@ def _selector(text: str) -> Domain:
 
 
 def _identity(text: str | None, domain: Domain) -> tuple[str, Domain]:
-    """``i=``: an address whose domain is ``d=`` or below it; its local part is dkim-quoted-printable."""
+    """``i=``: an address whose domain is ``d=`` or below it; its local part is dkim-quoted-printable.
+
+    An ``=`` that begins no escape stands for itself, against the letter of RFC 6376 2.11: mox and others write the local part as it is, and
+    an address of VERP has one (``bounce+joe=example.net``). Only the domain of ``i=`` decides anything.
+    """
     if text is None:
         return f"@{domain}", domain
     value = taglist.without_space(text)
@@ -230,6 +265,15 @@ def _headers(text: str) -> tuple[str, ...]:
     if "from" not in headers:
         raise _FaultError(DkimReason.FROM_NOT_SIGNED)
     return headers
+
+
+def _check_queries(text: str) -> None:
+    """``q=``: every item is a method of the grammar, known or not, and ``dns/txt`` is one (RFC 6376 3.5)."""
+    methods = [item.strip(" \t\r\n") for item in text.split(":")]
+    if not all(map(_QUERY_METHOD.fullmatch, methods)):
+        raise _FaultError(DkimReason.TAG_SYNTAX, "q=")
+    if "dns/txt" not in map(str.lower, methods):
+        raise _FaultError(DkimReason.QUERY_UNKNOWN, f"q={text[:40]}")
 
 
 def _number(tags: dict[str, str], name: str, digits: int) -> int | None:
@@ -270,7 +314,7 @@ def format_unsigned(signature: Signature, *, canonicalization: str, identity: st
     for tag in tags:
         text, column = _append(text, column, f" {tag};")
     text, column = _append_names(text, column, signature.headers)
-    text, column = _append(text + ";", column + 1, f" bh={binascii.b2a_base64(signature.body_hash, newline=False).decode()};")
+    text, column = _append(text + ";", column + 1, f" bh={_encoded(signature.body_hash)};")
     return f"{text}\r\n b=".encode()
 
 

@@ -23,10 +23,11 @@ _MAX_KEY_RECORDS = 5  # RFC 6376 3.6.2.2 leaves several records undefined; each 
 class _Candidate:
     """One DKIM-Signature on its way: where it stands, and a result as soon as there is one."""
 
-    __slots__ = ("answer", "body", "data", "place", "result", "signature")
+    __slots__ = ("answer", "body", "data", "octets", "place", "result", "signature")
 
     def __init__(self, place: int) -> None:
         self.place = place
+        self.octets = b""  # of b=, as soon as the signature has been read, whatever becomes of it
         self.signature: Signature | None = None
         self.body: BodyHash | None = None
         self.answer: Answer | None = None
@@ -62,6 +63,7 @@ class Verification:
         except SignatureError as error:
             candidate.result = error.result
             return
+        candidate.octets = parsed.signature
         if parsed.expire is not None and parsed.expire < now:
             candidate.result = parsed.result(DkimReason.EXPIRED, detail=f"x={parsed.expire}")
             return
@@ -90,7 +92,17 @@ class Verification:
     def finish(self) -> list[DkimResult]:
         """The results, in header order. Call it once, after the look-up and the last chunk."""
         self._bodies.finish()
-        return [candidate.result or self._judge(candidate) for candidate in self._candidates]
+        results = [candidate.result or self._judge(candidate) for candidate in self._candidates]
+        starts = [result.signature_start for result in results if result.signature_start]
+        return results if len(set(starts)) == len(starts) else self._told_apart(results)
+
+    def _told_apart(self, results: list[DkimResult]) -> list[DkimResult]:
+        """The same with as much of each ``b=`` as no other signature begins with; copies of one stay alike. RFC 6008 4 and 6.2."""
+        starts = signature.starts({candidate.octets for candidate in self._candidates})
+        return [
+            result._replace(signature_start=starts[candidate.octets]) if candidate.octets else result
+            for candidate, result in zip(self._candidates, results, strict=True)
+        ]
 
     def _judge(self, candidate: _Candidate) -> DkimResult:
         parsed, answer = candidate.signature, candidate.answer

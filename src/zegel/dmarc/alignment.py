@@ -1,7 +1,7 @@
 """Identifier Alignment: whether a domain that SPF or DKIM authenticated belongs to the author's. RFC 9989 4.4 and 4.10.2.
 
-Relaxed alignment compares Organizational Domains, each found by a Tree Walk of its own; strict alignment compares the names. Whether SPF or
-DKIM passed is no question here.
+Relaxed alignment compares Organizational Domains, each found by a Tree Walk of its own (RFC 9989 3.2.10.1); strict alignment compares the
+names (RFC 9989 3.2.10.2). Whether SPF or DKIM passed is no question here.
 """
 
 from __future__ import annotations

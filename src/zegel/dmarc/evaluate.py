@@ -1,7 +1,8 @@
 """The DMARC verdict on one author domain, from what SPF and DKIM said. RFC 9989 5.3.
 
-Two stages: the policy can be looked for as soon as the author is known; the end needs the results of SPF and DKIM. SPF is that of the MAIL
-FROM identity alone (RFC 9989 4.4.2): who hands in another, hands in a mistake. What to do with the message is decided elsewhere.
+Two stages: the policy can be looked for as soon as the author is known; the end needs the results of SPF and DKIM. One aligned signature
+that passes is enough (RFC 9989 4.4.1). SPF is that of the MAIL FROM identity alone (RFC 9989 4.4.2): who hands in another, hands in a
+mistake. What to do with the message is decided elsewhere.
 """
 
 from __future__ import annotations

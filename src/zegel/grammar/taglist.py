@@ -7,11 +7,17 @@ to ignore.
 from __future__ import annotations
 
 import binascii
+import re
 
 _FWS = " \t\r\n"
 _BYTES_FWS = b" \t\r\n"
 # Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it, and NUL ends a name in careless C. STANDARDS 3.2 A3.
 _CONTROLS = bytes(set(range(32)) - set(_BYTES_FWS)) + b"\x7f"
+# What CR and LF may not be: FWS has them together, with white space behind (RFC 6376 2.8).
+_NO_FOLD = re.compile(rb"\r(?!\n[ \t])|(?<!\r)\n")
+# The hyphenated-word of RFC 6376 2.10, as a regular expression.
+WORD = r"[A-Za-z](?:-*+[A-Za-z0-9])*+"
+_WORD = re.compile(WORD)
 # Names as they mostly are written, to the names: no other look at them is needed.
 _USUAL = {space + name: name for name in ("bh", *"vabcdhilqstxzknp") for space in ("", " ")}
 
@@ -27,6 +33,8 @@ def parse(text: bytes) -> dict[str, str]:
     """
     if len(text.translate(None, _CONTROLS)) != len(text):
         raise TagListError("a control character")
+    if (b"\n" in text or b"\r" in text) and _NO_FOLD.search(text):
+        raise TagListError("a line end that is no fold")
     try:
         specs = text.decode("utf-8").split(";")
     except UnicodeDecodeError:
@@ -70,6 +78,11 @@ def without_space(value: str) -> str:
 def colon_list(value: str) -> list[str]:
     """The items of a colon list in lower case. White space may stand around a colon, and nowhere else (RFC 6376 3.5, ``q=``)."""
     return [item.strip(_FWS) for item in value.lower().split(":")]
+
+
+def is_word(item: str) -> bool:
+    """True for a hyphenated-word. RFC 6376 2.10."""
+    return _WORD.fullmatch(item) is not None
 
 
 def base64(value: str) -> bytes:

@@ -14,7 +14,7 @@ from zegel.words import N_
 
 
 class SpfStatus(StrEnum):
-    """The result words. RFC 7208 2.6."""
+    """The result words. RFC 7208 2.6.1 to 2.6.7."""
 
     NONE = "none"
     NEUTRAL = "neutral"

@@ -1,6 +1,6 @@
 """People's addresses as the store keeps them: always under a keyed hash, and beside it in clear or not.
 
-The hash (HMAC-SHA256 of RFC 2104, 96 bits of it, under a key derived from the master key, behind 32 bits that tell the domain) is what
+The hash (HMAC-SHA256, 96 bits of it, under a key derived from the master key, behind 32 bits that tell the domain) is what
 people are found by. So looking up,
 exporting and erasing work the same when the address itself is not kept, and over a change of that setting. Without the master key a hash
 tells nothing; with it, and a guess of the address, it does: it is a pseudonym, and still personal data. The domain is kept in clear.
@@ -28,7 +28,7 @@ MAX_ADDRESS = 320
 _MAX_HOST = 253
 # More addresses than this, and a story is not kept: it must hold none that is not accounted for.
 _MAX_MENTIONS = 200
-_MAX_QUOTED = 70  # two octets over what RFC 5321 4.5.3.1.1 allows, for the quotes, and some escapes
+_MAX_QUOTED = 70  # escaped quotes in one local part, which has 64 octets
 _PLAIN_LOCAL = re.compile(r'"([^\s()<>\[\]:;@\\,"]+)"')
 _ENDS = frozenset(' \t\r\n<>()[]:;,"\\@')
 

@@ -73,6 +73,8 @@ def judge(text: bytes) -> None:
     assert record.type == record.key.type == tags.get("k", "rsa").lower()
     assert MIN_RSA_BITS <= record.key.bits <= MAX_RSA_BITS or (record.type, record.key.bits) == ("ed25519", 256)
     assert record.testing == ("y" in words(tags, "t"))
+    for name in tags.keys() & {"h", "s", "t"}:
+        assert all(reference.is_word(item) or (name, item) == ("s", "*") for item in words(tags, name))
     for one in _SIGNATURES:
         allows = record.refuses(one) is None
         assert allows == (

@@ -16,6 +16,7 @@ import zegel
 from support import samples
 from zegel.dkim.canonical import BODY_FORMS
 from zegel.dkim.header import Layout
+from zegel.dkim.signature import SignatureError
 from zegel.dkim.signature import parse as parse_signature
 from zegel.grammar import taglist
 from zegel.grammar.message import split_message
@@ -268,3 +269,14 @@ def test_splitting_does_not_copy_a_body_twice() -> None:
         assert tracemalloc.get_traced_memory()[1] < 5_100_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [("z", "a:b|"), ("z", "a:"), ("z", "=41"), ("z", "|"), ("z", "a"), ("q", "a-"), ("q", "a:"), ("q", "x/="), ("q", "-")],
+)
+def test_tags_that_decide_nothing(name: str, piece: str) -> None:
+    """z= and q= are looked at once, whatever is wrong at their end. The steps of a pattern are in no count: it ends at once, or never."""
+    with pytest.raises(SignatureError) as caught:
+        parse_signature(signature(**{name: "dns/txt:a" + piece * 60_000 + "|\x80"}).partition(b":")[2].strip())
+    assert str(caught.value.result.reason) == "tag_syntax"

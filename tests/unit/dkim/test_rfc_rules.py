@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 
 import pytest
@@ -10,6 +11,7 @@ import zegel
 from support import samples
 from zegel.ask import Answer, Question, Rcode
 from zegel.dkim.signature import parse
+from zegel.dkim.signature import starts as starts_of
 from zegel.grammar.message import split_fields
 from zegel.milter.edits import InsertHeader
 from zegel.verdict.edits import dkim_method, results_field
@@ -191,3 +193,32 @@ def test_results_are_told_apart_by_the_beginning_of_the_signature() -> None:
     one, other = edit.value.split(b";\r\n")[1:]
     assert b"header.b=oINEO8hg" in one
     assert b"header.b=EToRSuvU" in other
+
+
+def test_signatures_that_begin_alike_are_told_apart_by_more_of_them() -> None:
+    """RFC 6008 4: "long enough to be unique among the results being reported". A copy with another end is what RFC 6008 6.2 warns of."""
+    value = FIELD.removesuffix(b"\r\n").rpartition(b" b=")[2].replace(b"\r\n ", b"")
+    changed = {at: value[:at] + (b"A" if value[at : at + 1] != b"A" else b"B") + value[at + 1 :] for at in (8, 20, 300, len(value) - 4)}
+    copies = [FIELD.rpartition(b" b=")[0] + b" b=" + text + b"\r\n" for text in (value, *changed.values(), value)]
+    other = zegel.sign(samples.MESSAGE, ED, now=samples.NOW)
+    results = judge(b"".join([*copies, other, b"DKIM-Signature: v=1\r\n"]) + samples.MESSAGE)
+    assert [str(result.status) for result in results] == ["pass", *["fail"] * 4, "pass", "pass", "permerror"]
+    starts = [result.signature_start for result in results]
+    whole, far = value.decode(), len(value) - 3
+    assert starts[0] == starts[5] == whole[:far]
+    assert starts[1:5] == [text[: at + 1].decode() for at, text in changed.items()]
+    assert starts[6:] == [other.rpartition(b" b=")[2][:8].decode(), None]
+    edit = results_field("mx.example.net", results)
+    assert isinstance(edit, InsertHeader)
+    told = re.findall(r'header\.b="?([^"\s;]+)', edit.value.decode())
+    assert told == [start for start in starts if start]
+    assert max(map(len, edit.value.split(b"\r\n"))) < 998
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 6, 64, 512])
+def test_beginnings(size: int) -> None:
+    octets = bytes(range(256)) * 3
+    found = starts_of({octets[:size], octets[:size] + b"x", octets[:size] + b"y", b"\xff" * 700})
+    assert len(set(found.values())) == 4 - 2 * (size == 512)
+    assert found[b"\xff" * 700] == "////////"
+    assert all(len(start) >= min(8, -(-len(text) // 3) * 4) and len(start) <= 684 for text, start in found.items())

@@ -201,6 +201,28 @@ def test_eight_bit_messages_are_signed_as_they_are() -> None:
     assert hop_may_break(b"", b"short\r\n" * 200 + b"x" * 999 + b"\r\n" + b"y" * 500) == "a line of over 998 octets"
 
 
+@pytest.mark.parametrize(
+    ("chunk", "alone"),
+    [
+        *((b"a\r\nb\r\n", False), (b"a\nb\r\n", True), (b"a\rb\r\n", True), (b"a\r\r\n", True), (b"a\n\r\n", True), (b"a\n\rb", True)),
+        # Halves of a CRLF that a chunk boundary cut.
+        *(
+            (b"\n", False),
+            (b"\r", False),
+            (b"\na\r", False),
+            (b"\na\nb\r", True),
+            (b"\n\n", True),
+            (b"\r\r", True),
+            (b"\r\n\r", False),
+            (b"", False),
+        ),
+    ],
+)
+def test_a_cr_or_lf_alone_is_told(chunk: bytes, alone: bool) -> None:
+    """RFC 6376 5.3: what a mail server would make CRLF of is not what was signed."""
+    assert hop_may_break(b"", chunk) == ("a CR or LF alone in the body" if alone else None)
+
+
 @pytest.mark.parametrize("text", ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "AAAA"])
 def test_no_private_key(text: str) -> None:
     with pytest.raises(ValueError, match="private key"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import zegel
 from support.dmarc import NONE, Records, zone
 from zegel.ask import Dialogue, Question, Rcode, RRType, rehearse
 from zegel.dmarc.discover import Discovery, Lookups, Outcome, Walk, discover, walk
@@ -154,6 +155,7 @@ def test_policy_discovery(author: str, records: Records, domain: str | None, pol
     assert found.trouble is None
 
 
+# RFC 9989 3.2.13
 EXISTENCE = "v=DMARC1; p=reject; sp=quarantine; np=none"
 
 
@@ -162,7 +164,7 @@ EXISTENCE = "v=DMARC1; p=reject; sp=quarantine; np=none"
     [
         ({"example.com": EXISTENCE}, "none", True),
         ({"example.com": EXISTENCE, "=mail.example.com": "v=spf1 -all"}, "quarantine", True),
-        # There is a name below it, so that it exists (RFC 8020): NODATA counts as existing (RFC 9989 A.4).
+        # There is a name below it, so that it exists (RFC 8020 2): NODATA counts as existing (RFC 9989 A.4).
         ({"example.com": EXISTENCE, "=x.mail.example.com": "x"}, "quarantine", True),
         # Its _dmarc exists: nothing is asked.
         ({"example.com": EXISTENCE, "mail.example.com": "no record"}, "quarantine", False),
@@ -215,3 +217,9 @@ def test_what_each_look_up_gave() -> None:
     ]
     assert {lookup.rcode for lookup in lookups.made} == {Rcode.NOERROR, Rcode.NXDOMAIN}
     assert lookups.made[-1].outcome is Outcome.ABSENT
+
+
+def test_a_record_of_several_strings() -> None:
+    # RFC 9989 4.5: they are put together without a space.
+    records = zegel.Zone.parse('_dmarc.example.com. 60 IN TXT "v=DMARC1; p=rej" "ect; sp=quarantine"')
+    assert zegel.check_dmarc("example.com", resolver=records).policy == "reject"

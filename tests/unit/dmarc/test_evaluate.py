@@ -1,4 +1,4 @@
-"""The verdict: every reason, reached through the front door; alignment; the examples of RFC 9989 B; what DNS trouble may and may not do."""
+"""The verdict of RFC 9989 5.3: every reason, reached through the front door; alignment; examples; what DNS trouble may and may not do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_table_of_reasons() -> None:
         assert re.fullmatch(r"RFC 9989 [\d.]+", reason.section)
 
 
-# --- RFC 9989 B.1: alignment, with a record at example.com
+# --- RFC 9989 B.1.1 and B.1.2: alignment (RFC 9989 3.2.10.1 and 3.2.10.2), with a record at example.com
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,7 @@ def test_alignment(author: str, domain: str, relaxed: bool, strict: bool) -> Non
 
 
 def test_the_two_modes_are_apart() -> None:
+    # RFC 9989 4.4.1 and 4.4.2: each mechanism has a mode of its own.
     only_spf = check("example.com", {"example.com": REJECT + "; adkim=s"}, spf=("pass", "a.example.com"), dkim=passing("a.example.com"))
     only_dkim = check("example.com", {"example.com": REJECT + "; aspf=s"}, spf=("pass", "a.example.com"), dkim=passing("a.example.com"))
     assert (only_spf.reason, only_dkim.reason) == (DmarcReason.SPF_ALIGNED, DmarcReason.DKIM_ALIGNED)
@@ -111,7 +112,7 @@ def test_what_is_no_domain_name_is_not_aligned() -> None:
         assert check(text, {}, spf=SPF, dkim=passing("example.com")).status == "permerror"
 
 
-# --- RFC 9989 B.4, by hand; 5.1.8 and 11.8
+# --- RFC 9989 B.4.1 to B.4.3, by hand; 5.1.8 and 11.8
 
 
 def test_b_4_1() -> None:
@@ -295,6 +296,7 @@ def test_the_budget_ends_in_a_temporary_error() -> None:
 
 
 def test_the_policy_can_be_looked_for_before_spf_and_dkim_are_done() -> None:
+    # RFC 9989 5.3.2 and 5.3.4
     evaluation, early, late = Evaluation(Domain("example.com")), list[Question](), list[Question]()
     answer = zone({"example.com": REJECT}).answer
     rehearse(evaluation.discover(), answer, early)

@@ -1,4 +1,4 @@
-"""The answer of RFC 7489 beside that of RFC 9989, and where the two differ."""
+"""The answer of RFC 7489 3.2 and 6.6.3 beside that of RFC 9989, and where the two differ."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def test_where_the_two_differ() -> None:
     ("pct", "applied", "share"), [("100", "reject", 100), ("50", "reject", 50), ("0", "quarantine", 0), ("x", "reject", 100)]
 )
 def test_percentage(pct: str, applied: str, share: int) -> None:
+    # RFC 7489 6.6.4
     result = check("example.com", {"example.com": f"{REJECT}; pct={pct}"}, psl=True)
     assert result.psl is not None
     assert (result.psl.applied, result.psl.percentage) == (applied, share)

@@ -203,6 +203,7 @@ def test_no_options(value: str) -> None:
     ],
 )
 def test_addresses(value: str, found: list[str]) -> None:
+    # RFC 9989 4.6, with the characters of RFC 3986 A
     record = read(f"v=DMARC1; p=none; rua={value}")
     assert list(map(str, record.rua)) == found
     dropped = sum(1 for item in value.split(",") if not any(item.strip().startswith(uri) for uri in found) or not item.strip())
@@ -235,6 +236,7 @@ def test_the_mail_address_of_a_uri(text: str, address: str | None) -> None:
 
 
 def test_a_uri_from_an_address() -> None:
+    # RFC 6068 2
     uri = ReportUri.mailto("a!b%c@example.com")
     assert uri.text == "mailto:a%21b%25c@example.com"
     assert uri.address == "a!b%c@example.com"
@@ -250,7 +252,7 @@ def test_a_uri_from_an_address() -> None:
         ("v=DMARC1; p=none", []),
         ("v=DMARC1; p=none; rua=mailto:a@example.com; ", []),
         ("v=DMARC1; rua=mailto:a@b", ["policy_missing p"]),
-        ("v=DMARC1; sp=none; p=none", ["policy_not_second p"]),
+        ("v=DMARC1; sp=none; p=none", ["policy_not_second p"]),  # RFC 7489 6.3
         ("v=DMARC1; p=bob", ["value p"]),
         ("v=DMARC1; p=none; x=y", ["tag_unknown x"]),
         ("v=DMARC1; p=none; x", ["no_tag"]),

@@ -51,6 +51,18 @@ def test_messages_on_one_connection_each_get_their_own(offered: int) -> None:
     play(mail)
 
 
+def test_a_cr_or_lf_alone_is_signed_as_it_is_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def mail(server: Server) -> None:
+        with opened(server) as mta:
+            plain = mta.send(MAIL, macros=ALICE)
+            odd = mta.send(MAIL + b"one line\rand no other\r\n", macros=ALICE)
+        assert holds(plain.message, RECORDS) == holds(odd.message, RECORDS) == [("ed25519-sha256", "example.org")]
+
+    play(mail)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "signed" in line]
+    assert ["a hop may break this signature: a CR or LF alone in the body" in line for line in lines] == [False, True], lines
+
+
 def test_a_message_that_is_given_up_leaves_nothing() -> None:
     def mail(server: Server) -> None:
         with opened(server) as mta:

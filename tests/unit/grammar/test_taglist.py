@@ -34,6 +34,8 @@ def test_valid(text: bytes, tags: dict[str, str]) -> None:
     [
         *(b"a", b"a=1;;b=2", b";", b"a=1;b", b"=1", b"1=a", b"_a=1", b"a-b=1", b"a b=1", b"a=1;a=1", b"a=1; a =2", b"a=\x00", b"a=\xff"),
         *("\u00e9=1".encode(), b"a=\x7f", b"a=1;\x0bb=2"),
+        # RFC 6376 2.8: a CRLF stands with white space behind it, CR and LF do not stand alone.
+        *(b"a=1;\nb=2", b"a=1;\n b=2", b"a=1\r;b=2", b"a=1;\r\nb=2", b"a=1\r\n", b"\r\na=1", b"a=\r\r\n 1", b"a=1\r\n\r\n b"),
     ],
 )
 def test_invalid(text: bytes) -> None:

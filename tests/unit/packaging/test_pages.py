@@ -14,6 +14,7 @@ import pytest
 import zegel
 from docs.writers import command_line, manual, reference, settings, tables
 from support.servers import require
+from zegel.dmarc.faults import Fault
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -79,14 +80,19 @@ def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delitem(tables.NOT_SIGNED, "no_key")
     with pytest.raises(LookupError, match="no_key"):
         tables.own_ids()
+    monkeypatch.setattr(tables, "CHAPTERS", tables.CHAPTERS[:1])
+    with pytest.raises(LookupError, match="DmarcReason"):
+        tables.chapters()
 
 
 def test_every_reason_is_on_its_page_with_a_link_to_its_section() -> None:
     text = reference.reasons()
-    for reason in zegel.DkimReason:
+    for reason in (*zegel.DkimReason, *zegel.SpfReason, *zegel.ArcReason, *zegel.DmarcReason):
         number, section = reason.section.removeprefix("RFC ").split(" ")
         assert f"| `{reason.id}` | `{reason.status}` | {reason.sentence} | [{reason.section}]" in text
         assert f"rfc{number}#section-{section})" in text
+    for fault in Fault:
+        assert f"| `{fault.id}` | {fault.sentence} | [{fault.section}]" in text
 
 
 def test_every_name_of_the_front_door_is_on_its_page() -> None:

@@ -1,4 +1,4 @@
-"""Addresses and networks as numbers."""
+"""Addresses and networks as numbers: RFC 4291 2.2, RFC 7208 5.6."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ def test_every_form_against_the_library() -> None:
 
 
 def test_the_forms_of_the_macros() -> None:
+    # RFC 1035 3.5 and RFC 3596 2.5, RFC 7208 7.3
     six = Client.parse("2001:db8::cb01")
     assert six.dotted.lower() == "2.0.0.1.0.d.b.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.c.b.0.1"
     assert (str(six), six.family) == ("2001:db8::cb01", "ip6")

@@ -100,6 +100,7 @@ def test_reasons_without_a_record() -> None:
 
 
 def test_the_table_is_whole_and_reasons_force_their_status() -> None:
+    # RFC 7208 2.6.1 to 2.6.7
     assert TABLE.keys() | ELSEWHERE == set(SpfReason)
     assert {SpfReason.__members__[reason.id.upper()] for reason in SpfReason} == set(SpfReason)
     assert {reason for reason in SpfReason if reason.status is SpfStatus.PASS} == {SpfReason.PERMITTED}
@@ -154,7 +155,7 @@ def test_a_helo_that_is_no_full_name_is_none(helo: str) -> None:
     ],
 )
 def test_the_domain_is_what_follows_the_last_at(sender: str, local_part: str, domain: str) -> None:
-    """RFC 7208 2.2: source routes, the %-hack and bang paths have been used to bypass security systems."""
+    """RFC 7208 2.2 and 4.1, RFC 5321 C: source routes, the %-hack and bang paths have been used to bypass security systems."""
     result = judge("v=spf1 -all exp=x.example", {("x.example", "TXT"): ["%{l} %{o}"]}, sender=sender)
     assert (result.status, result.explanation) == ("fail", f"{local_part} {domain}")
 
@@ -189,6 +190,7 @@ def test_a_local_part_beyond_ascii_matches_nothing() -> None:
 
 
 def test_ipv4_mapped_clients_are_ipv4() -> None:
+    # RFC 4291 2.5.5.2, RFC 7208 5
     assert judge("v=spf1 ip4:192.0.2.1 -all", ip="::ffff:192.0.2.1").status == "pass"
     assert judge("v=spf1 ip6:::ffff:192.0.2.1 ip6:::/0 -all", ip="::ffff:192.0.2.1").status == "fail"
     assert asked("v=spf1 a -all", ip="::ffff:192.0.2.1")[-1] == "A a.example"
@@ -273,7 +275,7 @@ def test_prefixes(term: str, ip: str, matches: bool) -> None:
         ("mx.a.example", "A"): ["198.51.100.4"],
         ("mx2.a.example", "AAAA"): ["2001:db8::2"],
         ("b.example", "A"): [IP],
-        ("null.example", "MX"): ["0 ."],
+        ("null.example", "MX"): ["0 ."],  # RFC 7505
     }
     assert judge(f"v=spf1 {term} -all", more, ip=ip).status == ("pass" if matches else "fail")
 
@@ -346,6 +348,7 @@ def test_explanations() -> None:
 
 
 def test_nothing_of_a_stranger_ends_the_reply() -> None:
+    # RFC 5321 4.2 and 4.5.3.1.5
     told = explained("%{l}|%{h}", sender='"a\r\n250 ok\x00\x7fé"@a.example', helo="x\r\n221 bye\u2028")
     assert told == '"a250 ok?"|x221 bye?'
     assert len(explained("%{l}" * 400, sender=f"{'y' * 900}@a.example")) == 500

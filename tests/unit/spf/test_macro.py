@@ -86,6 +86,7 @@ def test_delimiters_split_and_dots_join() -> None:
 
 
 def test_url_escapes_are_those_of_rfc_3986() -> None:
+    # RFC 3986 2.3
     assert expand("%{L}", sender="~jack&jill=up-a_b3.c@email.example.com") == "~jack%26jill%3Dup-a_b3.c"
     assert expand("%{H}", helo="a b/[é]") == "a%20b%2F%5B%C3%A9%5D"
     assert expand("%{H}", helo="\ud800") == "%ED%A0%80"

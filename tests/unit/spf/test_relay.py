@@ -77,6 +77,7 @@ def test_a_stranger_is_looked_at_itself_whatever_it_writes() -> None:
 
 
 def test_the_first_host_outside_counts() -> None:
+    # RFC 7208 2.5
     outside = hop("192.0.2.1", "mail.example.org")
     forged = hop("198.51.100.1")
     assert first_outside("10.0.0.1", "mx2", [outside, forged], OURS) == OutsideClient("192.0.2.1", "mail.example.org")
