@@ -66,6 +66,7 @@ def counted(recorder: Recorder, name: str, **labels: str) -> float:
 
 
 async def until(condition: Any, seconds: float = 20.0) -> None:
+    """Wait for it: the loop counts a moment after the thread has committed."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the other side is a thread and a file
             await asyncio.sleep(0.01)
@@ -91,8 +92,8 @@ def test_all_is_written_and_its_exchange_is_told(store: Store) -> None:
             await until(
                 lambda: all(message.parties[1].exchange == "provider.example" for message in found(store)) and len(found(store)) == 35
             )
-            assert counted(recorder, "zegel_recorded_total") == 35
-            assert recorder._weight == 0
+            await until(lambda: counted(recorder, "zegel_recorded_total") == 35)
+            await until(lambda: recorder._weight == 0)
 
     asyncio.run(main())
     assert [message.queue_id for message in found(store)] == [f"4Wx{number}" for number in reversed(range(35))]
@@ -155,7 +156,8 @@ def test_a_full_queue_counts_and_goes_on(store: Store) -> None:
             assert counted(recorder, "zegel_not_recorded_total", reason="queue_full") == 30
             assert recorder._weight == outbound().weight * 20
             lock.release()
-            await until(lambda: len(found(store)) == 20)
+            await until(lambda: recorder._weight == 0)
+            assert len(found(store)) == 20
             recorder.take(outbound(99))
             await until(lambda: len(found(store)) == 21)
 
@@ -211,7 +213,7 @@ def test_trouble_is_told_once_and_tried_again(store: Store, capsys: pytest.Captu
             assert recorder._in_hand
             driver.execute("PRAGMA max_page_count=1073741823")
             await until(lambda: len(found(store)) == 300)
-            assert counted(recorder, "zegel_recorded_total") == 300
+            await until(lambda: counted(recorder, "zegel_recorded_total") == 300)
 
     asyncio.run(main())
     assert capsys.readouterr().out.count("messages are not recorded now; mail goes on") == 1
@@ -224,9 +226,9 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(store: St
                 # A time that fits no column.
                 recorder.take(outbound(number, time=1 << 70) if number == 7 else outbound(number))
             await until(lambda: len(found(store)) == 24)
+            await until(lambda: counted(recorder, "zegel_recorded_total") == 24)
             assert counted(recorder, "zegel_not_recorded_total", reason="refused") == 1
-            assert counted(recorder, "zegel_recorded_total") == 24
-            assert recorder._weight == 0
+            await until(lambda: recorder._weight == 0)
 
     asyncio.run(main())
     assert "4Wx7" not in {message.queue_id for message in found(store)}
