@@ -48,12 +48,15 @@ domain names but no addresses of people.
 """
 _LABELS = """
 `route` is that of the [log](log.md). `outcome` is `signed`, `not_signed` or `refused`; for inbound mail the DKIM result, `several`
-for several signatures, `none` for no signature. `reason` is an id of [Reasons](reasons.md).
+for several signatures, `none` for no signature. `reason` is an id of [Reasons](reasons.md); of `zegel_not_recorded`
+it is `queue_full` (the store is slower than the mail), `refused` (the database cannot take it) or `stopped` (the daemon ended before it was
+written).
 """
 _ALERTS = (
     ("`increase(zegel_faults_total[10m]) > 0`", "Zegel could not do its work, and messages were deferred: look in the log."),
     ('`increase(zegel_not_signed_total{reason="no_key"}[1h]) > 0`', "Mail leaves unsigned: its domain has no active key."),
     ('`increase(zegel_not_signed_total{reason="not_allowed"}[1h]) > 0`', "A client sends as a domain that is not written for it."),
+    ("`increase(zegel_not_recorded_total[10m]) > 0`", "Messages went on without being recorded: the store is locked, full or too slow."),
     ("`zegel_active_keys == 0`", "Nothing is signed at all."),
 )
 

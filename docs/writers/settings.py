@@ -24,6 +24,7 @@ TABLES = {
     "inbound": "What is written on mail that comes in.",
     "signing": "How signatures look.",
     "dns": "Who is asked for key records.",
+    "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",
     "limits": "Bounds on what one message from a stranger can make Zegel do.",
 }

@@ -12,6 +12,7 @@ import ipaddress
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,16 +31,23 @@ from zegel.config import Config, ConfigError, listen_address
 from zegel.config import parse as parse_config
 from zegel.dkim.crypto import Key
 from zegel.dkim.sign import Style
+from zegel.gateway.destinations import Destinations
 from zegel.gateway.milter import Gateway, Settings
 from zegel.gateway.outbound import Policy
+from zegel.gateway.recorder import Recorder, Rules
 from zegel.store import masterkey
+from zegel.store.addresses import Addresses
 from zegel.store.database import Store
+from zegel.store.messages import Keeping
+from zegel.store.retention import Term
+from zegel.store.vault import Vault
 from zegel.words import N_, Sentence, SpokenError
 
 if TYPE_CHECKING:
     from zegel.store.snapshot import Snapshot
 
 _POLL_SECONDS = 1.0
+_RECORD_SECONDS = 5.0  # for what waits to be recorded when the daemon stops
 
 
 class ListenError(SpokenError):
@@ -115,7 +123,13 @@ class Daemon:
         self._keyring = Keyring()
         self._machine = socket.getfqdn()  # asked once: it may ask DNS, and a reload must not wait
         self._load_keys()
-        self._settings = self._settings_for(config, make_resolver(config))
+        self._resolver = make_resolver(config)
+        if store.vault is None:
+            raise RuntimeError("the daemon needs the store with its master key")
+        self._vault = store.vault
+        destinations = Destinations(lambda: self._resolver)
+        self._recorder = Recorder(store, record_rules(config, self._vault), destinations, self._journal, clock=time.time)
+        self._settings = self._settings_for(config, self._resolver)
         self._pump = Pump(
             lambda session: Gateway(lambda: self._settings, session),
             on_fault=self._journal.fault,
@@ -132,6 +146,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         metrics: WSGIServer | None = None
         follower: asyncio.Task[None] | None = None
+        recorder = asyncio.create_task(self._recorder.run())
         try:
             metrics = self._start_metrics()
             for address in self._config.milter.listen:
@@ -143,6 +158,7 @@ class Daemon:
             self._journal.note("stopped", messages_cut=cut)
         finally:
             await self._pump.drain(0)  # what could not start whole leaves no socket behind; after a drain there is nothing left to do
+            await self._recorder.close(recorder, _RECORD_SECONDS)
             if follower is not None:
                 follower.cancel()
             if metrics is not None:
@@ -203,7 +219,9 @@ class Daemon:
         try:
             config = self._reread()
             # Listening sockets and the metrics address stay as they are: changing those takes a restart.
-            self._settings = self._settings_for(config, make_resolver(config))
+            resolver = make_resolver(config)
+            self._settings = self._settings_for(config, resolver)
+            self._resolver, self._recorder.rules = resolver, record_rules(config, self._vault)
         except Exception as error:
             # Whatever is wrong with the new one, the old one runs on.
             self._journal.note("configuration not taken over", error=str(error))
@@ -217,6 +235,14 @@ class Daemon:
         style = Style(config.signing.canonicalization, expire=config.signing.expire or None)
         name = normal(config.inbound.authserv_id or self._machine)
         return Settings(Policy(config.outbound), self._keyring, resolver, self._journal, name, style, config.limits)
+
+
+def record_rules(config: Config, vault: Vault) -> Rules:
+    """What the configuration has recorded of each message, and for how long."""
+    messages = config.messages
+    addresses = Addresses(vault, hashed=messages.hash_addresses)
+    keeping = Keeping(addresses, stories=messages.story_days > 0, subjects=messages.subject) if messages.record else None
+    return Rules(keeping, Term(messages.keep_days, messages.story_days))
 
 
 def _cannot_listen(address: str, error: OSError, *, for_metrics: bool = False) -> ListenError:

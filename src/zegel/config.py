@@ -39,6 +39,7 @@ _TYPES = {
     "str": N_('text in quotes: "..."'),
 }
 _SHORTEST_EXPIRE, _EPOCH_LIKE = 3600, 1_000_000_000
+_MOST_DAYS = 3650
 
 
 class ConfigError(SpokenError, ValueError):
@@ -102,6 +103,16 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     zone: str = ""
 
 
+class Messages(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is recorded of each message, and for how many days; addresses of people in clear, or as a keyed hash only."""
+
+    record: bool = True
+    keep_days: int = 30
+    story_days: int = 14
+    hash_addresses: bool = False
+    subject: bool = False
+
+
 class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where Prometheus reads; empty switches it off."""
 
@@ -116,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     inbound: Inbound = Inbound()
     signing: Signing = Signing()
     dns: Dns = Dns()
+    messages: Messages = Messages()
     metrics: Metrics = Metrics()
     limits: Limits = Limits()
 
@@ -133,6 +145,7 @@ def parse(text: str) -> Config:
     _check_milter(config.milter)
     for entry in config.outbound.allow:
         _check_allow(entry)
+    _check_messages(config.messages)
     _check_rest(config)
     return config
 
@@ -189,6 +202,13 @@ def _check_milter(milter: Milter) -> None:
         raise ConfigError(N_("zegel.toml: milter.max_connections must be at least 1"))
     if milter.drain_seconds:
         _check_seconds("milter.drain_seconds", milter.drain_seconds)
+
+
+def _check_messages(messages: Messages) -> None:
+    if not 1 <= messages.keep_days <= _MOST_DAYS:
+        raise ConfigError(N_("zegel.toml: messages.keep_days is a number of days, from 1 to 3650; record = false keeps none"))
+    if not 0 <= messages.story_days <= messages.keep_days:
+        raise ConfigError(N_("zegel.toml: messages.story_days is a number of days, at most messages.keep_days; 0 keeps no story"))
 
 
 def _check_rest(config: Config) -> None:

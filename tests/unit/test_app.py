@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,20 @@ import pytest
 import structlog
 
 from support.daemon import Daemon
+from support.messages import DAY, outbound
 from support.mta import Mta
 from support.proof import results
+from support.servers import wait_for
 from zegel import app
 from zegel.authres.claim import normal
-from zegel.config import Config, ConfigError
+from zegel.config import Config, ConfigError, parse
+from zegel.gateway.recorder import Rules
+from zegel.store import messages, search
+from zegel.store.addresses import Addresses
+from zegel.store.database import Store
 from zegel.store.errors import StoreError
+from zegel.store.messages import Keeping, Owners
+from zegel.store.retention import Term
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +218,33 @@ def test_an_address_that_others_can_reach_is_noted(daemon: Daemon, host: str, wa
     daemon.write_config()
     daemon.start()
     assert ("reachable from other machines" in daemon.log()) == warned
+
+
+def test_what_is_recorded_follows_the_configuration(daemon: Daemon) -> None:
+    with Store.open(daemon.data) as store:
+        assert store.vault is not None
+        usual = app.record_rules(parse(""), store.vault)
+        assert usual.term == Term(30, 14)
+        assert usual.keeping is not None
+        assert (usual.keeping.stories, usual.keeping.subjects, usual.keeping.addresses.hashed) == (True, False, False)
+        changed = app.record_rules(parse("[messages]\nkeep_days = 9\nstory_days = 0\nhash_addresses = true\nsubject = true"), store.vault)
+        assert changed.term == Term(9, 0)
+        assert changed.keeping is not None
+        assert (changed.keeping.stories, changed.keeping.subjects, changed.keeping.addresses.hashed) == (False, True, True)
+        assert app.record_rules(parse("[messages]\nrecord = false"), store.vault) == Rules(None, Term(30, 14))
+
+
+def test_a_running_daemon_lets_messages_run_out(daemon: Daemon) -> None:
+    with Store.open(daemon.data) as store, store.writing() as tx:
+        assert store.vault is not None
+        records = [outbound(1, time=int(time.time()) - 31 * DAY), outbound(2, time=int(time.time()))]
+        messages.add(tx, records, Keeping(Addresses(store.vault, hashed=False)), Owners(tx), {})
+    with daemon, Store.read_only(daemon.data) as store:
+
+        def left() -> list[str]:
+            with store.reading() as tx:
+                return [message.queue_id for message in search.find(tx, search.Wanted(), limit=10)]
+
+        wait_for(lambda: left() == ["4Wx2"], 20, "the old message is gone")
+        assert "fault" not in daemon.log()
+        assert daemon.stop() == 0

@@ -54,6 +54,11 @@ class Journal:
         )
         self._faults = Counter("zegel_faults", "Our own faults; each deferred its message", registry=self.registry)
         self._lost = Counter("zegel_log_lines_lost", "Log lines that could not be written", registry=self.registry)
+        self._recorded = Counter("zegel_recorded", "Messages written to the store", registry=self.registry)
+        self._unrecorded = Counter(
+            "zegel_not_recorded", "Messages that are not in the store, by reason; their mail went on", ("reason",), registry=self.registry
+        )
+        self.waiting = Gauge("zegel_records_waiting", "Messages that wait to be written to the store", registry=self.registry)
         self.generation = Gauge("zegel_generation", "The generation of the store that signs now", registry=self.registry)
         self.keys = Gauge("zegel_active_keys", "Keys that sign now", registry=self.registry)
 
@@ -94,6 +99,14 @@ class Journal:
             extra["forged_results_removed"] = forged
         shown = "; ".join(map(_short, results[:_MAX_SHOWN])) or "none"
         self._write("verified", {**about.fields(), "dkim": shown, **extra})
+
+    def recorded(self, messages: int) -> None:
+        """So many messages were written to the store."""
+        self._recorded.inc(messages)
+
+    def not_recorded(self, reason: str, messages: int = 1) -> None:
+        """So many messages are not in the store, and will not be."""
+        self._unrecorded.labels(reason).inc(messages)
 
     def fault(self, error: BaseException) -> None:
         """Something of ours went wrong. What it was about has been deferred, never judged."""

@@ -16,7 +16,23 @@ import typer
 from typer.exceptions import TyperException
 
 from zegel import __version__
-from zegel.cli import authenticate, backup, demo_command, dmarc, domain, init, key, postfix, screen, serve, sign, spf, status, verify
+from zegel.cli import (
+    authenticate,
+    backup,
+    demo_command,
+    dmarc,
+    domain,
+    init,
+    key,
+    message,
+    postfix,
+    screen,
+    serve,
+    sign,
+    spf,
+    status,
+    verify,
+)
 from zegel.cli.help import Command, Group, misuse
 from zegel.cli.place import Place, usual_data
 from zegel.cli.words import _, told
@@ -54,6 +70,7 @@ app.command(
     rich_help_panel=_MAIL,
 )(authenticate.authenticate)
 app.command("dmarc", cls=Command, help=_("Tell what DMARC says of an author's domain, and why."), rich_help_panel=_MAIL)(dmarc.dmarc)
+app.add_typer(message.app, name="message", help=_("What became of your messages, and what is recorded of a person."), rich_help_panel=_MAIL)
 app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(
     serve.serve
 )

@@ -11,7 +11,10 @@ from zegel.cli.words import _
 def text() -> str:
     """The text of the file, in the reader's language."""
     return (
-        "\n\n".join(f"{part}" for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _metrics(), _limits())) + "\n"
+        "\n\n".join(
+            f"{part}" for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _messages(), _metrics(), _limits())
+        )
+        + "\n"
     )
 
 
@@ -109,6 +112,24 @@ def _dns() -> str:
         ("tries", "2", _("How often each server is asked.")),
         ("trust_ad", "false", _("Believe a resolver on this machine when it says that an answer is signed with DNSSEC.")),
         ("zone", '""', _("A zone file to answer from instead of DNS: for tests, offline.")),
+    )
+
+
+def _messages() -> str:
+    return _section(
+        "messages",
+        ("record", "true", _("Write down what became of each message: see it with zegel message list.")),
+        ("keep_days", "30", _("Days that this is kept.")),
+        ("story_days", "14", _("Days that the story of each verdict is kept, question by question; 0 keeps none.")),
+        (
+            "hash_addresses",
+            "false",
+            _(
+                "Keep no address of a person: a keyed hash stands in its place, by which it is still found. Domains stay.\n"
+                "It holds for what is recorded from then on."
+            ),
+        ),
+        ("subject", "false", _("Also keep the subject of each message.")),
     )
 
 

@@ -106,6 +106,11 @@ class Store:
         with self.reading() as tx:
             return snapshot.take(tx)
 
+    def rewrite(self) -> bool:
+        """Write the database anew, so that nothing deleted is left in its files. False: a reader held it up. Raises StoreError."""
+        with database_explained(self.folder):
+            return sqlite.rewrite(self.path)
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

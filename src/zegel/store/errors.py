@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from zegel.words import N_, SpokenError
 
@@ -83,6 +83,12 @@ def system_explained(folder: Path) -> Iterator[None]:
         sentence = _SYSTEM_CODES.get(error.errno or 0, _SYSTEM)
         path = error.filename or folder
         raise StoreError(sentence, folder=folder, path=path, detail=error.strerror or str(error)) from error
+
+
+def passing(error: BaseException) -> bool:
+    """Tell if the same may work later: the database is locked, full or away, and what was to be written is not at fault."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    return isinstance(cause, (OperationalError, OSError, sqlite3.OperationalError))
 
 
 def _from_database(folder: Path, error: SQLAlchemyError) -> StoreError:

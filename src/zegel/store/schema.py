@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 # The newest migration that this code knows: an up-to-date store is opened without loading Alembic.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -99,4 +100,64 @@ vault = Table(
     Column("fingerprint", String(16), nullable=False),
     Column("proof", LargeBinary, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
+)
+
+# The number of a message is the second of its end, shifted by so many bits, and a count within that second: the rows are in the order of
+# time by themselves, a span of time is a span of numbers, and what points to a message has its time. Below 2**53, for JSON.
+SECOND_BITS = 20
+
+# One message, seen by one organisation: where its recipients are of several, each has a row of its own and sees its own recipients only.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("organisation_id", Integer, ForeignKey("organisations.id"), nullable=False),
+    Column("direction", String(8), nullable=False),
+    Column("queue_id", String(64), nullable=False),
+    # Empty when From cannot be read.
+    Column("from_domain", String(253), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("recipients", Integer, nullable=False),
+    Column("subject", Text),
+    # JSON: they are read with their message, never looked for.
+    Column("results", Text, nullable=False),
+    CheckConstraint("direction IN ('inbound', 'outbound')", name="direction"),
+)
+Index(None, messages.c.queue_id)
+Index(None, messages.c.from_domain)
+Index(None, messages.c.action)
+Index(None, messages.c.organisation_id)
+
+# The people of a message: its envelope, and whom its story names.
+parties = Table(
+    "parties",
+    metadata,
+    Column("message_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("organisation_id", Integer, nullable=False),
+    Column("role", String(9), nullable=False),
+    # A hash of the domain and a keyed one of the address (zegel.store.addresses): one index finds both. The address itself only where
+    # the configuration keeps it.
+    Column("person", LargeBinary(16), nullable=False),
+    Column("address", String(320)),
+    Column("domain", String(253), nullable=False),
+    # Whose mail servers take mail for the domain of a recipient outside: NULL is not known yet, empty none or not asked.
+    Column("exchange", String(253)),
+    PrimaryKeyConstraint("message_id", "position"),
+    ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
+    CheckConstraint("role IN ('sender', 'recipient', 'named')", name="role"),
+    # Kept in the order of their messages, once: most of what is written is written here.
+    sqlite_with_rowid=False,
+)
+Index(None, parties.c.person, parties.c.message_id)
+
+# Apart from the messages: they are larger, and go sooner.
+stories = Table(
+    "stories",
+    metadata,
+    Column("message_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("organisation_id", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
 )

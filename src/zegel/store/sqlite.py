@@ -34,6 +34,10 @@ def connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
         else:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            # 16 MB: an index on hashes is written all over, and with SQLite's own 2 MB most of it would be read again for each message.
+            connection.execute("PRAGMA cache_size=-16384")
+            # What is deleted is overwritten, in the place where it stood.
+            connection.execute("PRAGMA secure_delete=ON")
     except BaseException:
         connection.close()
         raise
@@ -45,6 +49,20 @@ def engine(path: Path, *, query_only: bool = False) -> Engine:
     made = create_engine("sqlite+pysqlite://", creator=lambda: connect(path, query_only=query_only), poolclass=QueuePool)
     event.listen(made, "begin", _begin)
     return made
+
+
+def rewrite(path: Path) -> bool:
+    """Write the whole file anew, so that nothing deleted is left in it or in its log (WAL). False: a reader kept it from being emptied.
+
+    It takes as much room again as the database has, and keeps others from writing meanwhile. Raises sqlite3.Error.
+    """
+    connection = connect(path)
+    try:
+        connection.execute("VACUUM")
+        busy, _frames, _done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -44,6 +44,11 @@ class Vault:
         """The master key itself, for the backup only."""
         return self._master
 
+    @property
+    def address_key(self) -> bytes:
+        """The key under which addresses of people are hashed."""
+        return _derive(self._master, b"zegel store addresses v1")
+
     def seal(self, secret: bytes, binding: tuple[str, ...]) -> bytes:
         """Encrypt ``secret``, bound to the words of ``binding``; version, nonce, ciphertext and tag in one string of bytes."""
         nonce = os.urandom(_NONCE)

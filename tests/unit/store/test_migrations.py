@@ -42,7 +42,7 @@ def test_migrated_and_declared_are_the_same(store: Store, tmp_path: Path) -> Non
     schema.metadata.create_all(engine)
     engine.dispose()
     assert definitions(store.path) == definitions(declared)
-    assert len(definitions(declared)) == 6
+    assert len(definitions(declared)) == 14
 
 
 def test_every_table_of_a_customer_carries_the_organisation() -> None:
@@ -59,7 +59,7 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
     connection.close()
     before = store.path.read_bytes()
     for opening in (Store.open, Store.read_only):
-        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0001\); nothing was changed"):
+        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0002\); nothing was changed"):
             opening(folder)
     assert store.path.read_bytes() == before
 
@@ -67,8 +67,8 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "steps %(odd)s"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0002_fails.py").write_text(
-        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    (copy / "versions" / "v0003_fails.py").write_text(
+        "from alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('INSERT INTO nowhere VALUES (1)')\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
@@ -78,7 +78,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
     assert definitions(folder / "zegel.db") == {}
     # The next start, with a step that works, finishes it with the key of the first.
     key = (folder / "master.key").read_bytes()
-    (copy / "versions" / "v0002_fails.py").unlink()
+    (copy / "versions" / "v0003_fails.py").unlink()
     Store.open(folder).close()
     assert (folder / "master.key").read_bytes() == key
 
@@ -95,19 +95,38 @@ def test_an_older_store_is_brought_up_to_date_with_its_rows(store: Store, tmp_pa
     store.close()
     copy = tmp_path / "steps"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0002_rebuilds.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    (copy / "versions" / "v0003_rebuilds.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
         "def upgrade():\n    with op.batch_alter_table('domains', recreate='always') as batch:\n"
         "        batch.add_column(sa.Column('note', sa.Text(), nullable=True))\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISION", "0003")
     with pytest.raises(StoreError, match=r"of an older Zegel; start this one once"):
         Store.read_only(store.folder)
     with Store.open(store.folder) as opened, opened.reading() as tx:
         assert keys.private_pem(tx, name, "z1") == b"secret"
         assert tx.connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     assert "note" in definitions(store.path)["domains"]
+
+
+def test_a_store_from_before_the_messages_gets_their_tables(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What 0.1.0 has written: the first schema, with a domain in it."""
+    from zegel.grammar.domain import Domain
+    from zegel.store import domains
+
+    with store.writing() as tx:
+        domains.add(tx, Domain.parse("example.be"), now=1)
+    new = definitions(store.path)
+    store.close()
+    connection = sqlite3.connect(store.path, isolation_level=None)
+    for table in ("stories", "parties", "messages"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with Store.open(store.folder) as opened, opened.reading() as tx:
+        assert [domain.name for domain in domains.all(tx)] == ["example.be"]
+    assert definitions(store.path) == new
 
 
 def test_a_step_that_loses_rows_is_undone(store: Store) -> None:

@@ -1,0 +1,60 @@
+"""How long messages are kept: what is older goes, a bounded number at a time, so that nobody waits long for the one who deletes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, delete, func, select
+
+from zegel.store import schema
+from zegel.store.messages import first_number
+from zegel.store.transaction import Transaction
+
+DAY = 86_400
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Days that messages and their stories are kept; 0 days keep no story at all."""
+
+    messages: int = 30
+    stories: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """How many were deleted. A story that goes with its message is not counted."""
+
+    messages: int = 0
+    stories: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.stories)
+
+
+def count(tx: Transaction, term: Term, *, now: int) -> int:
+    """Return how many messages and stories are past their term, for who wants to see it go forward."""
+    oldest, oldest_story = _first_kept(term.messages, now), _first_kept(term.stories, now)
+    messages, stories = schema.messages.c.id, schema.stories.c.message_id
+    old = tx.connection.execute(select(func.count()).where(messages < oldest)).scalar_one()
+    return int(old) + int(tx.connection.execute(select(func.count()).where(stories >= oldest, stories < oldest_story)).scalar_one())
+
+
+def expire(tx: Transaction, term: Term, *, now: int, most: int = BATCH) -> Gone:
+    """Delete the oldest of what is past its term, at most ``most`` messages and as many stories. Call it again until nothing is gone.
+
+    What was recorded ``days`` times 86,400 seconds before ``now`` or later stays.
+    """
+    messages = _delete_oldest(tx, schema.messages.c.id, below=_first_kept(term.messages, now), most=most)
+    stories = _delete_oldest(tx, schema.stories.c.message_id, below=_first_kept(term.stories, now), most=most)
+    return Gone(messages, stories)
+
+
+def _first_kept(days: int, now: int) -> int:
+    return first_number(now - days * DAY)
+
+
+def _delete_oldest(tx: Transaction, number: Column[int], *, below: int, most: int) -> int:
+    oldest = select(number).where(number < below).order_by(number).limit(most)
+    return int(tx.connection.execute(delete(number.table).where(number.in_(oldest))).rowcount)

@@ -1,0 +1,57 @@
+"""What is past its term goes, and nothing else; a bounded number at a time."""
+
+from __future__ import annotations
+
+from support.messages import DAY, NOW, inbound, outbound
+from zegel.store import retention, search
+from zegel.store.database import Store
+from zegel.store.retention import Gone, Term
+
+from .test_messages import add, found
+
+TERM = Term(messages=30, stories=14)
+
+
+def expire(store: Store, now: int = NOW, **most: int) -> Gone:
+    with store.writing() as tx:
+        return retention.expire(tx, TERM, now=now, **most)
+
+
+def rows(store: Store, table: str) -> int:
+    with store.reading() as tx:
+        return int(tx.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+
+
+def with_story(store: Store) -> list[str]:
+    with store.reading() as tx:
+        return [message.queue_id for message in search.find(tx, search.Wanted(), limit=100) if search.story(tx, message.id) is not None]
+
+
+def test_to_the_second(store: Store) -> None:
+    ages = [0, 14 * DAY, 14 * DAY + 1, 30 * DAY, 30 * DAY + 1, 400 * DAY]
+    add(store, [outbound(number, time=NOW - age) for number, age in enumerate(ages)])
+    with store.reading() as tx:
+        assert retention.count(tx, TERM, now=NOW) == 2 + 2
+    assert expire(store) == Gone(messages=2, stories=2)
+    assert [message.queue_id for message in found(store)] == ["4Wx0", "4Wx1", "4Wx2", "4Wx3"]
+    assert with_story(store) == ["4Wx0", "4Wx1"]
+    assert not expire(store)
+    assert (rows(store, "messages"), rows(store, "parties"), rows(store, "stories")) == (4, 8, 2)
+    assert expire(store, now=NOW + 100 * DAY)
+    assert [rows(store, table) for table in ("messages", "parties", "stories", "organisations")] == [0, 0, 0, 1]
+
+
+def test_a_bounded_number_at_a_time_the_oldest_first(store: Store) -> None:
+    add(store, [inbound(number, time=NOW - 40 * DAY + number) for number in range(25)])
+    # Ten messages with their stories, and the stories of ten more.
+    assert expire(store, most=10) == Gone(messages=10, stories=10)
+    assert found(store)[-1].queue_id == "5Wx10"
+    assert [expire(store, most=10).messages for _ in range(3)] == [10, 5, 0]
+
+
+def test_no_story_at_all_with_a_term_of_no_days(store: Store) -> None:
+    add(store, [outbound(1, time=NOW - 1), outbound(2)])
+    with store.writing() as tx:
+        retention.expire(tx, Term(30, 0), now=NOW)
+    assert with_story(store) == ["4Wx2"]
+    assert len(found(store)) == 2
