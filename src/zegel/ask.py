@@ -1,7 +1,7 @@
 """The dialogue: protocol evaluators ask DNS questions and receive answers; they never fetch.
 
 A protocol evaluator is a generator that yields a batch of :class:`Question` and is sent as many :class:`Answer`, in the same order. The
-drivers (``adapters.resolver.converse`` with sockets, :func:`rehearse` with an offline zone) own time-outs, budgets and caching. There is no
+drivers (``adapters.converse`` with sockets, :func:`rehearse` with an offline zone) own time-outs, budgets and caching. There is no
 socket, no clock and no event loop here.
 """
 
@@ -69,12 +69,15 @@ OUT_OF_BUDGET = Answer(Rcode.TIMEOUT, asked=False)
 
 
 class Together:
-    """Several dialogues side by side: a driver advances each as *its* answers arrive, so that no slow server stalls the others."""
+    """Several dialogues side by side: a driver advances each as *its* answers arrive, so that no slow server stalls the others.
 
-    __slots__ = ("branches",)
+    ``leave`` is the share of the budget (0 to 1) that is not theirs: what is asked after them cannot be starved by whom they ask.
+    """
 
-    def __init__(self, branches: tuple[Dialogue[Any], ...]) -> None:
-        self.branches = branches
+    __slots__ = ("branches", "leave")
+
+    def __init__(self, branches: tuple[Dialogue[Any], ...], leave: float = 0.0) -> None:
+        self.branches, self.leave = branches, leave
 
 
 Dialogue = Generator[tuple[Question, ...] | Together, tuple[Any, ...], R]
@@ -86,9 +89,13 @@ def ask(name: str, rrtype: RRType) -> Dialogue[Answer]:
     return cast(Answer, answer)
 
 
-def together(first: Dialogue[A], second: Dialogue[B]) -> Dialogue[tuple[A, B]]:
-    """Run two dialogues side by side and return both results, in the order given."""
-    results = yield Together((first, second))
+def together(first: Dialogue[A], second: Dialogue[B], *, leave: float = 0.0) -> Dialogue[tuple[A, B]]:
+    """Run two dialogues side by side and return both results, in the order given.
+
+    ``leave`` keeps a share of the message's budget, in questions and seconds, for what is asked afterwards. A sender chooses how slow SPF
+    and DKIM are; without a share of its own, policy discovery would end in a temperror whenever he likes.
+    """
+    results = yield Together((first, second), leave)
     return cast("tuple[A, B]", results)
 
 

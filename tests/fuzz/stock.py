@@ -16,6 +16,7 @@ NAMES = (
     "keyrecord",
     "message",
     "milter",
+    "reply",
     "sign",
     "signature",
     "taglist",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,18 +27,29 @@ template:
     journal-content: none
     zonefile-sync: -1
     semantic-checks: off
+  - id: signed
+    storage: "{folder}"
+    journal-content: none
+    zonefile-sync: -1
+    zonefile-load: whole
+    semantic-checks: off
+    dnssec-signing: on
 zone:
 """
 
 
 @contextmanager
-def knot(folder: Path, zones: dict[str, str | None]) -> Iterator[str]:
-    """Serve zones (name to master-file text; None: a zone that cannot be loaded, which answers SERVFAIL). Gives ``address:port``."""
+def knot(folder: Path, zones: dict[str, str | None], *, signed: Container[str] = ()) -> Iterator[str]:
+    """Serve zones (name to master-file text; None: a zone that cannot be loaded, which answers SERVFAIL). Gives ``address:port``.
+
+    Those in ``signed`` are signed with DNSSEC, by keys that Knot makes.
+    """
     program = require("knotd")
     port = free_port()
+    (folder / "db").mkdir()
     lines = [_CONFIGURATION.format(folder=folder, port=port)]
     for name, text in zones.items():
-        lines.append(f'  - domain: {name}\n    file: "{name}.zone"\n')
+        lines.append(f'  - domain: {name}\n    file: "{name}.zone"\n    template: {"signed" if name in signed else "default"}\n')
         if text is not None:
             (folder / f"{name}.zone").write_text(text, "utf-8")
     (folder / "knot.conf").write_text("".join(lines), "utf-8")

@@ -188,7 +188,7 @@ def test_no_address(text: str) -> None:
 def test_addresses() -> None:
     resolver = zegel.Resolver(["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353", "[2001:db8::1]"])
     expected = [("192.0.2.1", 53), ("192.0.2.1", 5353), ("2001:db8::1", 53), ("2001:db8::1", 5353), ("2001:db8::1", 53)]
-    assert resolver._servers == expected
+    assert [server.address for server in resolver._servers] == expected
     with pytest.raises(ValueError, match="no name server"):
         zegel.Resolver([])
 
