@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -28,7 +29,7 @@ from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
-from zegel.verdict.authenticate import SHARES, Verdict, authenticate_message
+from zegel.verdict.authenticate import AFTERWARDS, SHARES, Verdict, authenticate_message
 from zegel.verdict.evidence import Evidence
 from zegel.verdict.own import Names
 from zegel.verdict.policy import Mode, Site
@@ -185,8 +186,8 @@ def site(own_domains: Iterable[str], trusted_sealers: Iterable[str], mode: str, 
 
 
 def shared(limits: Limits) -> Limits:
-    """The limits for a whole message, of which each protocol has its own share of questions."""
-    return replace(limits, questions=limits.questions * SHARES)
+    """The limits for a whole message, of which each protocol has its own share of questions, and the end of the message what is left."""
+    return replace(limits, questions=math.ceil(limits.questions * SHARES / (1 - AFTERWARDS)))
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:

@@ -36,6 +36,7 @@ from zegel.verdict.explain import Story, Trails, tell
 from zegel.verdict.policy import Action, Disposition, Site, decide
 
 SHARES = len(Trails._fields)  # the questions of one message are at most these times Limits.questions
+AFTERWARDS = 0.25  # of the budget, for what the end of the message may still ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ def authenticate_message(message: bytes, evidence: Evidence, site: Site, limits:
     split = split_message(message, header_bytes=limits.header_bytes)
     checking = Authentication(evidence, site, limits)
     checking.read_header(None if split.oversized else Header(split.header), normalized=split.normalized)
-    yield Together((checking.ask_sender(), checking.ask_header()))
+    yield Together((checking.ask_sender(), checking.ask_header()), AFTERWARDS)
     if checking.needs_body:
         checking.feed(split.body)
     return (yield from checking.finish())

@@ -40,7 +40,7 @@ class Trail:
             if isinstance(request, Together):
                 # Each branch on its own page: the order in which answers come must not change the story.
                 pages: list[list[Asked]] = [[] for _ in request.branches]
-                reply = yield Together(tuple(map(self._follow, request.branches, pages)))
+                reply = yield Together(tuple(map(self._follow, request.branches, pages)), request.leave)
                 for page in pages:
                     asked += page
                 continue
