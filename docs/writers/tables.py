@@ -9,20 +9,21 @@ import contextlib
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
-from zegel.arc.result import ArcReason
+from zegel.arc.result import ArcReason, ArcResult
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.sign import hop_may_break
 from zegel.dmarc.faults import Fault
 from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
 from zegel.spf.result import SpfReason
+from zegel.verdict.authenticate import Verdict
 from zegel.verdict.author import AuthorReason
 from zegel.verdict.lookalike import LookAlikeKind
 from zegel.verdict.own import ImitatesUs
@@ -47,7 +48,14 @@ FIELDS = {
     "mail_from": "The envelope sender; absent for a bounce.",
     "keys": "The keys that signed, by their names in DNS.",
     "warning": "Why a hop on the way may break the signature: 8-bit data, a line of over 998 octets, or a CR or LF alone in the body.",
-    "reason": "The stable id of why a message was not signed, or refused.",
+    "reason": "The stable id of why a message was not signed or was refused, or why that happened to a message from outside.",
+    "outcome": "What happened to a message from outside: accepted, quarantined, deferred or refused.",
+    "would": "What would have happened to it in the mode reject, where that is something else.",
+    "from": "The domain of its author (From), or - where From cannot be trusted.",
+    "marks": "What people should see: imitates_us, or the kinds of look-alike, by their ids.",
+    "dmarc": "The DMARC result, with its reason where it is not pass.",
+    "spf": "The SPF result for the envelope sender, and its domain.",
+    "arc": "The result for the ARC chain, where there is one.",
     "dkim": "The result for each signature, with domain, selector and reason; the first five. none: no signature.",
     "forged_results_removed": "Authentication-Results fields in your own name that were taken out.",
     "error": "A fault of Zegel's own; the message was deferred (451).",
@@ -174,12 +182,28 @@ def _one_of_each(made: Journal) -> None:
     made.not_signed(sent, "not_allowed", "not signed: login jan is not listed for info@example.net; see [[outbound.allow]] in zegel.toml")
     passed = DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s1")
     changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")
-    made.verified(came, [passed, changed], 1)
+    made.verified(came, _verdict([passed, changed]), 1)
     made.refused(came, "too_many_claims", "refused: more than 500 Authentication-Results fields claim our name")
     try:
         raise OSError(28, "No space left on device")
     except OSError as error:
         made.fault(error)
+
+
+def _verdict(signatures: list[DkimResult]) -> Verdict:
+    """A verdict with all that a line can tell: a forged invoice in our own name, by way of a list."""
+    zone = zegel.Zone.from_dict({("_dmarc.example.be", "TXT"): ["v=DMARC1; p=reject"], ("example.org", "TXT"): ["v=spf1 -all"]})
+    message = b"From: Invoices <invoices@example.be>\r\n\r\nPay here.\r\n"
+    found = zegel.authenticate(
+        message,
+        ip="198.51.100.25",
+        helo="mx.example.org",
+        mail_from="shop@example.org",
+        resolver=zone,
+        own_domains=["example.be"],
+        mode="quarantine",
+    )
+    return replace(found, findings=found.findings._replace(dkim=signatures, arc=ArcResult(ArcReason.INSTANCE_GAP)))
 
 
 def _metrics(made: Journal) -> list[Metric]:

@@ -20,7 +20,7 @@ from zegel.dmarc.result import DmarcResult
 from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
-from zegel.verdict.authenticate import Verdict, authenticate_message
+from zegel.verdict.authenticate import Verdict, authenticate_message, shared
 from zegel.verdict.evidence import Evidence
 from zegel.verdict.rules import Rule
 
@@ -100,7 +100,7 @@ async def authenticate(
     limits = limits or Limits()
     evidence = Evidence(ip, helo, mail_from, authserv_id=authserv_id or "unknown", now=time.time() if now is None else now)
     dialogue = authenticate_message(message, evidence, front.site(own_domains, trusted_sealers, mode, rules), limits)
-    return await converse(dialogue, resolver or SystemResolver(), Budget(front.shared(limits)))
+    return await converse(dialogue, resolver or SystemResolver(), Budget(shared(limits)))
 
 
 async def sign(

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIServer
@@ -32,9 +33,12 @@ from zegel.config import parse as parse_config
 from zegel.dkim.crypto import Key
 from zegel.dkim.sign import Style
 from zegel.gateway.destinations import Destinations
-from zegel.gateway.milter import Gateway, Settings
+from zegel.gateway.milter import Gateway
 from zegel.gateway.outbound import Policy
 from zegel.gateway.recorder import Recorder, Rules
+from zegel.gateway.settings import Settings
+from zegel.gateway.site import make_quarantine, make_site
+from zegel.grammar.domain import Domain
 from zegel.store import masterkey
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
@@ -58,7 +62,7 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
     """Read ``zegel.toml``: the one that is named, or the data folder's, which may be absent. Raises :class:`ConfigError`."""
     file = path or data_folder / "zegel.toml"
     try:
-        return parse_config(file.read_text(encoding="utf-8"))
+        config = parse_config(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if path is None:
             return Config()
@@ -68,6 +72,9 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
         raise ConfigError(sentence, file=file) from None
     except OSError as error:
         raise ConfigError(N_("{file} cannot be read: {error}"), file=file, error=error.strerror or error) from None
+    make_quarantine(config.inbound)
+    make_site(config.inbound)  # what it names must be what it says, before a daemon has to find out
+    return config
 
 
 def open_store(data_folder: Path) -> Store:
@@ -121,6 +128,8 @@ class Daemon:
         self._config, self._store, self._reread = config, store, reread
         self._journal = Journal()
         self._keyring = Keyring()
+        self._inbound = config.inbound
+        self._domains: frozenset[Domain] = frozenset()
         self._machine = socket.getfqdn()  # asked once: it may ask DNS, and a reload must not wait
         self._load_keys()
         self._resolver = make_resolver(config)
@@ -199,7 +208,11 @@ class Daemon:
             try:
                 generation = await asyncio.to_thread(self._store.generation)
                 if generation != self._keyring.generation:
+                    before = self._domains
                     await asyncio.to_thread(self._load_keys)
+                    if self._domains != before:
+                        site = await asyncio.to_thread(make_site, self._inbound, self._domains)
+                        self._settings = replace(self._settings, site=site)
                 self._trouble = ""
             except Exception as error:
                 # Whatever it is, what signs now goes on; and it is told once, not once a second.
@@ -211,6 +224,7 @@ class Daemon:
         """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""
         snapshot = self._store.snapshot()
         self._keyring.replace(_entries(snapshot, self._keyring.known()), generation=snapshot.generation)
+        self._domains = frozenset(domain.name for domain in snapshot.domains)
         self._journal.generation.set(snapshot.generation)
         self._journal.keys.set(len(self._keyring))
         self._journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self._keyring))
@@ -222,6 +236,7 @@ class Daemon:
             resolver = make_resolver(config)
             self._settings = self._settings_for(config, resolver)
             self._resolver, self._recorder.rules = resolver, record_rules(config, self._vault)
+            self._inbound = config.inbound
         except Exception as error:
             # Whatever is wrong with the new one, the old one runs on.
             self._journal.note("configuration not taken over", error=str(error))
@@ -234,7 +249,19 @@ class Daemon:
             self._journal.note("this machine has no name of its own; set inbound.authserv_id in zegel.toml", name=self._machine)
         style = Style(config.signing.canonicalization, expire=config.signing.expire or None)
         name = normal(config.inbound.authserv_id or self._machine)
-        return Settings(Policy(config.outbound), self._keyring, resolver, self._journal, name, style, config.limits)
+        return Settings(
+            Policy(config.outbound),
+            self._keyring,
+            resolver,
+            self._journal,
+            name,
+            style,
+            config.limits,
+            self._recorder,
+            make_site(config.inbound, self._domains),
+            make_quarantine(config.inbound),
+            subjects=config.messages.record and config.messages.subject,
+        )
 
 
 def record_rules(config: Config, vault: Vault) -> Rules:

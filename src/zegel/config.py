@@ -11,7 +11,8 @@ import math
 import re
 import tomllib
 from dataclasses import fields
-from typing import Any, Literal, NamedTuple, get_args
+from datetime import date
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -22,6 +23,7 @@ from zegel.words import N_, Sentence, SpokenError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _Form = Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
+_Mode = Literal["observe", "quarantine", "reject"]
 _FORMS: tuple[str, ...] = get_args(_Form)
 # Wider than a /8 (or the /7 of RFC 4193, private IPv6) is nobody's own network.
 _WIDEST = {4: 8, 6: 7}
@@ -88,9 +90,38 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The name under which results are written; empty means this machine's own name. RFC 8601 2.2: authserv-id."""
+    """What is done with mail from outside.
+
+    ``authserv_id`` is the name under which results are written (RFC 8601 2.2); empty means this machine's own. ``modes`` are by domain of
+    the recipient, ``mode`` is for all others. ``own_domains`` come to those of the store. Rules and names are texts here, read by the
+    gateway.
+    """
 
     authserv_id: str = ""
+    mode: _Mode = "observe"
+    modes: dict[str, _Mode] = {}
+    quarantine: Literal["header", "hold"] = "header"
+    quarantine_header: str = "X-Zegel-Quarantine"
+    dns_trouble: Literal["accept", "defer"] = "accept"
+    own_domains: tuple[str, ...] = ()
+    relays: tuple[str, ...] = ()
+    trusted_sealers: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
+    look_alikes: Literal["off", "mark", "quarantine"] = "mark"
+    rule: tuple[Exemption, ...] = ()
+
+
+class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One [[inbound.rule]]: what this site knows of a sender, before any policy; who says so, why, and from when until when (dates)."""
+
+    kind: Literal["network", "sender", "forwarder", "list"]
+    who: str
+    why: str
+    networks: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
 
 
 class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -161,19 +192,33 @@ def _plain(error: str) -> ConfigError:
     if where == "outbound.allow":
         return ConfigError(N_("zegel.toml: each outbound.allow stands under its own [[outbound.allow]], with two brackets"))
     if said.startswith("Invalid enum value"):
-        return ConfigError(N_("zegel.toml: {name} must be one of {known}"), name=where, known=", ".join(_FORMS))
+        return ConfigError(N_("zegel.toml: {name} must be one of {known}"), name=where, known=", ".join(_words(where)))
     if (types := _WRONG_TYPE.match(said)) and types[1] in _TYPES:
         return ConfigError(N_("zegel.toml: {name} must be {wanted}"), name=where, wanted=Sentence(_TYPES[types[1]]))
     return ConfigError(N_("zegel.toml: {error}"), error=f"{where}: {said}" if where else said)
 
 
+def _words(where: str) -> tuple[str, ...]:
+    """The words that one option may be."""
+    words: tuple[str, ...] = get_args(_kind(where))
+    return words
+
+
 def _names(where: str) -> tuple[str, ...]:
     """The names that one table may hold."""
-    table: Any = Config()
-    for part in filter(None, where.split(".")):
-        table = Allow() if part.startswith("allow[") else getattr(table, part)
-    names: tuple[str, ...] = table.__struct_fields__
+    names: tuple[str, ...] = _kind(where).__struct_fields__
     return names
+
+
+def _kind(where: str) -> Any:
+    """The type at a place such as ``inbound.rule[0].kind``; ``[...]`` is any entry of a table."""
+    kind: Any = Config
+    for part in re.findall(r"\[|[^.\[\]]+\]?", where):
+        if part == "[":
+            continue
+        # Of a list the one type of its items; of a table that of its values.
+        kind = get_args(kind)[-1 if get_origin(kind) is dict else 0] if part.endswith("]") else get_type_hints(kind)[part]
+    return kind
 
 
 def _check_limits(data: dict[str, Any], limits: Limits) -> None:

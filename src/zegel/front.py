@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -29,7 +27,7 @@ from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfCheck
-from zegel.verdict.authenticate import AFTERWARDS, SHARES, Verdict, authenticate_message
+from zegel.verdict.authenticate import Verdict, authenticate_message, shared
 from zegel.verdict.evidence import Evidence
 from zegel.verdict.own import Names
 from zegel.verdict.policy import Mode, Site
@@ -183,11 +181,6 @@ def site(own_domains: Iterable[str], trusted_sealers: Iterable[str], mode: str, 
         raise TypeError("rules are zegel.Rule values: zegel.Rule.read(...)")
     own, sealers = (tuple(map(Domain.parse, names)) for names in (own_domains, trusted_sealers))
     return Site(Mode(mode), own_domains=Names(own), trusted_sealers=frozenset(sealers), rules=tuple(rules))
-
-
-def shared(limits: Limits) -> Limits:
-    """The limits for a whole message, of which each protocol has its own share of questions, and the end of the message what is left."""
-    return replace(limits, questions=math.ceil(limits.questions * SHARES / (1 - AFTERWARDS)))
 
 
 def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:

@@ -15,10 +15,12 @@ from zegel.adapters.pump import Pump
 from zegel.config import parse
 from zegel.dkim.crypto import Key
 from zegel.dkim.sign import Style
-from zegel.gateway.milter import Gateway, Settings
+from zegel.gateway.milter import Gateway
 from zegel.gateway.outbound import Policy
+from zegel.gateway.settings import Settings
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
+from zegel.store.record import Record
 
 OURS = "mx.example.org"
 OWN = Key.generate("example.org", "s1", "ed25519")
@@ -40,6 +42,7 @@ class Server(NamedTuple):
     journal: Journal
     faults: list[Exception]
     settings: list[Settings]
+    records: list[Record]
 
     def set(self, **changes: object) -> None:
         self.settings[0] = replace(self.settings[0], **changes)  # type: ignore[arg-type]
@@ -51,9 +54,15 @@ class Server(NamedTuple):
 Played = Callable[[Server], None]
 
 
-def settings(journal: Journal) -> Settings:
+class Kept(list[Record]):
+    """What is recorded, in a list."""
+
+    take = list.append
+
+
+def settings(journal: Journal, kept: Kept) -> Settings:
     keyring = Keyring([DomainKeys(Domain("example.org"), (OWN,))])
-    return Settings(Policy(parse(CONFIG).outbound), keyring, ZONE, journal, OURS, Style(), Limits())
+    return Settings(Policy(parse(CONFIG).outbound), keyring, ZONE, journal, OURS, Style(), Limits(), kept)
 
 
 def play(play_it: Played) -> None:
@@ -62,13 +71,14 @@ def play(play_it: Played) -> None:
     async def serve() -> None:
         journal = Journal()
         faults: list[Exception] = []
-        current = [settings(journal)]
+        kept = Kept()
+        current = [settings(journal, kept)]
         pump = Pump(lambda session: Gateway(lambda: current[0], session), on_fault=faults.append, progress_seconds=60)
         trouble: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(str(context)))
         _, port = await pump.listen_tcp("127.0.0.1", 0)
         try:
-            await asyncio.to_thread(play_it, Server(port, pump, journal, faults, current))
+            await asyncio.to_thread(play_it, Server(port, pump, journal, faults, current, kept))
         finally:
             await pump.drain(5)
         # A cancelled look-up takes a turn or two of the loop to end.

@@ -14,8 +14,13 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from zegel.arc.result import ArcStatus
 from zegel.dkim.result import DkimResult
+from zegel.dmarc.result import DmarcStatus
+from zegel.verdict.authenticate import Verdict
+from zegel.verdict.policy import Action
 
+OUTCOMES = {Action.ACCEPT: "accepted", Action.DEFER: "deferred", Action.QUARANTINE: "quarantined", Action.REJECT: "refused"}
 _MAX_SHOWN = 5
 _MAX_TEXT = 400
 
@@ -48,6 +53,15 @@ class Journal:
         self._signatures = Counter("zegel_signatures", "Signatures made, by domain", ("domain",), registry=self.registry)
         self._results = Counter(
             "zegel_dkim_results", "Signatures verified, by result and reason", ("result", "reason"), registry=self.registry
+        )
+        self._spf = Counter(
+            "zegel_spf_results", "Messages from outside, by the SPF result of the sender", ("result",), registry=self.registry
+        )
+        self._dmarc = Counter(
+            "zegel_dmarc_results", "Messages from outside, by DMARC result and policy", ("result", "policy"), registry=self.registry
+        )
+        self._would = Counter(
+            "zegel_would", "What would happen to messages from outside in the mode reject", ("outcome", "reason"), registry=self.registry
         )
         self._forged = Counter(
             "zegel_forged_results", "Authentication-Results fields in our name that were removed", registry=self.registry
@@ -88,17 +102,30 @@ class Journal:
         self._child(self._messages, about.route, "refused").inc()
         self._write(_line(sentence), {**about.fields(), "reason": reason})
 
-    def verified(self, about: About, results: Sequence[DkimResult], forged: int) -> None:
+    def verified(self, about: About, verdict: Verdict, forged: int) -> None:
         """A message from outside was checked; ``forged`` fields in our name were removed."""
-        self._child(self._messages, about.route, results[0].status if len(results) == 1 else ("several" if results else "none")).inc()
-        for result in results:
+        disposition, dmarc = verdict.disposition, verdict.dmarc
+        outcome = OUTCOMES[disposition.action]
+        self._child(self._messages, about.route, outcome).inc()
+        self._child(self._would, OUTCOMES[disposition.would], disposition.reason.id).inc()
+        self._child(self._spf, verdict.spf.mail_from.status).inc()
+        self._child(self._dmarc, dmarc.status, dmarc.applied or "").inc()
+        for result in verdict.dkim:
             self._child(self._results, result.status, result.reason.id).inc()
-        extra: dict[str, object] = {}
+        words: dict[str, object] = {"outcome": outcome, "reason": disposition.reason.id, "from": disposition.domain or "-"}
+        if disposition.would is not disposition.action:
+            words["would"] = OUTCOMES[disposition.would]
+        if disposition.marks:
+            words["marks"] = ",".join(mark.id for mark in disposition.marks)
+        words["dmarc"] = dmarc.status if dmarc.status is DmarcStatus.PASS else f"{dmarc.status} ({_line(dmarc.explanation)})"
+        words["spf"] = f"{verdict.spf.mail_from.status} {_line(verdict.spf.mail_from.domain or '-')}"
+        words["dkim"] = "; ".join(map(_short, verdict.dkim[:_MAX_SHOWN])) or "none"
+        if verdict.arc.status is not ArcStatus.NONE:
+            words["arc"] = verdict.arc.status
         if forged:
             self._forged.inc(forged)
-            extra["forged_results_removed"] = forged
-        shown = "; ".join(map(_short, results[:_MAX_SHOWN])) or "none"
-        self._write("verified", {**about.fields(), "dkim": shown, **extra})
+            words["forged_results_removed"] = forged
+        self._write("verified", {**about.fields(), **words})
 
     def recorded(self, messages: int) -> None:
         """So many messages were written to the store."""

@@ -79,14 +79,58 @@ def _outbound() -> str:
 
 
 def _inbound() -> str:
-    return _section(
+    general = _section(
         "inbound",
         (
             "authserv_id",
             '""',
             _("The name under which results are written into Authentication-Results; empty means this machine's full name."),
         ),
+        (
+            "mode",
+            '"observe"',
+            _(
+                "What may happen to mail that fails DMARC: observe (only tell what would happen), quarantine (at most), or reject\n"
+                "(refuse where the domain asks for it)."
+            ),
+        ),
+        ("modes", "{}", _('The same for single domains of your own recipients: { "example.be" = "quarantine" }.')),
+        (
+            "quarantine",
+            '"header"',
+            _("How a message is quarantined: header (a field for the mail store to sort by) or hold (in the mail server's hold queue)."),
+        ),
+        ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
+        (
+            "dns_trouble",
+            '"accept"',
+            _("With mode reject, when DNS does not answer: accept, or defer (451, the sender tries again)."),
+        ),
+        ("own_domains", "[]", _("Domains that are yours besides those in the store: mail in their name from outside is flagged.")),
+        (
+            "relays",
+            "[]",
+            _('Networks of your own relays and secondary mail servers, such as ["192.0.2.0/24"]: SPF looks at who came before.'),
+        ),
+        ("trusted_sealers", "[]", _("Domains whose ARC seals you believe: forwarders and lists that tell truly what they saw.")),
+        ("partners", "[]", _("Domains of partners that somebody may imitate.")),
+        ("look_alikes", '"mark"', _("Senders that look like a domain of yours or of a partner: off, mark, or quarantine.")),
     )
+    sentence = _(
+        "What you know better than the policies: a network or sender of yours, a host that forwards to you, or a mailing list.\n"
+        "kind is network, sender, forwarder or list; who says so and why are told wherever the rule decides. An example:"
+    )
+    example = (
+        "[[inbound.rule]]",
+        'kind = "list"',
+        'who = "postmaster"',
+        'why = "our town\'s mailing list changes the subject"',
+        'networks = ["192.0.2.25/32"]',
+        'domains = ["lists.example.org"]',
+        "since = 2026-11-01",
+        "until = 2027-06-30",
+    )
+    return "\n".join([general, "", *(f"# {line}" for line in sentence.split("\n")), *(f"#{line}" for line in example)])
 
 
 def _signing() -> str:

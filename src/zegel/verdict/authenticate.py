@@ -11,7 +11,8 @@ slow or dear changes that one result. RFC 9989 5.3, RFC 7208 4.6.4, RFC 6376 6.1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zegel.arc.result import ArcReason, ArcResult
@@ -37,6 +38,11 @@ from zegel.verdict.policy import Action, Disposition, Site, decide
 
 SHARES = len(Trails._fields)  # the questions of one message are at most these times Limits.questions
 AFTERWARDS = 0.25  # of the budget, for what the end of the message may still ask
+
+
+def shared(limits: Limits) -> Limits:
+    """The limits for a whole message, of which each protocol has its own share of questions, and the end of the message what is left."""
+    return replace(limits, questions=math.ceil(limits.questions * SHARES / (1 - AFTERWARDS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _field(authserv_id: str, results: Sequence[MethodResult]) -> InsertHeader:
 
 def methods(verdict: Verdict) -> list[MethodResult]:
     """The results of all protocols, as the field has them. ARC is told of where there is a chain."""
-    found = [*spf_methods(verdict), *_dkim_methods(verdict.dkim)]
+    found = [*_dkim_methods(verdict.dkim), *spf_methods(verdict)]
     if verdict.arc.status is not ArcStatus.NONE:
         found.append(arc_method(verdict.arc, remote_ip=verdict.findings.client.ip))
     return [*found, dmarc_method(verdict)]

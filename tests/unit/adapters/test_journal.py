@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import structlog
 
+import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.grammar.domain import Domain
+from zegel.verdict.authenticate import Verdict
 
 ABOUT = About("4ABC", "a@example.org", "login", "192.0.2.1", "alice")
 HOSTILE = 'x\r\nevent=signed level="info"\x1b[2J\u2028\x00\u202e' + "y" * 5000
@@ -21,6 +24,13 @@ def log() -> Iterator[None]:
     set_up_log(terminal=False)
     yield
     structlog.reset_defaults()
+
+
+def with_signatures(results: list[DkimResult]) -> Verdict:
+    """A verdict on an unsigned message, with other results for its signatures."""
+    zone = zegel.Zone.from_dict({("_dmarc.example.org", "TXT"): ["v=DMARC1; p=none"]})
+    verdict = zegel.authenticate(b"From: a@example.org\r\n\r\n", ip="192.0.2.1", helo=HOSTILE, mail_from=HOSTILE, resolver=zone)
+    return replace(verdict, findings=verdict.findings._replace(dkim=results))
 
 
 def counted(journal: Journal, name: str, **labels: str) -> float:
@@ -48,10 +58,13 @@ def test_what_is_not_signed_says_why(capsys: pytest.CaptureFixture[str]) -> None
 def test_results_are_counted_by_result_and_reason(capsys: pytest.CaptureFixture[str]) -> None:
     journal = Journal()
     good, bad = DkimResult(DkimReason.VERIFIED, Domain("example.org"), "s"), DkimResult(DkimReason.BODY_CHANGED, detail="bh=")
-    journal.verified(ABOUT, [good, bad, bad], 3)
-    assert "forged_results_removed=3" in capsys.readouterr().out
+    journal.verified(ABOUT, with_signatures([good, bad, bad]), 3)
+    line = capsys.readouterr().out
+    assert "forged_results_removed=3" in line
+    assert " outcome=accepted reason=policy_none from=example.org dmarc=" in line, line
+    assert counted(journal, "zegel_would_total", outcome="accepted", reason="policy_none") == 1
     assert counted(journal, "zegel_dkim_results_total", result="fail", reason="body_changed") == 2
-    assert counted(journal, "zegel_messages_total", route="login", outcome="several") == 1
+    assert counted(journal, "zegel_messages_total", route="login", outcome="accepted") == 1
     assert counted(journal, "zegel_forged_results_total") == 3
 
 
@@ -61,7 +74,7 @@ def test_nothing_of_a_stranger_makes_a_line_or_steers_a_terminal(capsys: pytest.
     journal.signed(about, ["s._domainkey.example.org"], "example.org")
     journal.not_signed(about, "from_syntax", HOSTILE)
     journal.refused(about, "too_many_claims", HOSTILE)
-    journal.verified(about, [DkimResult(DkimReason.TAG_SYNTAX, detail=HOSTILE)] * 1000, 0)
+    journal.verified(about, with_signatures([DkimResult(DkimReason.TAG_SYNTAX, detail=HOSTILE)] * 1000), 0)
     lines = capsys.readouterr().out.split("\n")
     assert len(lines) == 5
     for line in lines:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import stat
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 from zegel.cli import template
 from zegel.cli.place import usual_data
 from zegel.config import Config, parse
+from zegel.gateway.site import make_site
 from zegel.limits import Limits
 
 from .conftest import Run
@@ -24,8 +26,9 @@ def _uncommented(text: str, only: str = r"[a-z_]+ = ") -> str:
 def test_the_file_says_the_defaults() -> None:
     text = template.text()
     assert parse(text) == Config()
-    # The three examples of [[outbound.allow]] are no defaults.
-    general = text[: text.index("#[[outbound.allow]]")] + text[text.index("[inbound]") :]
+    # The examples of [[outbound.allow]] and [[inbound.rule]] are no defaults.
+    general = text[: text.index("#[[outbound.allow]]")] + text[text.index("[inbound]") : text.index("#[[inbound.rule]]")]
+    general += text[text.index("[signing]") :]
     assert parse(_uncommented(general)) == Config()
 
 
@@ -37,8 +40,8 @@ def test_every_option_is_there_with_its_sentence() -> None:
         kind = type(section.default)
         names = [f.name for f in (dataclasses.fields(Limits) if kind is Limits else msgspec.structs.fields(kind))]
         for name in names:
-            if (section.name, name) == ("outbound", "allow"):
-                assert "#[[outbound.allow]]" in lines[at:end]
+            if (section.name, name) in (("outbound", "allow"), ("inbound", "rule")):
+                assert f"#[[{section.name}.{name}]]" in lines[at:end]
                 continue
             where = next(number for number in range(at, end) if lines[number].startswith(f"#{name} = "))
             assert lines[where - 1].startswith("# ")
@@ -47,6 +50,9 @@ def test_every_option_is_there_with_its_sentence() -> None:
 def test_the_examples_are_right() -> None:
     text = _uncommented(template.text()[: template.text().index("[inbound]")], r"(?:\[\[|[a-z_]+ = )")
     allow = parse(text).outbound.allow
+    inbound = template.text()[template.text().index("#[[inbound.rule]]") : template.text().index("[signing]")]
+    (rule,) = make_site(parse(_uncommented(inbound, r"(?:\[\[|[a-z_]+ = )")).inbound).rules
+    assert (rule.kind, rule.until - rule.since) == ("list", (date(2027, 6, 30) - date(2026, 11, 1)).days * 86_400)
     assert [bool(entry.login) + 2 * bool(entry.network) + 3 * entry.local for entry in allow] == [1, 2, 3]
 
 

@@ -44,7 +44,9 @@ def test_messages_on_one_connection_each_get_their_own(offered: int) -> None:
         assert holds(signed.message, RECORDS) == [("ed25519-sha256", "example.org")]
         assert results(passed.message).startswith("mx.example.org; dkim=pass header.d=partner.example")
         assert results(failed.message).startswith("mx.example.org; dkim=fail")
-        assert none.message == b"Authentication-Results: mx.example.org;\r\n dkim=none\r\n" + THEIRS
+        assert none.message.endswith(b"\r\n" + THEIRS)
+        assert results(none.message).startswith("mx.example.org; dkim=none; spf=none ")
+        assert none.message.count(b"Authentication-Results:") == 1
         assert holds(again.message, RECORDS) == [("ed25519-sha256", "example.org")]
         assert server.faults == []
 
@@ -71,7 +73,8 @@ def test_a_message_that_is_given_up_leaves_nothing() -> None:
             mta.write("L", b"Authentication-Results\0 mx.example.org; x=y\0")
             mta.abort()
             result = mta.send(THEIRS)
-        assert result.message == b"Authentication-Results: mx.example.org;\r\n dkim=none\r\n" + THEIRS
+        assert result.message.endswith(b"\r\n" + THEIRS)
+        assert results(result.message).startswith("mx.example.org; dkim=none; ")
         assert server.counted("zegel_forged_results_total") == 0
 
     play(mail)
@@ -150,7 +153,7 @@ def test_a_fault_of_ours_is_451_and_never_a_verdict(given_up: bool) -> None:
                 mta.write("L", b"From\0 a@partner.example\0")
                 mta.write("N")
                 mta.flush()
-                wait_for(lambda: failing.failed == 1, 20)
+                wait_for(lambda: failing.failed >= 2, 20)
                 mta.abort()
             else:
                 result = mta.send(signed)

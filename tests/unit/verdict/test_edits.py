@@ -87,11 +87,11 @@ def test_the_field_tells_of_all_protocols() -> None:
     field = written(inbound.judge(arc.sealed(inbound.signed(), "lists.example.net", resolver=dns), dns, mail_from='"a;b"@example.org'))
     assert field.authserv_id == "mail.example.com"
     told = [(item.method, item.result, [(one.ptype, one.property, one.value) for one in item.properties]) for item in field.results]
-    assert told[:2] == [
+    assert told[1:3] == [
         ("spf", "pass", [("smtp", "mailfrom", "example.org")]),
         ("spf", "pass", [("smtp", "helo", "mx.example.org")]),
     ]
-    assert [item[:2] for item in told[2:]] == [("dkim", "pass"), ("arc", "pass"), ("dmarc", "pass")]
+    assert [item[:2] for item in (told[0], *told[3:])] == [("dkim", "pass"), ("arc", "pass"), ("dmarc", "pass")]
     assert told[-1][2] == [("header", "from", "example.org"), ("policy", "dmarc", "reject")]
 
 
