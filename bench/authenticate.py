@@ -1,7 +1,7 @@
-"""The whole verdict on one message on warm DNS: CPU time, and the ratio to verifying its DKIM signature alone.
+"""The whole verdict on one message on warm DNS: time, and the ratio to verifying its DKIM signature alone.
 
 ``python -m bench.authenticate``. DNS is a table in memory. All variants run interleaved in one process, and the best of many rounds counts,
-so that the ratios hold on a busy machine; they are CPU seconds of this process.
+so that the ratios hold on a busy machine; they are seconds of a clock that ticks on while others run.
 """
 
 from __future__ import annotations

@@ -84,6 +84,9 @@ def configuration() -> str:
             lines += [".SH [[outbound.allow]]", _text("Who may sign as whom. Nothing is signed for whom no entry is written.")]
             lines += [_text("Each entry has exactly one of login, network or local, and in sign the senders.")]
             lines += _items((f"{option.name} ({option.kind})", option.help) for option in settings.allow())
+        if table == "inbound":
+            lines += [".SH [[inbound.rule]]", _text("What you know better than the policies, with who says so, why, and until when.")]
+            lines += _items((f"{option.name} ({option.kind})", option.help) for option in settings.rule())
     example = re.search(r"^#(\[\[outbound.*?)\n\n", template.text(), re.MULTILINE | re.DOTALL)
     shown = example[1].replace("\n#", "\n").splitlines() if example else []
     lines += [".SH EXAMPLES", "Everybody who logs in may send as any address of one domain:"]

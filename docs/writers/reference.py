@@ -91,6 +91,10 @@ def configuration() -> str:
         if table == "outbound":
             entry = [(f"`{item.name}`", item.kind, _prose(item.help)) for item in settings.allow()]
             parts += ["### [[outbound.allow]]", *_paragraphs(_ALLOW), _table(("Name", "Kind", "Meaning"), entry)]
+        if table == "inbound":
+            entry = [(f"`{item.name}`", item.kind, _prose(item.help)) for item in settings.rule()]
+            about = "What you know better than the policies, with who says so, why, and until when. The first rule that fits decides."
+            parts += ["### [[inbound.rule]]", about, _table(("Name", "Kind", "Meaning"), entry)]
     parts += ["## The file as it is written", "This is what `zegel init` writes:", f"```toml\n{template.text()}```"]
     return _page(parts)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from zegel.cli import template
-from zegel.config import Allow, Config
+from zegel.config import Allow, Config, Exemption
 
 ALLOW = {
     "login": 'A SASL login as the mail server reports it; "*" is every login.',
@@ -18,17 +19,27 @@ ALLOW = {
         '(info@example.be), or "*" for all.'
     ),
 }
+RULE = {
+    "kind": "network (trusted as ours), sender (an exempted author), forwarder, or list.",
+    "who": "Who made the rule; told wherever it decides.",
+    "why": "Why; told wherever it decides.",
+    "networks": "Addresses of clients that the rule is about.",
+    "domains": "Authenticated domains that the rule is about: one that SPF or DKIM proves, itself and none below it.",
+    "senders": "With kind sender: the authors, as addresses or domains. They count only together with a network or a proven domain.",
+    "since": "The first day, such as 2026-11-01 (UTC); without it, from the beginning.",
+    "until": "The day on which it no longer holds; without it, it holds for good.",
+}
 TABLES = {
     "milter": "Where the mail server finds Zegel.",
     "outbound": "Which mail is yours to sign, and who may sign as whom.",
-    "inbound": "What is written on mail that comes in.",
+    "inbound": "What is written on mail that comes in, and what may happen to it. A new installation observes.",
     "signing": "How signatures look.",
-    "dns": "Who is asked for key records.",
+    "dns": "Who is asked for records.",
     "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",
     "limits": "Bounds on what one message from a stranger can make Zegel do.",
 }
-_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", date | None: "date"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Option:
 
 
 def read() -> tuple[Option, ...]:
-    """Every option in the order of the template, but for [[outbound.allow]]. Raises LookupError where template and Config differ."""
+    """Every option in the order of the template, but for [[outbound.allow]] and [[inbound.rule]]. Raises LookupError where template and Config differ."""
     found: list[Option] = []
     table, prose, example = "", [""], False
     for line in template.text().splitlines():
@@ -67,11 +78,17 @@ def allow() -> tuple[Option, ...]:
     return tuple(Option("outbound.allow", name, _words(get_type_hints(Allow)[name]), "", text) for name, text in ALLOW.items())
 
 
+def rule() -> tuple[Option, ...]:
+    """What an [[inbound.rule]] entry holds."""
+    return tuple(Option("inbound.rule", name, _words(get_type_hints(Exemption)[name]), "", text) for name, text in RULE.items())
+
+
 def _check(found: list[Option]) -> None:
     config = Config()
     known = {(table, name) for table in config.__struct_fields__ for name in get_type_hints(type(getattr(config, table)))}
-    differ = known ^ {(option.table, option.name) for option in found} ^ {("outbound", "allow")}
+    differ = known ^ {(option.table, option.name) for option in found} ^ {("outbound", "allow"), ("inbound", "rule")}
     differ |= {("outbound.allow", name) for name in set(ALLOW) ^ set(get_type_hints(Allow))}
+    differ |= {("inbound.rule", name) for name in set(RULE) ^ set(get_type_hints(Exemption))}
     differ |= {(table, "") for table in set(TABLES) ^ set(config.__struct_fields__)}
     if differ:
         raise LookupError(f"the template, the Config and {__name__} differ in {sorted(differ)}")
@@ -84,6 +101,8 @@ def _kind(table: str, name: str) -> str:
 def _words(kind: Any) -> str:
     if get_origin(kind) is tuple:
         return "list of texts"
+    if get_origin(kind) is dict:
+        return f"table of names, each {_words(get_args(kind)[1])}"
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(get_args(kind))
     return _KINDS[kind]
