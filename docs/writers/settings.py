@@ -54,7 +54,7 @@ class Option:
 
 
 def read() -> tuple[Option, ...]:
-    """Every option in the order of the template, but for [[outbound.allow]] and [[inbound.rule]]. Raises LookupError where template and Config differ."""
+    """Every option in the order of the template, but for [[tables]]. Raises LookupError where template and Config differ."""
     found: list[Option] = []
     table, prose, example = "", [""], False
     for line in template.text().splitlines():
