@@ -61,7 +61,7 @@ def test_it_stays_up_until_interrupted(tmp_path: Path) -> None:
         assert "All messages ended as they must" in shown
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not list(tmp_path.iterdir())
 
 
@@ -69,7 +69,7 @@ def test_with_the_milter_killed_it_fails(tmp_path: Path) -> None:
     with demo(tmp_path) as (process, _):
         (daemon,) = children(process.pid)
         os.kill(daemon, signal.SIGKILL)
-        assert process.wait(30) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert "demo failed" in process.stderr.read()
 

@@ -176,5 +176,5 @@ def test_ctrl_c_while_waiting_for_input(tmp_path: Path) -> None:
         # Before the input is read the signal ends it as well: both are what a person at the keyboard wants.
         time.sleep(1)
         child.send_signal(signal.SIGINT)
-        assert child.wait(30) == 130
+        assert child.wait(60) == 130
         assert child.stderr.read() == b""
