@@ -16,7 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src" / "zegel"
 ROOMS = sorted(SRC.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-PURE = ("grammar", "ask.py", "limits.py", "words.py", "authres", "milter", "config.py", "dkim", "spf", "dmarc", "arc", "verdict")
+PURE = (
+    "grammar",
+    "ask.py",
+    "limits.py",
+    "reason.py",
+    "words.py",
+    "authres",
+    "milter",
+    "config.py",
+    "dkim",
+    "spf",
+    "dmarc",
+    "arc",
+    "verdict",
+)
 PURE_ROOMS = [path for path in ROOMS if path.relative_to(SRC).parts[0] in PURE]
 MAX_ROOM, MAX_FUNCTION = 350, 60
 JUNK_DRAWERS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc", "tools"}

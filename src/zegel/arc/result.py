@@ -6,13 +6,14 @@ table below decides the status of each reason, so that the two cannot disagree.
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
-from typing import NamedTuple, Self
+from enum import StrEnum
+from typing import NamedTuple
 
 from zegel.authres.lexer import FieldSyntaxError
 from zegel.authres.model import AuthenticationResults
 from zegel.authres.parse import parse_payload
 from zegel.grammar.domain import Domain
+from zegel.reason import StatusReason
 from zegel.words import N_
 
 
@@ -27,7 +28,7 @@ class ArcStatus(StrEnum):
 _NONE, _PASS, _FAIL = ArcStatus.NONE, ArcStatus.PASS, ArcStatus.FAIL
 
 
-class ArcReason(Enum):
+class ArcReason(StatusReason):
     """Why a chain has its status: ``id``, ``status``, ``section`` and a sentence for people."""
 
     NO_CHAIN = ("no_chain", _NONE, "RFC 8617 5.2", N_("the message has no chain"))
@@ -66,20 +67,7 @@ class ArcReason(Enum):
     HEADER_MALFORMED = ("header_malformed", _FAIL, "RFC 6376 3.8", N_("the header has lines that are no field"))
     HEADER_TOO_LARGE = ("header_too_large", _FAIL, "RFC 8617 9.1", N_("the header is larger than what is read"))
 
-    id: str
     status: ArcStatus
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, status: ArcStatus, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``ArcReason("verified")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.status, member.section, member.sentence = status, section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class ArcInstance(NamedTuple):

@@ -6,10 +6,11 @@ its status, so that the two cannot disagree.
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
-from typing import NamedTuple, Self
+from enum import StrEnum
+from typing import NamedTuple
 
 from zegel.grammar.domain import Domain
+from zegel.reason import StatusReason
 from zegel.words import N_
 
 
@@ -28,7 +29,7 @@ class DkimStatus(StrEnum):
 _PASS, _FAIL, _POLICY, _TEMP, _PERM = DkimStatus.PASS, DkimStatus.FAIL, DkimStatus.POLICY, DkimStatus.TEMPERROR, DkimStatus.PERMERROR
 
 
-class DkimReason(Enum):
+class DkimReason(StatusReason):
     """Why a signature has its status: ``id``, ``status``, ``section`` and a sentence for people."""
 
     VERIFIED = ("verified", _PASS, "RFC 6376 6.1.3", N_("the signature verifies"))
@@ -74,20 +75,7 @@ class DkimReason(Enum):
     KEY_TOO_SHORT = ("key_too_short", _PERM, "RFC 8301 3.2", N_("an RSA key of under 1024 bits is never valid"))
     KEY_TOO_LONG = ("key_too_long", _PERM, "RFC 8301 3.2", N_("an RSA key longer than what is checked"))
 
-    id: str
     status: DkimStatus
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, status: DkimStatus, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``DkimReason("verified")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.status, member.section, member.sentence = status, section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class DkimResult(NamedTuple):

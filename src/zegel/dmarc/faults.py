@@ -5,13 +5,13 @@ A fault changes no verdict by itself: the record's value already holds what is l
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from zegel.reason import Reason
 from zegel.words import N_
 
 
-class Fault(Enum):
+class Fault(Reason):
     """What is to be told of one part of a record: ``id``, ``section`` and a sentence for people."""
 
     NO_TAG = ("no_tag", "RFC 9989 4.8", N_("a part is no tag=value and is ignored"))
@@ -29,20 +29,6 @@ class Fault(Enum):
     URI_SIZE = ("uri_size", "RFC 9989 4.8", N_("the size limit of a report address is obsolete and ignored"))
     OPTIONS_UNUSED = ("options_unused", "RFC 9989 4.7", N_("fo= has no meaning without ruf="))
     HISTORIC = ("historic", "RFC 9989 9.3", N_("a historic tag is ignored, but older readers may still follow it"))
-
-    id: str
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``Fault("value")`` finds it again."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.section, member.sentence = section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class Note(NamedTuple):

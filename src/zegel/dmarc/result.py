@@ -6,13 +6,14 @@ its status, so that the two cannot disagree.
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
-from typing import NamedTuple, Self
+from enum import StrEnum
+from typing import NamedTuple
 
 from zegel.ask import Question
 from zegel.dmarc.discover import Lookup
 from zegel.dmarc.record import Policy, PolicyRecord
 from zegel.grammar.domain import Domain
+from zegel.reason import StatusReason
 from zegel.words import N_
 
 
@@ -29,7 +30,7 @@ class DmarcStatus(StrEnum):
 _NONE, _PASS, _FAIL, _TEMP, _PERM = DmarcStatus
 
 
-class DmarcReason(Enum):
+class DmarcReason(StatusReason):
     """Why a message has its status: ``id``, ``status``, ``section`` and a sentence for people."""
 
     SPF_AND_DKIM_ALIGNED = ("spf_and_dkim_aligned", _PASS, "RFC 9989 5.3.5", N_("both SPF and DKIM pass for an aligned domain"))
@@ -65,20 +66,7 @@ class DmarcReason(Enum):
     NO_AUTHOR = ("no_author", _PERM, "RFC 9989 5.3.1", N_("From does not name one author, for whom a policy could be found"))
     AUTHOR_DOMAIN_SYNTAX = ("author_domain_syntax", _PERM, "RFC 9989 4.2", N_("the author's domain is no domain name"))
 
-    id: str
     status: DmarcStatus
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, status: DmarcStatus, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``DmarcReason("no_record")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.status, member.section, member.sentence = status, section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class PslResult(NamedTuple):

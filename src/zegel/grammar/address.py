@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
-from typing import Self
 
 from zegel.grammar.domain import Domain
+from zegel.reason import Reason
 from zegel.words import N_
 
 _SPECIALS = set('()<>[]:;@\\,."')
@@ -27,7 +26,7 @@ _MAX_ADDRESSES = 100
 _MAX_COMMENT_DEPTH = 20
 
 
-class AddressFault(Enum):
+class AddressFault(Reason):
     """What keeps a value from being a list of plain mailboxes: ``id``, ``section`` and a sentence for people."""
 
     TOO_LONG = ("too_long", "RFC 5322 3.4", N_("it is too long"))
@@ -49,20 +48,6 @@ class AddressFault(Enum):
     INVISIBLE = ("invisible", "RFC 6532 3.2", N_("it has invisible characters inside an address"))
     LITERAL = ("address_literal", "RFC 5322 3.4.1", N_("it has the number of a machine in place of a domain"))
     DOMAIN = ("domain_syntax", "RFC 5322 3.4.1", N_("its domain is no domain name"))
-
-    id: str
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``AddressFault("missing")`` finds it again."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.section, member.sentence = section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class AddressError(ValueError):

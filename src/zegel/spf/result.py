@@ -6,10 +6,11 @@ cause is a reason together with the term of the record that led to it. HELO and 
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
-from typing import NamedTuple, Self
+from enum import StrEnum
+from typing import NamedTuple
 
 from zegel.grammar.domain import Domain
+from zegel.reason import StatusReason
 from zegel.words import N_
 
 
@@ -36,7 +37,7 @@ _NONE, _NEUTRAL, _PASS, _FAIL = SpfStatus.NONE, SpfStatus.NEUTRAL, SpfStatus.PAS
 _SOFT, _TEMP, _PERM = SpfStatus.SOFTFAIL, SpfStatus.TEMPERROR, SpfStatus.PERMERROR
 
 
-class SpfReason(Enum):
+class SpfReason(StatusReason):
     """Why an identity has its status: ``id``, ``status``, ``section`` and a sentence for people."""
 
     PERMITTED = ("permitted", _PASS, "RFC 7208 2.6.3", N_("the domain lets this host send"))
@@ -71,20 +72,7 @@ class SpfReason(Enum):
     TOO_MANY_VOID = ("too_many_void", _PERM, "RFC 7208 4.6.4", N_("more than two terms ask DNS for what is not there"))
     TOO_MANY_MX = ("too_many_mx", _PERM, "RFC 7208 4.6.4", N_("a domain has more than ten mail servers"))
 
-    id: str
     status: SpfStatus
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, status: SpfStatus, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``SpfReason("permitted")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.status, member.section, member.sentence = status, section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class SpfCause(NamedTuple):

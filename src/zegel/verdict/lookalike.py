@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple, Self
 
 from zegel.grammar.domain import Domain
 from zegel.grammar.encodedword import printable
+from zegel.reason import Reason
 from zegel.verdict.bait import BAIT, LEGAL_FORMS, STRONG_BAIT
 from zegel.verdict.own import Names
 from zegel.verdict.skeleton import label_skeleton, seen_label, skeleton, substitutions
@@ -33,7 +33,7 @@ _WORD = re.compile(r"[^\W_]+")
 _DOMAIN_IN_TEXT = re.compile(r"(?:[\w.+-]{1,64}(@))?((?:[\w-]{1,63}\.){1,8}[\w-]{2,63})")
 
 
-class LookAlikeKind(Enum):
+class LookAlikeKind(Reason):
     """In what a sender looks like us: ``id``, ``section`` and a sentence with ``{seen}``, ``{ours}`` and, in some, ``{word}``."""
 
     IDN = ("idn", "RFC 9989 2.2", N_("{seen} ({word}) looks like {ours}: it has letters of another alphabet, or with accents"))
@@ -57,20 +57,6 @@ class LookAlikeKind(Enum):
         "RFC 9989 11.4",
         N_('the name that people are shown, "{word}", is that of {ours}; the mail is from {seen}'),
     )
-
-    id: str
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``LookAlikeKind("idn")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.section, member.sentence = section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class LookAlike(NamedTuple):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-from typing import NamedTuple, Self
+from enum import StrEnum
+from typing import NamedTuple
 
 from zegel.arc import trust
 from zegel.dmarc.record import Policy
 from zegel.dmarc.result import DmarcStatus
 from zegel.grammar.domain import Domain
+from zegel.reason import Reason
 from zegel.spf.client import Network
 from zegel.verdict import rules
 from zegel.verdict.evidence import Evidence, Findings
@@ -47,7 +48,7 @@ _HARSHNESS = tuple(Action)
 _MILDEST = (Mode.OBSERVE, Mode.QUARANTINE, Mode.REJECT)
 
 
-class ActionReason(Enum):
+class ActionReason(Reason):
     """Why it happens: ``id``, ``section`` and a sentence for people."""
 
     NOTHING_AGAINST = ("nothing_against", "RFC 9989 5.4", N_("nothing speaks against the message"))
@@ -59,20 +60,6 @@ class ActionReason(Enum):
     LOOK_ALIKE = ("look_alike", "RFC 9989 5.4", N_("the sender looks like a name of ours or of a partner, and is not"))
     LOCAL_RULE = ("local_rule", "RFC 9989 5.4", N_("a rule of this site goes before the policy"))
     TRUSTED_SEALER = ("trusted_sealer", "RFC 8617 7.2.1", N_("a sealer on the list saw it pass before it was changed on the way"))
-
-    id: str
-    section: str
-    sentence: str
-
-    def __new__(cls, id: str, section: str, sentence: str) -> Self:
-        """Take the id as the value: ``ActionReason("policy_reject")`` finds it again, in the store and in JSON."""
-        member = object.__new__(cls)
-        member._value_ = member.id = id
-        member.section, member.sentence = section, sentence
-        return member
-
-    def __str__(self) -> str:
-        return self.id
 
 
 class OverrideReason(StrEnum):
