@@ -116,12 +116,15 @@ def test_on_a_terminal_no_line_is_broken_by_its_edge(columns: int, language: str
     assert sum("log: " in line for line in lines) == 9
 
 
-def test_it_stays_up_until_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda ending: ending.name)
+def test_it_stays_up_until_interrupted(ending: signal.Signals, tmp_path: Path) -> None:
     with demo(tmp_path) as (process, shown):
         assert "All messages ended as they must" in shown
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        (daemon,) = children(process.pid)
+        process.send_signal(ending)
         assert process.wait(20) == 0
+    assert not Path(f"/proc/{daemon}").exists()
     assert not list(tmp_path.iterdir())
 
 
