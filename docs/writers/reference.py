@@ -47,8 +47,8 @@ Prometheus reads them at `http://127.0.0.1:9199/metrics` (`metrics.listen` in `z
 domain names but no addresses of people.
 """
 _LABELS = """
-`route` is that of the [log](log.md). `outcome` is `signed`, `not_signed` or `refused`; for inbound mail the DKIM result, `several`
-for several signatures, `none` for no signature. `reason` is an id of [Reasons](reasons.md); of `zegel_not_recorded`
+`route` is that of the [log](log.md). `outcome` is `signed`, `not_signed` or `refused`; for mail from outside what happened to it:
+`accepted`, `quarantined`, `deferred` or `refused`. `reason` is an id of [Reasons](reasons.md); of `zegel_not_recorded`
 it is `queue_full` (the store is slower than the mail), `refused` (the database cannot take it) or `stopped` (the daemon ended before it was
 written).
 """

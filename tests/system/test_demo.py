@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from zegel.cli.demo import run
+from zegel.cli.demo_mail import Scene, scenes
 
 COMMAND = [sys.executable, "-m", "zegel.cli.main", "demo"]
 
@@ -50,18 +61,70 @@ def test_once_shows_every_outcome_and_ends_well(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "200"}
     done = subprocess.run([*COMMAND, "--once"], capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("signed", "dkim=pass", "dkim=fail", "dkim=none", "the body is not the one that was signed", "login desk is not listed"):
-        assert words in done.stdout
-    assert re.findall(r"^ (\d) ", done.stdout, re.MULTILINE) == list("1234567")
+    scenes = re.split(r"^ (\d) ", done.stdout, flags=re.MULTILINE)
+    assert scenes[1::2] == list("123456789")
+    for scene, *words in (
+        (1, "✓ signed", "_domainkey.town.example"),
+        (2, "✓ dmarc=pass: accepted", "both SPF and DKIM pass", "nothing speaks against"),
+        (3, "✗ dmarc=fail: marked for quarantine", "the body is not the one that was signed", "marked imitates_us", "instead of refused"),
+        (4, "X-Zegel-Quarantine: policy_reject town.example", "forged in our name was removed", "marked imitates_us"),
+        (5, "✓ dmarc=pass: accepted", "DKIM partner.example"),
+        (6, "! dmarc=pass: accepted, and marked", 'the name of partner.example with "invoices" added'),
+        (7, "✓ dmarc=pass: accepted", "SPF passes for an aligned domain", "the message has no DKIM signature"),
+        (8, "✗ dmarc=permerror: marked for quarantine", "there are 2 From fields"),
+        (9, "! not signed", "login desk is not listed"),
+    ):
+        assert [word for word in words if word not in scenes[2 * scene]] == [], scenes[2 * scene]
+    assert "A new installation observes" in scenes[0]
     assert not list(tmp_path.iterdir()), "the data folder of the demo is removed"
 
 
-def test_it_stays_up_until_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", ["accepted nothing_against dmarc=pass spf=pass", "quarantined policy_reject dmarc=fail spf=pass dkim=pass"]
+)
+def test_an_outcome_that_is_not_the_wanted_one_fails_it(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
+        first, second = scenes(sign_as_partner)[:2]
+        return [first, replace(second, wanted=frozenset(words.split()))]
+
+    assert run(once=True, script=wrong) == 1
+    assert "message 2 should have ended as" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("language", ["C.UTF-8", "nl_NL.UTF-8"])
+def test_on_a_terminal_no_line_is_broken_by_its_edge(columns: int, language: str) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {
+        "LANGUAGE": "",
+        "LC_ALL": language,
+        "TERM": "xterm",
+    }
+    with subprocess.Popen([*COMMAND, "--once"], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        # Linux ends the reading with an error once nobody holds the other side.
+        with suppress(OSError):
+            while data := os.read(ours, 65_536):
+                seen += data
+        os.close(ours)
+    assert process.returncode == 0
+    lines = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen).decode().splitlines()
+    # A word is never broken: a line of one word alone may be longer.
+    assert [line for line in lines if cell_len(line) > columns and len(line.split()) > 1] == []
+    assert sum("log: " in line for line in lines) == 9
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda ending: ending.name)
+def test_it_stays_up_until_interrupted(ending: signal.Signals, tmp_path: Path) -> None:
     with demo(tmp_path) as (process, shown):
         assert "All messages ended as they must" in shown
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        (daemon,) = children(process.pid)
+        process.send_signal(ending)
+        assert process.wait(20) == 0
+    assert not Path(f"/proc/{daemon}").exists()
     assert not list(tmp_path.iterdir())
 
 
@@ -69,7 +132,7 @@ def test_with_the_milter_killed_it_fails(tmp_path: Path) -> None:
     with demo(tmp_path) as (process, _):
         (daemon,) = children(process.pid)
         os.kill(daemon, signal.SIGKILL)
-        assert process.wait(60) == 1
+        assert process.wait(30) == 1
         assert process.stderr is not None
         assert "demo failed" in process.stderr.read()
 

@@ -83,11 +83,17 @@ def test_the_python_on_a_page_runs(page: Path, tmp_path: Path) -> None:
     key = Key.generate("example.be", "z1", "ed25519")
     (tmp_path / "z1.pem").write_bytes(key.pem)
     # The page of the front asks DNS; a zone answers here.
-    zone = f"import zegel\nzone = zegel.Zone.from_dict({{({key.name!r}, 'TXT'): [{key.record!r}]}})\n"
+    records = {key.name: key.record, "example.be": "v=spf1 -all", "_dmarc.example.be": "v=DMARC1; p=reject"}
+    zone = f"import zegel\nzone = zegel.Zone.from_dict({{(name, 'TXT'): [text] for name, text in {records!r}.items()}})\n"
     for block in blocks:
-        code = block if "Zone" in block else zone + block.replace("zegel.verify(signed)", "zegel.verify(signed, resolver=zone)")
+        asking = block.replace("zegel.verify(signed)", "zegel.verify(signed, resolver=zone)").replace(
+            'mode="quarantine")', 'mode="quarantine", resolver=zone)'
+        )
+        code = block if "Zone" in block else zone + asking
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
+        if "verdict.action)" in block:
+            assert f"# {done.stdout.strip()}\n" in block
         if "result.explanation" in block:
             assert done.stdout == "pass example.be the signature verifies\n"
 

@@ -139,7 +139,7 @@ def test_the_wheel_alone_runs_the_demo(installed: Path) -> None:
     assert run(installed, "--version").stdout == f"zegel {zegel.__version__}\n"
     done = run(installed, "demo", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 7 messages ended as they must." in done.stdout
+    assert "All 9 messages ended as they must." in done.stdout
     where = run(installed, "-c", "import zegel; print(zegel.__file__)", program="python").stdout
     assert where.startswith(f"{installed}/lib/")
 

@@ -1,21 +1,21 @@
 """``zegel demo``: a real ``zegel serve`` as a child, and the part of a mail server played over its milter socket.
 
 Nothing is faked: the child has a temporary data folder, keys made for the occasion and an offline DNS zone, and what is shown is what came
-back over the socket and what stands in the child's log. When an outcome is not the one that it must be, the demo fails.
+back over the socket, what stands in the child's log, and what it has recorded. When an outcome is not the one that it must be, the demo
+fails.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -24,15 +24,16 @@ import zegel
 from zegel.adapters.mta import Handled
 from zegel.cli import demo_mail, screen
 from zegel.cli.demo_mail import LOGIN, OURS, PARTNER, SERVER, Scene
-from zegel.cli.screen import Mark
+from zegel.cli.demo_told import Ending
 from zegel.cli.words import _
 from zegel.config import Listen, listen_address
 from zegel.milter.codec import ProtocolError
+from zegel.verdict.explain import Story
 
 _START_SECONDS = 30.0
 _LOG_SECONDS = 5.0
+_RECORD_SECONDS, _RECORD_PAUSE = 10.0, 0.1
 _WATCH_SECONDS = 2.0
-_MARKS = {"signed": Mark.OK, "dkim=pass": Mark.OK, "dkim=fail": Mark.WRONG, "dkim=none": Mark.NOTE, "not signed": Mark.NOTE}
 _INDENT = 6
 
 
@@ -51,7 +52,8 @@ class Child:
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self._seen: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
@@ -85,22 +87,31 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
-def run(once: bool) -> int:
+Script = Callable[[Callable[[bytes], bytes]], list[Scene]]
+
+
+def run(once: bool, script: Script = demo_mail.scenes) -> int:
     """Run the demo; returns the exit status: 0 when all went as it must."""
     console = screen.console()
-    console.print(Text(_("Zegel signs and checks mail: seven messages through a real milter.") + "\n", style="bold"))
     with tempfile.TemporaryDirectory(prefix="zegel-demo-") as name:
         folder = Path(name)
         with console.status(_("Making keys and starting the daemon")):
             partner = _set_up(folder)
             child = Child(folder)
         try:
+            scenes = script(lambda message: zegel.sign(message, partner) + message)
+            _begin(console, len(scenes))
             address = listen_address(child.wait_for("inet:", _START_SECONDS).split()[-1])
-            _show_all(console, child, address, demo_mail.scenes(lambda message: zegel.sign(message, partner) + message))
+            with console.status(_("Sending the messages")):
+                endings = _play_all(child, address, scenes, folder)
+            _show_all(console, scenes, endings)
             if once:
-                console.print(_("All {count} messages ended as they must.").format(count=7), style="bold green")
+                console.print(_("All {count} messages ended as they must.").format(count=len(scenes)), style="bold green")
                 return 0
             _stay(console, child, address, folder)
         except (DemoError, OSError, ProtocolError) as error:
@@ -115,7 +126,7 @@ def run(once: bool) -> int:
 
 
 def _set_up(folder: Path) -> zegel.Key:
-    """A store with our domain and its active key, a zone with both domains' records, a configuration. Returns the partner's key."""
+    """A store with our domain and its active key, a zone with the records of all domains, a configuration. Returns the partner's key."""
     from zegel.grammar.domain import Domain
     from zegel.store import domains, keys, selectors
     from zegel.store.database import Store
@@ -129,76 +140,93 @@ def _set_up(folder: Path) -> zegel.Key:
         keys.add(tx, ours, key.selector, "rsa2048", key.pem, key.public, now=now)
         keys.activate(tx, ours, key.selector, now=now)
     zone = folder / "demo.zone"
-    zone.write_text("".join(f'{k.name}. TXT "{k.record[:200]}" "{k.record[200:]}"\n' for k in (key, partner)), encoding="utf-8")
+    published = "".join(f'{k.name}. TXT "{k.record[:200]}" "{k.record[200:]}"\n' for k in (key, partner))
+    zone.write_text(demo_mail.RECORDS + published, encoding="utf-8")
     (folder / "zegel.toml").write_text(
-        f'[milter]\nlisten = ["inet:127.0.0.1:0"]\n\n[inbound]\nauthserv_id = "{SERVER}"\n\n[dns]\nzone = "{zone}"\n\n'
-        f'[metrics]\nlisten = ""\n\n[[outbound.allow]]\nlogin = "{LOGIN}"\nsign = ["{OURS}"]\n',
+        f'[milter]\nlisten = ["inet:127.0.0.1:0"]\n\n'
+        f'[inbound]\nauthserv_id = "{SERVER}"\nmode = "quarantine"\npartners = ["{PARTNER}"]\n\n'
+        f'[dns]\nzone = "{zone}"\n\n[metrics]\nlisten = ""\n\n[[outbound.allow]]\nlogin = "{LOGIN}"\nsign = ["{OURS}"]\n',
         encoding="utf-8",
     )
     return partner
 
 
-def _show_all(console: Console, child: Child, address: Listen, scenes: list[Scene]) -> None:
+def _begin(console: Console, count: int) -> None:
+    title = _("Zegel signs what you send and judges what you receive: {count} messages through a real milter.").format(count=count)
+    console.print(Text("\n".join(screen.wrapped(title, console.width)), style="bold"), soft_wrap=True)
+    mode = _(
+        "Here mail that fails is marked for quarantine. A new installation observes: it accepts all, and records what it would have done."
+    )
+    console.print("\n".join(screen.wrapped(mode, console.width)) + "\n", soft_wrap=True)
+
+
+def _play_all(child: Child, address: Listen, scenes: list[Scene], folder: Path) -> list[Ending]:
+    """Send all messages, one after the other, and then wait for their stories, which the daemon writes once a second."""
     kept: dict[str, bytes] = {}
+    ended: list[tuple[Scene, Handled, str]] = []
     for number, scene in enumerate(scenes, 1):
         handled = demo_mail.play(scene, address, kept, number)
-        log = child.wait_for(f"DEMO{number}", _LOG_SECONDS)
-        found = demo_mail.outcome(handled)
-        _show(console, number, scene, handled, found, log)
-        if scene.wanted not in found or handled.deleted != scene.deleted:
-            raise DemoError(_("message {number} should have ended as “{wanted}”").format(number=number, wanted=scene.wanted))
+        ended.append((scene, handled, child.wait_for(f"queue_id={demo_mail.queue_id(number)} ", _LOG_SECONDS)))
+    end = time.monotonic() + _RECORD_SECONDS
+    while len(stories := _stories(folder, scenes)) < sum(not scene.outbound for scene in scenes):
+        if time.monotonic() > end or not child.alive:
+            raise DemoError(_("the daemon did not record all messages"))
+        time.sleep(_RECORD_PAUSE)
+    return [Ending(handled, log, stories.get(number)) for number, (_scene, handled, log) in enumerate(ended, 1)]
 
 
-def _show(console: Console, number: int, scene: Scene, handled: Handled, found: str, log: str) -> None:
-    mark = _MARKS[scene.wanted]
-    what, why = _told(scene, handled, found, log)
-    console.print(Text.assemble((f" {number} ", "reverse"), " ", (_(scene.title), "bold")))
-    console.print(Text.assemble("    ", mark.text(console.encoding), " ", (what, mark.style)))
-    for text, style in ((why, ""), (f"log: {_short_log(log)}", "dim")):
+def _stories(folder: Path, scenes: list[Scene]) -> dict[int, Story]:
+    """The stories that are recorded by now, by the numbers of their scenes."""
+    from zegel.store import search
+    from zegel.store.database import Store
+
+    found = {}
+    with Store.read_only(folder) as store, store.reading() as tx:
+        for number in range(1, len(scenes) + 1):
+            for message in search.find(tx, search.Wanted(queue_id=demo_mail.queue_id(number)), limit=1):
+                if (story := search.story(tx, message.id)) is not None:
+                    found[number] = story
+    return found
+
+
+def _show_all(console: Console, scenes: list[Scene], endings: list[Ending]) -> None:
+    for number, (scene, ending) in enumerate(zip(scenes, endings, strict=True), 1):
+        _show(console, number, scene, ending)
+        if ending.words != scene.wanted:
+            wanted, found = " ".join(sorted(scene.wanted)), " ".join(sorted(ending.words))
+            raise DemoError(
+                _("message {number} should have ended as “{wanted}”; it ended as “{found}”").format(
+                    number=number, wanted=wanted, found=found
+                )
+            )
+
+
+def _show(console: Console, number: int, scene: Scene, ending: Ending) -> None:
+    mark, what = ending.heading
+    console.print(Text.assemble((f" {number} ", "reverse"), " ", (_(scene.title), "bold")), soft_wrap=True)
+    sign = Text.assemble("    ", mark.text(console.encoding), " ")
+    for line in screen.wrapped(what, console.width - _INDENT):
+        console.print(sign + Text(line, style=mark.style), soft_wrap=True)
+        sign = sign.blank_copy(" " * _INDENT)
+    for text, style in (*((sentence, "") for sentence in ending.told()), (f"log: {ending.log_in_short()}", "dim")):
         for line in screen.wrapped(text, console.width - _INDENT):
             console.print(Text(" " * _INDENT + line, style=style), soft_wrap=True)
     console.print()
-
-
-def _told(scene: Scene, handled: Handled, found: str, log: str) -> tuple[str, str]:
-    """What happened and why, from the fields that came back over the socket, and for a message left alone from the log."""
-    if found == "signed":
-        names = ", ".join(f"{tags['s']}._domainkey.{tags['d']}" for tags in demo_mail.signatures(handled))
-        return _("signed"), _("a DKIM-Signature was put in front, with the key {names}").format(names=names)
-    if scene.outbound:
-        sentence = re.search(r"not signed: ([^\"]*)", log)
-        return _("not signed, it leaves as it is"), sentence[1] if sentence else log
-    result, _semicolon, rest = found.partition("; ")[2].partition(" ")
-    reason = re.search(r'reason="([^"]*)"', rest)
-    signer = re.search(r"header\.d=(\S+)", rest)
-    if reason:
-        # The detail behind the sentence, such as [bh=], is no prose.
-        sentence_, bracket, detail = reason[1].partition(" [")
-        why = _(sentence_) + bracket + detail
-    elif signer:
-        why = _("the signature of {domain} verifies").format(domain=signer[1])
-    else:
-        why = _("nobody signed it")
-    if handled.deleted:
-        why = _("{why}, and the result that it forged in our name was removed").format(why=why)
-    return _("{result}, written in Authentication-Results").format(result=result), why
-
-
-def _short_log(line: str) -> str:
-    """The child's log line without its level, which says nothing here."""
-    return line.replace(" level=info", "").replace("event=", "", 1)
 
 
 def _stay(console: Console, child: Child, address: Listen, folder: Path) -> None:
     """Stay up until Ctrl-C; the first message is sent again every few seconds, so that a daemon that is gone is noticed."""
     where = f"inet:{address.host}:{address.port}"
     console.print(Text.assemble((_("All messages ended as they must."), "bold green")))
-    console.print(_("The milter listens on {where}; its data is in {folder}. Ctrl-C ends it.").format(where=where, folder=folder))
-    console.print(_("To begin for yourself: zegel init, and “Postfix in ten lines” in the README."))
+    for text in (
+        _("The milter listens on {where}; its data is in {folder}. Ctrl-C ends it.").format(where=where, folder=folder),
+        _("To begin for yourself: zegel init, and “Postfix in ten lines” in the README."),
+    ):
+        for line in screen.wrapped(text, console.width):
+            console.print(line, soft_wrap=True)
     scene = demo_mail.scenes(lambda message: message)[0]
     while child.alive:
         time.sleep(_WATCH_SECONDS)
-        kept: dict[str, Any] = {}
-        if demo_mail.outcome(demo_mail.play(scene, address, kept, 0)) != "signed":
+        if Ending(demo_mail.play(scene, address, {}, 0), "", None).words != scene.wanted:
             raise DemoError(_("the milter no longer signs"))
     raise DemoError(_("the daemon has stopped"))

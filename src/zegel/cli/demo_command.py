@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -15,4 +16,7 @@ def demo(
     """Play the demonstration."""
     from zegel.cli.demo import run
 
+    # A terminal window that is closed ends it as Ctrl-C does: its keys and its daemon are not left behind.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     raise typer.Exit(run(once))

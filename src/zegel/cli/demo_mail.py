@@ -1,4 +1,4 @@
-"""The messages of the demo: what each plays, and what must come of it. All names are reserved examples."""
+"""The messages of the demo: what each plays, and what must come of it. All names and addresses are reserved examples."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 from zegel.adapters.mta import Handled, MailServer
 from zegel.config import Listen
-from zegel.grammar import taglist
 from zegel.words import N_
 
-OURS, PARTNER, SERVER = "town.example", "partner.example", "mx.town.example"
+OURS, PARTNER, IMITATION, LETTERS = "town.example", "partner.example", "partner-invoices.example", "letters.example"
+SERVER = "mx.town.example"
 LOGIN = "desk"
+# What DNS says of them, besides the keys.
+RECORDS = f"""\
+{OURS}. TXT "v=spf1 ip4:192.0.2.10 -all"
+_dmarc.{OURS}. TXT "v=DMARC1; p=reject"
+{PARTNER}. TXT "v=spf1 ip4:198.51.100.20 -all"
+_dmarc.{PARTNER}. TXT "v=DMARC1; p=quarantine"
+{IMITATION}. TXT "v=spf1 ip4:203.0.113.66 -all"
+_dmarc.{IMITATION}. TXT "v=DMARC1; p=reject"
+{LETTERS}. TXT "v=spf1 ip4:198.51.100.30 -all"
+_dmarc.{LETTERS}. TXT "v=DMARC1; p=none"
+"""
 _ANSWER_SECONDS = 5.0
 
 
@@ -42,78 +53,125 @@ _PARTNER_MAIL = _mail(
     "Invoice 2026-114",
     f"Message-ID: <3@{PARTNER}>\r\n{_PLAIN}Our invoice is attached.\r\n",
 )
+_IMITATION = _PARTNER_MAIL.replace(f"@{PARTNER}".encode(), f"@{IMITATION}".encode()).replace(b"10:02", b"10:03")
 _NEWSLETTER = _mail(
-    "10:03:00",
-    "News <news@letters.example>",
+    "10:04:00",
+    f"News <news@{LETTERS}>",
     f"info@{OURS}",
     "News of November",
-    f"Message-ID: <4@letters.example>\r\nList-Id: <news.letters.example>\r\n{_PLAIN}The news of the month.\r\n",
+    f"Message-ID: <4@{LETTERS}>\r\nList-Id: <news.{LETTERS}>\r\n{_PLAIN}The news of the month.\r\n",
+)
+_TWO_AUTHORS = f"From: The director <director@{OURS}>\r\n".encode() + _mail(
+    "10:05:00",
+    "Somebody <somebody@attacker.example>",
+    f"accounts@{OURS}",
+    "Urgent payment",
+    f"Message-ID: <5@attacker.example>\r\n{_PLAIN}Pay 18,400 euro today.\r\n",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """Who hands a message over: a name, an address, and for one of ours its login."""
+
+    name: str
+    address: str
+    login: str = ""
+
+
+_DESK = Client("desk.town.example", "192.0.2.10", LOGIN)
+_OUR_SERVER = Client("mail.town.example", "192.0.2.10")
+_THEIR_SERVER = Client("mail.partner.example", "198.51.100.20")
+_LIST_SERVER = Client("mail.letters.example", "198.51.100.30")
+_FORWARDER = Client("mail.elsewhere.example", "198.51.100.7")
+_ATTACKER = Client("mail.attacker.example", "203.0.113.66")
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """One message: its title, what makes it, who hands it over, and the words that the outcome must hold."""
+    """One message: its title, what makes it, who hands it over for which sender, and the words that must come of it, all of them.
+
+    The words are those of the log: the outcome, for a message from outside its reason and results, and the ids of its marks; and "forgery
+    removed".
+    """
 
     title: str
     message: Callable[[Mapping[str, bytes]], bytes]
+    client: Client
     sender: str
-    outbound: bool
-    wanted: str
-    deleted: int = 0
+    wanted: frozenset[str]
     keep_as: str = ""
+
+    @property
+    def outbound(self) -> bool:
+        """True for mail that is ours to sign."""
+        return bool(self.client.login)
 
 
 def scenes(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
     """The scenes in their order; a later one may use what an earlier one has made."""
+
+    def altered(kept: Mapping[str, bytes]) -> bytes:
+        return kept["signed"].replace(b"at 10", b"at 11")
+
+    passes, fails = "accepted nothing_against dmarc=pass", "quarantined policy_reject dmarc=fail"
+    desk, invoices = f"desk@{OURS}", f"invoices@{PARTNER}"
     return [
-        Scene(N_("Our own mail, sent with a login"), lambda _: _OURS, f"desk@{OURS}", True, "signed", keep_as="signed"),
-        Scene(N_("The same mail, as a receiver gets it"), lambda kept: kept["signed"], f"desk@{OURS}", False, "dkim=pass"),
-        Scene(
-            N_("The same mail, altered on the way"),
-            lambda kept: kept["signed"].replace(b"at 10", b"at 11"),
-            f"desk@{OURS}",
-            False,
-            "dkim=fail",
+        _scene(N_("Our own mail, sent with a login"), lambda _: _OURS, _DESK, desk, "signed", keep_as="signed"),
+        _scene(N_("The same mail, as a receiver gets it"), lambda kept: kept["signed"], _OUR_SERVER, desk, f"{passes} spf=pass dkim=pass"),
+        _scene(N_("The same mail, altered on the way"), altered, _FORWARDER, desk, f"{fails} spf=fail dkim=fail imitates_us"),
+        _scene(
+            N_("A forged invoice of our director, with a forged result"),
+            lambda _: _FORGED,
+            _ATTACKER,
+            "x@attacker.example",
+            f"{fails} spf=none dkim=none imitates_us forgery_removed",
         ),
-        Scene(
-            N_("A forgery of our director, with a forged result"), lambda _: _FORGED, "x@attacker.example", False, "dkim=none", deleted=1
+        _scene(
+            N_("A partner's invoice, signed"),
+            lambda _: sign_as_partner(_PARTNER_MAIL),
+            _THEIR_SERVER,
+            invoices,
+            f"{passes} spf=pass dkim=pass",
         ),
-        Scene(N_("A partner's invoice, signed"), lambda _: sign_as_partner(_PARTNER_MAIL), f"invoices@{PARTNER}", False, "dkim=pass"),
-        Scene(N_("A newsletter, unsigned"), lambda _: _NEWSLETTER, "bounce@letters.example", False, "dkim=none"),
-        Scene(N_("Our login, writing as somebody else"), lambda _: _PARTNER_MAIL, f"invoices@{PARTNER}", True, "not signed"),
+        _scene(
+            N_("An imitation of the partner, from a domain of its own"),
+            lambda _: _IMITATION,
+            _ATTACKER,
+            f"invoices@{IMITATION}",
+            f"{passes} spf=pass dkim=none added_word",
+        ),
+        _scene(N_("A newsletter, unsigned"), lambda _: _NEWSLETTER, _LIST_SERVER, f"bounce@{LETTERS}", f"{passes} spf=pass dkim=none"),
+        _scene(
+            N_("A message with two From fields"),
+            lambda _: _TWO_AUTHORS,
+            _ATTACKER,
+            "x@attacker.example",
+            "quarantined author_untrusted dmarc=permerror spf=none dkim=none",
+        ),
+        _scene(N_("Our login, writing as somebody else"), lambda _: _PARTNER_MAIL, _DESK, invoices, "not_signed"),
     ]
+
+
+def _scene(
+    title: str, message: Callable[[Mapping[str, bytes]], bytes], client: Client, sender: str, wanted: str, keep_as: str = ""
+) -> Scene:
+    return Scene(title, message, client, sender, frozenset(wanted.split()), keep_as)
 
 
 def play(scene: Scene, address: Listen, kept: dict[str, bytes], number: int) -> Handled:
     """Hand the scene's message to the milter as a mail server does. Raises OSError when the milter is not there."""
+    client = scene.client
     with MailServer(address, timeout=_ANSWER_SECONDS) as server:
-        if scene.outbound:
-            server.connect("desk.town.example", "192.0.2.10", 40_001, "desk", {"j": SERVER, "{daemon_name}": "submission"})
-            macros = {"i": f"DEMO{number}", "{auth_type}": "PLAIN", "{auth_authen}": LOGIN}
-        else:
-            server.connect(
-                "mail.elsewhere.example", "198.51.100.7", 40_002, "mail.elsewhere.example", {"j": SERVER, "{daemon_name}": SERVER}
-            )
-            macros = {"i": f"DEMO{number}"}
-        handled = server.send(scene.message(kept), scene.sender, f"someone@{OURS}", macros)
+        listener = "submission" if scene.outbound else SERVER
+        server.connect(client.name, client.address, 40_000 + number, client.name, {"j": SERVER, "{daemon_name}": listener})
+        login = {"{auth_type}": "PLAIN", "{auth_authen}": client.login} if client.login else {}
+        handled = server.send(scene.message(kept), scene.sender, f"someone@{OURS}", {"i": queue_id(number), **login})
     if scene.keep_as:
         kept[scene.keep_as] = handled.message
     return handled
 
 
-def outcome(handled: Handled) -> str:
-    """What the milter did, in the words that a scene wants: "signed", "not signed" or the result that was written."""
-    if handled.action != "accept":
-        return f"{handled.action} {handled.text}".strip()
-    for field in handled.inserted:
-        if field.key == b"dkim-signature":
-            return "signed"
-        if field.key == b"authentication-results":
-            return " ".join(field.value.decode("ascii", "replace").split())
-    return "not signed"
-
-
-def signatures(handled: Handled) -> list[dict[str, str]]:
-    """The tags of the DKIM-Signature fields that were put in front."""
-    return [taglist.parse(field.value) for field in handled.inserted if field.key == b"dkim-signature"]
+def queue_id(number: int) -> str:
+    """The name under which the mail server has the message."""
+    return f"DEMO{number}"
