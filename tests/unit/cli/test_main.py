@@ -166,8 +166,10 @@ def test_letters_that_the_terminal_lacks_are_written_out(tmp_path: Path) -> None
 def test_ctrl_c_while_waiting_for_input(tmp_path: Path) -> None:
     zone = tmp_path / "zone"
     zone.write_text("")
+    # A shell that runs the tests in the background has them ignore the signal.
     code = (
-        "import sys; from zegel.cli import messages; print('ready', file=sys.stderr, flush=True); from zegel.cli.main import main; main()"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from zegel.cli import messages; "
+        "print('ready', file=sys.stderr, flush=True); from zegel.cli.main import main; main()"
     )
     command = [sys.executable, "-c", code, "verify", "--zone", str(zone)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
