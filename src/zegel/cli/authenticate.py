@@ -6,36 +6,23 @@ Exit status 0 when every message passes DMARC, 1 when not, 2 for usage and for w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zegel.cli import messages, place, screen
+from zegel.cli import messages, place, screen, story
 from zegel.cli.messages import Source
-from zegel.cli.screen import Mark, Refusal
-from zegel.cli.words import _, told
-from zegel.words import N_
+from zegel.cli.screen import Refusal
+from zegel.cli.words import _
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
     from zegel.verdict.authenticate import Verdict
-    from zegel.verdict.explain import Item
 
 _UNREADABLE = "unreadable"
 _MODES = ("observe", "quarantine", "reject")
-_WRONG = ("fail", "permerror", "reject", "quarantine")
-_UNSURE = ("none", "neutral", "softfail", "policy", "temperror", "defer")
-_HEADINGS = {
-    "client": N_("The client and the envelope"),
-    "spf": "SPF",
-    "dkim": "DKIM",
-    "arc": "ARC",
-    "author": N_("The author"),
-    "dmarc": "DMARC",
-    "action": N_("What happens to it"),
-}
 
 
 def authenticate(
@@ -130,37 +117,7 @@ def _show(source: Source, verdict: Verdict, *, json: bool, explain: bool) -> Non
         return
     name = _("standard input") if source.name == messages.STDIN else source.name
     screen.say(f"{name}: {verdict.dmarc.status}, {verdict.action}", style="bold")
-    shown = list(_shown(verdict.story, explain=explain))
-    for place_, (about, items) in enumerate(shown):
-        last = place_ == len(shown) - 1
-        screen.branch("", _(_HEADINGS[about]), last=last, style="bold")
-        for number, item in enumerate(items):
-            _branch("   " if last else "│  ", item, last=number == len(items) - 1)
-
-
-def _shown(story: Sequence[Item], *, explain: bool) -> Iterator[tuple[str, list[Item]]]:
-    """The items by what they are about; without ``explain`` only what followed from the questions."""
-    from zegel.verdict.explain import ABOUT
-
-    for about in ABOUT:
-        items = [item for item in story if item["about"] == about and (explain or item["step"] not in ("question", "more"))]
-        if items:
-            yield about, items
-
-
-def _branch(lead: str, item: Item, *, last: bool) -> None:
-    from zegel.verdict.explain import sentence
-
-    word = str(item.get("action" if item["step"] == "action" else "status", ""))
-    if item["step"] in ("mark", "override", "rule"):
-        mark: Mark | None = Mark.NOTE
-    elif item["step"] == "author":
-        mark = Mark.OK if "domain" in item else Mark.WRONG
-    else:
-        mark = Mark.OK if word in ("pass", "accept") else Mark.WRONG if word in _WRONG else Mark.NOTE if word in _UNSURE else None
-    section = item.get("section") if word not in ("pass", "accept") else None
-    text = told(sentence(item))
-    screen.branch(lead, f"{text} ({section})" if section else text, last=last, mark=mark)
+    story.show(verdict.story, explain=explain)
 
 
 def _as_json(source: Source, verdict: Verdict) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zegel.cli import person, place, screen
+from zegel.cli import story as drawn
 from zegel.cli.help import Command, Group
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _
@@ -226,8 +227,7 @@ def _show(message: Message, story: list[Any] | None) -> None:
         screen.say(_("Its story is not kept, or no longer."))
         return
     screen.say(_("Its story:"))
-    for item in story:
-        screen.command("; ".join(f"{key}: {value}" for key, value in item.items()) if isinstance(item, dict) else str(item))
+    drawn.show([item for item in story if isinstance(item, dict)])
 
 
 def _taken(party: Party) -> str:

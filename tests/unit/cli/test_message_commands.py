@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from support.messages import DAY, JAN, inbound, outbound, traces
+from zegel import front
+from zegel.adapters.zone import Zone
 from zegel.cli.message import moment
 from zegel.cli.screen import Refusal
 from zegel.store import messages
@@ -20,6 +22,9 @@ from zegel.store.messages import Keeping, Owners
 from .conftest import Run
 
 NOW = int(time.time())
+
+
+ZONE = Zone.from_dict({("_dmarc.example.org", "TXT"): ["v=DMARC1; p=quarantine"]})
 
 
 def fill(data: Path, *, hashed: bool = False) -> None:
@@ -177,3 +182,18 @@ def test_the_table_is_harmless_for_a_terminal(zegel: Run, data: Path) -> None:
     shown = zegel("message", "show", "5Wx1").text
     assert "\x1b[2J" not in shown
     assert "\u202e" not in shown
+
+
+def test_the_story_of_a_verdict_is_told_as_a_tree(zegel: Run, data: Path) -> None:
+    verdict = front.authenticate(
+        b"From: a@example.org\r\n\r\n", ip="192.0.2.1", helo="mx.example.net", mail_from="a@example.org", resolver=ZONE
+    )
+    with Store.open(data) as store, store.writing() as tx:
+        assert store.vault is not None
+        record = inbound(1, time=NOW, story=tuple(verdict.story))
+        messages.add(tx, [record], Keeping(Addresses(store.vault, hashed=False)), Owners(tx), {})
+    shown = zegel("message", "show", "5Wx1").text
+    assert "├─ SPF" in shown
+    assert "192.0.2.1 (mx.example.net) sends for a@example.org" in shown
+    assert "_dmarc.example.org TXT: 1 found" in shown
+    assert "the message fails DMARC, and the domain asks for quarantine" in shown
