@@ -21,6 +21,12 @@ from zegel.words import N_
 _FIELD = re.compile(r"X-[A-Za-z0-9-]{1,60}", re.ASCII)
 
 
+def check(inbound: Inbound) -> None:
+    """Raise :class:`ConfigError` unless what it names is what it says."""
+    make_quarantine(inbound)
+    make_site(inbound)
+
+
 def make_site(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
     """What the site has decided; ``store`` are the domains that we sign for, which are ours. Raises :class:`ConfigError`."""
     own = {*store, *_domains("own_domains", inbound.own_domains)}
