@@ -210,8 +210,10 @@ class Daemon:
                     before = self._domains
                     await asyncio.to_thread(self._load_keys)
                     if self._domains != before:
-                        site = await asyncio.to_thread(make_site, self._inbound, self._domains)
-                        self._settings = replace(self._settings, site=site)
+                        inbound = self._inbound
+                        site = await asyncio.to_thread(make_site, inbound, self._domains)
+                        if inbound is self._inbound:  # else a reload came meanwhile, and knew these domains already
+                            self._settings = replace(self._settings, site=site)
                 self._trouble = ""
             except Exception as error:
                 # Whatever it is, what signs now goes on; and it is told once, not once a second.
