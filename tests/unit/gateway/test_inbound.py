@@ -12,7 +12,7 @@ import pytest
 
 import zegel
 from support import inbound
-from support.gateway import ALICE, FORGED, MAIL, OURS, PARTNER, RECORDS, THEIRS, Server, play
+from support.gateway import FORGED, OURS, PARTNER, RECORDS, THEIRS, Server, play
 from support.inbound import BAD, GOOD
 from support.mta import Mta, Result
 from support.proof import fields, results, values
@@ -316,31 +316,6 @@ def test_a_record_tells_all_that_was_found(judged: Any) -> None:
 def test_a_bounce_is_recorded_without_a_sender(judged: Any) -> None:
     record = judged(Sent(by("partner.example"), BAD, ""), site=inbound.site("reject")).record
     assert (record.sender, record.action, record.results[0].domain) == ("", "refused", "client.example.org")
-
-
-def test_outbound_records_say_signed_or_why_not() -> None:
-    def mail(server: Server) -> None:
-        with Mta(("127.0.0.1", server.port)) as mta:
-            mta.open(address=BAD)
-            mta.send(MAIL, "a@example.org", ["jan@there.example"], ALICE)
-            mta.send(by("other.example"), "a@example.org", ["jan@there.example"], ALICE)
-            mta.send(FORGED * 501 + MAIL, "a@example.org", ["jan@there.example"], ALICE)
-        signed, unsigned, refused = server.records
-        assert signed[1:8] == (Direction.OUTBOUND, "4A", "a@example.org", ("jan@there.example",), "example.org", "signed", "")
-        assert [tuple(found) for found in signed.results] == [("dkim", "signed", "", "example.org", "s1")]
-        assert unsigned[1:8] == (
-            Direction.OUTBOUND,
-            "4A",
-            "a@example.org",
-            ("jan@there.example",),
-            "other.example",
-            "unsigned",
-            "not_allowed",
-        )
-        assert (refused.direction, refused.action, refused.reason) == (Direction.OUTBOUND, "refused", "too_many_claims")
-        assert (unsigned.results, signed.subject, refused.results) == ((), "", ())
-
-    play(mail)
 
 
 def test_a_second_message_has_nothing_of_the_first() -> None:
