@@ -23,7 +23,7 @@ RULE = {
     "kind": "network (trusted as ours), sender (an exempted author), forwarder, or list.",
     "who": "Who made the rule; told wherever it decides.",
     "why": "Why; told wherever it decides.",
-    "networks": "Addresses of clients that the rule is about.",
+    "networks": "Addresses of clients that the rule is about; no wider than /8 (IPv6: /7).",
     "domains": "Authenticated domains that the rule is about: one that SPF or DKIM proves, itself and none below it.",
     "senders": "With kind sender: the authors, as addresses or domains. They count only together with a network or a proven domain.",
     "since": "The first day, such as 2026-11-01 (UTC); without it, from the beginning.",

@@ -37,7 +37,7 @@ from zegel.gateway.milter import Gateway
 from zegel.gateway.outbound import Policy
 from zegel.gateway.recorder import Recorder, Rules
 from zegel.gateway.settings import Settings
-from zegel.gateway.site import make_quarantine, make_site
+from zegel.gateway.site import check, make_quarantine, make_site
 from zegel.grammar.domain import Domain
 from zegel.store import masterkey
 from zegel.store.addresses import Addresses
@@ -72,8 +72,7 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
         raise ConfigError(sentence, file=file) from None
     except OSError as error:
         raise ConfigError(N_("{file} cannot be read: {error}"), file=file, error=error.strerror or error) from None
-    make_quarantine(config.inbound)
-    make_site(config.inbound)  # what it names must be what it says, before a daemon has to find out
+    check(config.inbound)  # before a daemon has to find out
     return config
 
 
@@ -211,8 +210,10 @@ class Daemon:
                     before = self._domains
                     await asyncio.to_thread(self._load_keys)
                     if self._domains != before:
-                        site = await asyncio.to_thread(make_site, self._inbound, self._domains)
-                        self._settings = replace(self._settings, site=site)
+                        inbound = self._inbound
+                        site = await asyncio.to_thread(make_site, inbound, self._domains)
+                        if inbound is self._inbound:  # else a reload came meanwhile, and knew these domains already
+                            self._settings = replace(self._settings, site=site)
                 self._trouble = ""
             except Exception as error:
                 # Whatever it is, what signs now goes on; and it is told once, not once a second.

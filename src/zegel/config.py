@@ -213,11 +213,9 @@ def _names(where: str) -> tuple[str, ...]:
 def _kind(where: str) -> Any:
     """The type at a place such as ``inbound.rule[0].kind``; ``[...]`` is any entry of a table."""
     kind: Any = Config
-    for part in re.findall(r"\[|[^.\[\]]+\]?", where):
-        if part == "[":
-            continue
+    for part in re.findall(r"\[[^\]]*\]|[^.\[\]]+", where):
         # Of a list the one type of its items; of a table that of its values.
-        kind = get_args(kind)[-1 if get_origin(kind) is dict else 0] if part.endswith("]") else get_type_hints(kind)[part]
+        kind = get_args(kind)[-1 if get_origin(kind) is dict else 0] if part.startswith("[") else get_type_hints(kind)[part]
     return kind
 
 

@@ -11,60 +11,27 @@ from typing import Any
 import pytest
 
 import zegel
-from support import cases
+from support import cases, spoofing
 from zegel.authres.parse import parse
-from zegel.dkim.crypto import Key
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.milter.edits import Reject
 from zegel.verdict.authenticate import Verdict
 from zegel.verdict.edits import Claims, outcome, verdict_field
 
-FOLDER = cases.suite("attacks")
-SUITE = cases.load(FOLDER / "spoofing.json")
-CASES: list[Any] = SUITE["cases"] if isinstance(SUITE["cases"], list) else list(SUITE["cases"].items())
+CASES = list(spoofing.suite().items())
 NAMES = [name for name, _ in CASES]
-IP = "198.51.100.66"
-# What is wrong with the From of a case, in our words; with all others it is one author, who is not proven.
-AUTHORS = {"server_a8": "several_fields", "server_a9": "hidden_field", "client_a1": "several_fields"}
 
 
 def zone() -> zegel.Zone:
-    """The attacker may send for his own domains, and has keys; whom he imitates publishes all that there is."""
-    key = Key.generate("attack.com", "selector", "rsa2048")
-    return zegel.Zone.from_dict(
-        {
-            ("legitimate.com", "TXT"): ["v=spf1 ip4:192.0.2.1 -all"],
-            ("_dmarc.legitimate.com", "TXT"): ["v=DMARC1; p=reject"],
-            ("example.com", "TXT"): ["v=spf1 ip4:192.0.2.1 -all"],
-            ("_dmarc.example.com", "TXT"): ["v=DMARC1; p=reject"],
-            **{
-                (name, "TXT"): ["v=spf1 +all"]
-                for name in ("attack.com", "helo.attack.com", "33.attack.com", "any.attack.com", "a.attack.com")
-            },
-            ("selector._domainkey.attack.com", "TXT"): [key.record],
-            ("selector._domainkey.legitimate.com'a.attack.com", "TXT"): [key.record],
-            ("selector._domainkey.a.attack.com", "TXT"): [key.record],
-        }
-    )
-
-
-def message(case: dict[str, Any]) -> bytes:
-    """The bytes of a case, with its DKIM-Signature as it would be written: d= and s= are the attack, the rest is well-formed."""
-    data = case["data"]
-    header = "".join(data[name] for name in ("from_header", "to_header", "subject_header"))
-    text = header + data["other_headers"] + data["body"]
-    signature = ""
-    if para := case.get("dkim_para"):
-        tags = f"v=1; a=rsa-sha256; c=simple/simple; d={para['d']}; s={para['s']}; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-        signature = f"DKIM-Signature: {tags}; b=AAAA\r\n"
-    return str(signature + text).encode("latin-1")
+    """The DNS of the attacks."""
+    return cases.txt_zone(spoofing.records())
 
 
 def judge(case: dict[str, Any], **options: Any) -> Verdict:
     return zegel.authenticate(
-        message(case),
-        ip=IP,
+        spoofing.message(case),
+        ip=spoofing.IP,
         helo=case["helo"],
         mail_from=case["mailfrom"],
         authserv_id="mail.victim.com",
@@ -80,8 +47,8 @@ def test_no_aligned_pass_and_nothing_injected(name: str, case: dict[str, Any]) -
     assert verdict.dmarc.status != "pass"
     assert not verdict.dmarc.aligned_spf
     assert not any(verdict.dmarc.aligned_dkim)
-    assert verdict.author.reason.id == AUTHORS.get(name, "one_author")
-    assert verdict.dmarc.status == ("permerror" if name in AUTHORS else "fail")
+    assert verdict.author.reason.id == spoofing.AUTHORS.get(name, "one_author")
+    assert verdict.dmarc.status == ("permerror" if name in spoofing.AUTHORS else "fail")
     refused = outcome(verdict, Claims()).action
     assert isinstance(refused, Reject)
     field = verdict_field(verdict).value
@@ -100,13 +67,13 @@ def test_no_aligned_pass_and_nothing_injected(name: str, case: dict[str, Any]) -
 
 def test_the_suite_is_whole() -> None:
     assert len(CASES) == 10
-    assert set(AUTHORS) <= set(NAMES)
+    assert set(spoofing.AUTHORS) <= set(NAMES)
 
 
 def test_the_dns_of_these_tests_lets_the_honest_pass() -> None:
     """Else no attack would pass for want of an answer."""
     honest = b"From: <admin@legitimate.com>\r\nSubject: x\r\n\r\nx\r\n"
-    verdict = zegel.authenticate(honest, ip="192.0.2.1", helo="legitimate.com", mail_from="<admin@legitimate.com>", resolver=zone())
+    verdict = zegel.authenticate(honest, ip=spoofing.HONEST, helo="legitimate.com", mail_from="<admin@legitimate.com>", resolver=zone())
     assert (verdict.dmarc.status, verdict.dmarc.author_domain) == ("pass", Domain.parse("legitimate.com"))
     own = judge({**dict(CASES)["server_a4"], "mailfrom": "<any@attack.com>"}, limits=Limits())
     assert own.spf.mail_from.status == "pass", "the attacker's own name passes: only alignment stands in his way"

@@ -7,6 +7,7 @@ can wait for a line; the counters are read over HTTP, as Prometheus does.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import zegel
 from support.servers import free_port, wait_for
@@ -36,13 +37,20 @@ _START_SECONDS = 60.0
 class Daemon:
     """A data folder and, between :meth:`start` and :meth:`stop`, the daemon on it; a context manager that starts it and leaves nothing.
 
-    ``config`` is more text for zegel.toml: its ``[[outbound.allow]]`` tables and the like. ``milter`` are more lines of its ``[milter]``
-    table. It asks ``nameserver`` (address:port), or else its zone file. With ``unix`` it listens on that path only, else on a TCP port of
-    its own, which stays the same over a restart.
+    ``config`` is more text for zegel.toml: its ``[[outbound.allow]]`` tables and the like. ``milter`` and ``inbound`` are more lines of the
+    tables of that name. It asks ``nameserver`` (address:port), or else its zone file. With ``unix`` it listens on that path only, else on a
+    TCP port of its own, which stays the same over a restart.
     """
 
     def __init__(
-        self, config: str = "", *, authserv_id: str = "mail.example.org", unix: Path | None = None, milter: str = "", nameserver: str = ""
+        self,
+        config: str = "",
+        *,
+        authserv_id: str = "mail.example.org",
+        unix: Path | None = None,
+        milter: str = "",
+        inbound: str = "",
+        nameserver: str = "",
     ) -> None:
         # Short, since a unix socket may stand in it, and not pytest's, which others cannot enter.
         self.folder = Path(tempfile.mkdtemp(prefix="zegel-daemon-", dir="/tmp"))
@@ -50,7 +58,7 @@ class Daemon:
         self.config_file = self.data / "zegel.toml"
         self.port, self.metrics_port = free_port(), free_port()
         self.listen = f"unix:{unix}" if unix else f"inet:127.0.0.1:{self.port}"
-        self.config, self._authserv_id, self._milter = config, authserv_id, milter
+        self.config, self.inbound, self._authserv_id, self._milter = config, inbound, authserv_id, milter
         self._dns = f'nameservers = ["{nameserver}"]' if nameserver else f'zone = "{self.zone_file}"'
         self.environment: dict[str, str] = {}
         self.keys: list[Key] = []
@@ -65,7 +73,7 @@ class Daemon:
     def write_config(self, text: str | None = None) -> None:
         """Write zegel.toml anew: the usual text, or that one."""
         usual = (
-            f'[milter]\nlisten = ["{self.listen}"]\n{self._milter}\n[inbound]\nauthserv_id = "{self._authserv_id}"\n'
+            f'[milter]\nlisten = ["{self.listen}"]\n{self._milter}\n[inbound]\nauthserv_id = "{self._authserv_id}"\n{self.inbound}\n'
             f'[dns]\n{self._dns}\n[metrics]\nlisten = "127.0.0.1:{self.metrics_port}"\n{self.config}'
         )
         self.config_file.write_text(usual if text is None else text)
@@ -145,6 +153,22 @@ class Daemon:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment}, timeout=seconds, check=False,
             )  # fmt: skip
         return done.returncode
+
+    def messages(self, *options: str) -> list[dict[str, Any]]:
+        """What ``zegel message list --json`` says, newest first."""
+        command = [*_COMMAND, "--data", str(self.data), "message", "list", "--json", "--limit", "1000", *options]
+        done = subprocess.run(command, capture_output=True, env={**os.environ, **self.environment}, timeout=_START_SECONDS, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def reload(self, *, taken: bool = True, **changes: str) -> None:
+        """Change ``inbound`` or ``config``, send it SIGHUP, and wait until it has taken that over, or says that it has not."""
+        for name, text in changes.items():
+            setattr(self, name, text)
+        self.write_config()
+        said = 'event="configuration taken over"' if taken else 'event="configuration not taken over"'
+        before = self.log().count(said)
+        self.signal(signal.SIGHUP)
+        self.wait_log(said, before + 1)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

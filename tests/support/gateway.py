@@ -65,14 +65,17 @@ def settings(journal: Journal, kept: Kept) -> Settings:
     return Settings(Policy(parse(CONFIG).outbound), keyring, ZONE, journal, OURS, Style(), Limits(), kept)
 
 
-def play(play_it: Played) -> None:
-    """Run the server in this thread's loop, and the mail server's part in another thread; no task may be left over."""
+def play(play_it: Played, **changes: object) -> None:
+    """Run the server in this thread's loop, and the mail server's part in another thread; no task may be left over.
+
+    ``changes`` are settings that it begins with, such as ``site``, ``quarantine``, ``resolver`` or ``limits``.
+    """
 
     async def serve() -> None:
         journal = Journal()
         faults: list[Exception] = []
         kept = Kept()
-        current = [settings(journal, kept)]
+        current = [replace(settings(journal, kept), **changes)]  # type: ignore[arg-type]
         pump = Pump(lambda session: Gateway(lambda: current[0], session), on_fault=faults.append, progress_seconds=60)
         trouble: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(str(context)))

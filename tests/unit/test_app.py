@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,17 @@ from support.proof import results
 from support.servers import wait_for
 from zegel import app
 from zegel.authres.claim import normal
-from zegel.config import Config, ConfigError, parse
+from zegel.config import Config, ConfigError, Inbound, parse
 from zegel.gateway.recorder import Rules
+from zegel.gateway.site import make_site
+from zegel.grammar.domain import Domain
 from zegel.store import messages, search
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
 from zegel.store.messages import Keeping, Owners
 from zegel.store.retention import Term
+from zegel.verdict.policy import Mode, Site
 
 
 @pytest.fixture(autouse=True)
@@ -248,3 +253,44 @@ def test_a_running_daemon_lets_messages_run_out(daemon: Daemon) -> None:
         wait_for(lambda: left() == ["4Wx2"], 20, "the old message is gone")
         assert "fault" not in daemon.log()
         assert daemon.stop() == 0
+
+
+def test_a_new_domain_of_the_store_is_ours_at_once(daemon: Daemon) -> None:
+    def told(mta: Mta) -> str:
+        before = daemon.log().count("event=verified")
+        mta.send(b"From: info@shop.example\r\n\r\n", "info@shop.example")
+        daemon.wait_log("event=verified", before + 1)
+        return [line for line in daemon.log().splitlines() if "event=verified" in line][-1]
+
+    with daemon, Mta(("127.0.0.1", daemon.port)) as mta:
+        mta.open()
+        assert "marks=" not in told(mta)
+        daemon.add_key("shop.example", "s1")
+        wait_for(lambda: "marks=imitates_us" in told(mta), 20, "the new domain is ours")
+
+
+def test_a_reload_while_the_store_is_followed_is_not_undone(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site is made in a thread when domains change; a SIGHUP that comes meanwhile has made a later one."""
+    following = threading.Event()
+
+    def slowly(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
+        if threading.current_thread() is not threading.main_thread():
+            following.set()
+            wait_for(lambda: running[0]._settings.site.mode is Mode.REJECT, 10, "the reload")
+        return make_site(inbound, store)
+
+    async def run() -> tuple[Mode, bool]:
+        with Store.open(daemon.data) as store:
+            running.append(app.Daemon(parse('[metrics]\nlisten = ""\n'), store, lambda: parse('[inbound]\nmode = "reject"\n')))
+            monkeypatch.setattr(app, "make_site", slowly)
+            task = asyncio.create_task(running[0]._follow_store())
+            daemon.add_key("shop.example", "s1")
+            await asyncio.to_thread(following.wait, 20)
+            running[0]._reload()
+            await asyncio.sleep(app._POLL_SECONDS * 1.5)
+            task.cancel()
+            site = running[0]._settings.site
+            return site.mode, site.own_domains.holding(Domain.parse("shop.example")) is not None
+
+    running: list[app.Daemon] = []
+    assert asyncio.run(run()) == (Mode.REJECT, True)

@@ -69,6 +69,8 @@ REFUSED = [
         )
     ),
     ("reinjected", '[outbound]\nreinjected = "filter"', "outbound.reinjected"),
+    ("modes", '[inbound]\nmodes = { "example.be" = "on" }', "inbound.modes[...] must be one of observe"),
+    ("modes", '[inbound]\nmodes = { "example.be" = 1 }', "inbound.modes[...] must be"),
     ("authserv_id", '[inbound]\nauthserv_id = "a b"', "inbound.authserv_id"),
     ("authserv_id", '[inbound]\nauthserv_id = "a\\r\\nSubject: x"', "inbound.authserv_id"),
     ("authserv_id", '[inbound]\nauthserv_id = "mail.example.be; dkim=pass"', "inbound.authserv_id"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol, TypeVar, cast
 
 from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, Together
@@ -77,7 +77,7 @@ async def converse(dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budge
             return cast(R, stop.value)
         if isinstance(request, Together):
             part = budget.leaving(request.leave) if request.leave else budget
-            reply = tuple(await asyncio.gather(*(converse(branch, resolver, part) for branch in request.branches)))
+            reply = tuple(await _all(converse(branch, resolver, part) for branch in request.branches))
             continue
         known = [cached(question) if budget.take() else OUT_OF_BUDGET for question in request]
         missing = known.count(None)
@@ -85,13 +85,21 @@ async def converse(dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budge
             place = known.index(None)
             known[place] = await _answer(request[place], resolver, budget)
         elif missing:
-            found = iter(
-                await asyncio.gather(
-                    *(_answer(question, resolver, budget) for question, answer in zip(request, known, strict=True) if answer is None)
-                )
-            )
+            unknown = (question for question, answer in zip(request, known, strict=True) if answer is None)
+            found = iter(await _all(_answer(question, resolver, budget) for question in unknown))
             known = [answer or next(found) for answer in known]
         reply = tuple(known)
+
+
+async def _all(parts: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
+    """Run all side by side. A fault in one ends the others too: nobody waits for them any more."""
+    tasks = list(map(asyncio.ensure_future, parts))
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 async def _answer(question: Question, resolver: AsyncResolver, budget: Budget) -> Answer:

@@ -72,9 +72,11 @@ def _look(here: Place) -> Iterator[Item]:
 
 def _configuration(here: Place) -> tuple[Config | None, Item]:
     from zegel.config import ConfigError
+    from zegel.gateway.site import check
 
     try:
         config = here.read_config()
+        check(config.inbound)  # what a daemon would not start with
     except ConfigError as error:
         return None, Item("configuration", "wrong", here.localised(told(error)))
     except OSError as error:
@@ -82,7 +84,7 @@ def _configuration(here: Place) -> tuple[Config | None, Item]:
     try:
         place.resolver(config)
     except Refusal as error:
-        # What a daemon would not start with.
+        # The same, but the rest can still be looked at.
         return config, Item("configuration", "wrong", _("configuration {file}: {error}").format(file=here.config_file, error=error))
     sentence = _("configuration {file} is in order") if here.config_file.exists() else _("no configuration {file}: the defaults hold")
     return config, Item("configuration", "ok", sentence.format(file=here.config_file))

@@ -15,10 +15,16 @@ from zegel.spf.client import Network
 from zegel.verdict.lookalike import LookAlikes
 from zegel.verdict.own import Names
 from zegel.verdict.policy import Mode, Site
-from zegel.verdict.rules import Rule
+from zegel.verdict.rules import Rule, could_be_one_site
 from zegel.words import N_
 
 _FIELD = re.compile(r"X-[A-Za-z0-9-]{1,60}", re.ASCII)
+
+
+def check(inbound: Inbound) -> None:
+    """Raise :class:`ConfigError` unless what it names is what it says."""
+    make_quarantine(inbound)
+    make_site(inbound)
 
 
 def make_site(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
@@ -68,6 +74,9 @@ def _networks(option: str, texts: Iterable[str]) -> tuple[Network, ...]:
         except ValueError:
             message = N_("zegel.toml: inbound.{option}: {text!r} is no network; write one such as 192.0.2.0/24")
             raise ConfigError(message, option=option, text=text) from None
+        if not could_be_one_site(found[-1]):
+            message = N_("zegel.toml: inbound.{option}: so wide a network as {text} is nobody's own; list your own networks")
+            raise ConfigError(message, option=option, text=text)
     return tuple(found)
 
 

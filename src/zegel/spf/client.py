@@ -64,6 +64,11 @@ class Network(NamedTuple):
     shift: int
     bits: int
 
+    @property
+    def length(self) -> int:
+        """How many bits its addresses have in common."""
+        return self.bits - self.shift
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``192.0.2.0/24``, ``2001:db8::/32`` or one address. Bits behind the prefix do not matter. Raises ValueError."""

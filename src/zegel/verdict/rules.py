@@ -52,6 +52,8 @@ class Rule:
             raise ValueError("a rule for a network names networks only")
         if bool(self.senders) != (self.kind is RuleKind.SENDER):
             raise ValueError("a rule for senders names them, and no other does")
+        if not all(map(could_be_one_site, self.networks)):
+            raise ValueError("a network of less than /8 (IPv6: /7) lets everybody through")
         if not self.since < self.until:
             raise ValueError("a rule ends after it begins")
 
@@ -91,6 +93,11 @@ class Rule:
 
     def _names(self, author: Mailbox | None) -> bool:
         return author is not None and (author.domain in self.senders or f"{author.local_part}@{author.domain}" in self.senders)
+
+
+def could_be_one_site(network: Network) -> bool:
+    """False for a network wider than a /8, or the /7 of RFC 4193 (private IPv6): it is nobody's own."""
+    return network.length >= (8 if network.bits == 32 else 7)
 
 
 def first(rules: Iterable[Rule], findings: Findings, now: float) -> Rule | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -115,6 +116,29 @@ def test_our_own_fault_is_no_answer() -> None:
 
     with pytest.raises(OSError, match="disk"):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "dialogue", [lambda: batch("dead", "broken"), lambda: together(together(chain("dead"), chain("c")), chain("broken"))]
+)
+def test_a_fault_in_one_part_ends_the_others(dialogue: Callable[[], Dialogue[object]]) -> None:
+    """Nobody waits for them any more: without a word to them they would ask on until the budget ends."""
+
+    class Broken(Slow):
+        async def resolve(self, question: Question) -> Answer:
+            if question.name == "broken":
+                await asyncio.sleep(0.01)
+                raise OSError("disk")
+            return await super().resolve(question)
+
+    async def run() -> None:
+        with pytest.raises(OSError, match="disk"):
+            await converse(dialogue(), Broken(), Budget(Limits()))
+        for _ in range(3):  # a cancelled look-up takes a turn or two of the loop to end
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
 
 
 def test_offline() -> None:
