@@ -50,6 +50,7 @@ worker "rspamd_proxy" {{
 }}
 modules {{ path = "{folder}/plugins"; }}
 actions {{ reject = 1000; add_header = 900; }}
+group "policies" {{ .include "/etc/rspamd/scores.d/policies_group.conf" }}
 spf {{ spf_cache_size = 2k; spf_cache_expire = 1d; }}
 arc {{ sign_inbound = false; sign_local = false; sign_authenticated = false; }}
 dmarc {{ }}
