@@ -32,7 +32,7 @@ thread, and a milter with a thread for each connection gets more of them than on
 messages per second from a run on a quiet machine.
 """
 _SHORT = """
-This was a short run (`python -m bench --short`): fewer cases, fewer rounds and shorter ones than `make bench` has.
+This was a short run (`make bench SHORT=1`): fewer cases, fewer rounds and shorter ones than `make bench` has.
 """
 _HEAD = """\
 # Benchmarks
@@ -90,7 +90,8 @@ without a look; so a sender of the bench's own says with the PROXY protocol wher
 - Zegel is `zegel serve` as it comes: it judges by SPF, DKIM, ARC and DMARC, and records each message for the reports.
 - opendkim verifies as above, and behind it is opendmarc with what Debian packages in `/etc/opendmarc.conf`: `{packaged}`, and with
   `{own}` on top, so that it does SPF itself. Neither judges ARC. opendmarc has no setting for a name server: it has a `resolv.conf` of
-  its own, which names the same Knot. It keeps no answers, nor records, since `HistoryFile` is not set.
+  its own, which names the same Knot. It keeps no answers, nor records, since `HistoryFile` is not set, and has
+  no syslog to write to.
 - rspamd is one `rspamd_proxy` in milter mode that scans by itself, as packaged, reduced to its modules `{modules}` and to
   `milter_headers`, which writes the results. It signs no ARC. It reads all parts of a message as it does for any of its rules.
 
@@ -99,7 +100,7 @@ must arrive with `dkim=pass`, `spf=pass` and `dmarc=pass`.
 
 {judge}
 
-What they held in the end, all processes of each, after the load of this part:
+What they held in the end, all processes of each (what processes share is counted in each of them):
 
 {held}
 """
@@ -179,7 +180,7 @@ _REPEAT = """\
 ```
 
 It takes about half an hour, runs as root (Postfix's master does), uses loopback only, and starts servers of its own in folders of its
-own: your Postfix is not touched. `ZEGEL_PEERS` names the folder with the program that times the libraries. `make bench ARGS=--short` writes
+own: your Postfix is not touched. `ZEGEL_PEERS` names the folder with the program that times the libraries. `make bench SHORT=1` writes
 the page from a run of some minutes; `make bench QUICK=1` is shorter and prints the tables; `make bench-memory` is the memory alone.
 `python -m bench.hotspots` tells where Zegel's daemon spends its time (it needs py-spy).
 """
