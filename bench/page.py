@@ -96,7 +96,7 @@ without a look; so a sender of the bench's own says with the PROXY protocol wher
   `milter_headers`, which writes the results. It signs no ARC. It reads all parts of a message as it does for any of its rules.
 
 The CPU is that of all processes of each, opendkim and opendmarc together. Before anything is measured, a message through each listener
-must arrive with `dkim=pass`, `spf=pass` and `dmarc=pass`.
+must arrive with `dkim=pass`, `spf=pass` (of MAIL FROM) and `dmarc=pass`.
 
 {judge}
 

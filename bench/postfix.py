@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -30,10 +31,11 @@ from support.servers import free_port, require, wait_for
 SIZES = (2_000, 10_000, 100_000)
 SESSIONS = (1, 10, 50)
 _SEEN = "seen.example"  # mail for it arrives at the sink, where it is looked at
+# What the header must have then. Of SPF that is the sender's result, not the one of HELO.
 _PROOFS: dict[Work, tuple[bytes, ...]] = {
     "sign": (b"DKIM-Signature:",),
     "verify": (b"dkim=pass",),
-    "judge": (b"dkim=pass", b"spf=pass", b"dmarc=pass"),
+    "judge": (rb"dkim=pass", rb"spf=pass[^;]*smtp\.mailfrom=", rb"dmarc=pass"),
 }
 
 
@@ -123,7 +125,7 @@ class Stand:
             before = len(self.postfix.sink.messages)
             self._submit(port, Case(milter.work, 2_000, 1), 1, f"suzie@{_SEEN}")
             header = self.postfix.sink.wait(before + 1)[-1].data.partition(b"\r\n\r\n")[0]
-            missing = [wanted for wanted in _PROOFS[milter.work] if wanted not in header]
+            missing = [wanted for wanted in _PROOFS[milter.work] if not re.search(wanted, header)]
             if milter.pids and missing:
                 raise RuntimeError(f"{milter.title} did not {milter.work}, without {missing}:\n{header.decode()}")
 
