@@ -14,7 +14,7 @@ help:
 	@echo "make check         lint, types, floors, the RFC index, the pages"
 	@echo "make interop       the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
 	@echo "make fuzz          the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
-	@echo "make bench         beside the peers, half an hour; writes docs/benchmarks.md (make bench QUICK=1 prints only)"
+	@echo "make bench         beside the peers, half an hour; writes docs/benchmarks.md (SHORT=1: in some minutes; QUICK=1: prints only)"
 	@echo "make bench-memory  the daemon's memory over 200,000 messages"
 	@echo "make docs          the pages in docs/, into build/docs"
 	@echo "make pages         write the man pages and the reference anew, from the code"
@@ -63,7 +63,7 @@ interop: $(VENV)/dev.done
 	@ZEGEL_REQUIRE_SERVERS=1 ZEGEL_WRITE_PAGES=1 $(BIN)/python -m pytest tests/interop $(ARGS)
 
 bench: $(VENV)/dev.done
-	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SHORT),--short) $(ARGS)
 
 bench-memory: $(VENV)/dev.done
 	@$(BIN)/python -m bench.memory $(ARGS)

@@ -141,21 +141,29 @@ async def _hostile(records: int, rounds: int) -> Figure:
     return Figure(f"a reply with {records} MX records ({len(packet)} octets), read", one, other, "dnspython")
 
 
-async def measure(address: Address, rounds: int) -> list[Figure]:
-    """All figures, in the loop that runs."""
+async def _all(address: Address, rounds: int) -> list[Figure]:
     return [await _known(address, rounds), *await _asked(address, rounds), await _hostile(1000, min(rounds, 3))]
+
+
+def measure(rounds: int, new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> list[Figure]:
+    """All figures, in the loop that the daemon has, or in another."""
+    with name_server() as address, asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_all(address, rounds))
+
+
+def lines(found: list[Figure]) -> list[str]:
+    """The figures as a table of Markdown."""
+    out = ["| | Zegel, µs | the other way, µs | ratio | the other way |", "|---|---:|---:|---:|---|"]
+    return out + [f"| {what} | {ours:.1f} | {other:.1f} | {other / ours:.1f} | {way} |" for what, ours, other, way in found]
 
 
 def main() -> None:
     """Print the figures, in both loops."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
+    rounds = parser.parse_args().rounds
     for name, new_loop in (("uvloop", uvloop.new_event_loop), ("asyncio", asyncio.new_event_loop)):
-        with name_server() as address, asyncio.Runner(loop_factory=new_loop) as runner:
-            print(f"{name}: processor time, best of {given.rounds} rounds")
-            for what, ours, other, other_way in runner.run(measure(address, given.rounds)):
-                print(f"  {what}: {ours:.1f} µs; {other_way}: {other:.1f} µs ({other / ours:.1f} times)")
+        print("\n".join([f"{name}:", "", *lines(measure(rounds, new_loop)), ""]))
 
 
 if __name__ == "__main__":

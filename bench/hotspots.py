@@ -1,7 +1,7 @@
 """Where our daemon spends its time while Postfix is under load: the functions with the most samples, by themselves and with what they call.
 
 It needs py-spy (``pip install py-spy``), a sampling profiler that watches the running daemon from outside: the product knows nothing of it.
-``python -m bench.hotspots [--work sign|verify] [--size 10000] [--sessions 10] [--seconds 10]``, as root.
+``python -m bench.hotspots [--work sign|verify|judge] [--size 10000] [--sessions 10] [--seconds 10]``, as root.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def watch(built: Stand, case: Case, way: str, seconds: float) -> tuple[Spots, fl
     plain = built.measure(milter, port, case, 500)  # before anybody watches
     out = built.folder / "stacks"
     watcher = subprocess.Popen(
-        [spy, "record", "--pid", str(milter.pid), "--native", "--format", "raw", "--output", str(out),
+        [spy, "record", "--pid", str(milter.pids[0]), "--native", "--format", "raw", "--output", str(out),
          "--rate", str(_RATE), "--duration", str(int(seconds))],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -81,7 +81,7 @@ def count(stacks: str) -> Spots:
 def main() -> None:
     """Print both lists."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--work", choices=["sign", "verify"], default="sign")
+    parser.add_argument("--work", choices=milters.WORKS, default="sign")
     parser.add_argument("--way", choices=["unix", "tcp"], default="unix")
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--sessions", type=int, default=10)

@@ -34,10 +34,14 @@ def peers() -> list[tuple[str, str]]:
     return [
         ("Postfix", _debian("postfix")),
         ("opendkim, libopendkim", _debian("opendkim")),
+        ("opendmarc", f"{_debian('opendmarc')}, libspf2 {_debian('libspf2-2')}"),
+        ("rspamd", _debian("rspamd")),
         ("go-msgauth", f"{_debian('golang-github-emersion-go-msgauth-dev')}, {_said('go', 'version').removeprefix('go version ')}"),
         ("mailauth", f"{_mailauth()}, node {_said('node', '--version')}"),
         ("Mail::DKIM", _debian("libmail-dkim-perl")),
         ("dkimpy", _installed("dkimpy")),
+        ("pyspf", _installed("pyspf")),
+        ("dnspython", _installed("dnspython")),
     ]
 
 

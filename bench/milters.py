@@ -1,7 +1,8 @@
 """The milters that are measured beside each other: our daemon and Debian's opendkim, each signing or verifying, on a unix socket or on TCP.
 
 opendkim runs with the settings that Debian ships (``PACKAGED``), and with what every site must add: a key, a socket, a resolver. Both ask
-the same name server on loopback and cache what it says. Our daemon is ``zegel serve`` with its default configuration.
+the same name server on loopback and cache what it says. Our daemon is ``zegel serve`` with its default configuration. Those that judge
+incoming mail by all of SPF, DKIM, ARC and DMARC are started by :mod:`bench.judges`.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import zegel
 from support.daemon import Daemon
 from support.knot import knot
 from support.servers import free_port, listens, require, wait_for
 
-Work = Literal["sign", "verify"]
+Work = Literal["sign", "verify", "judge"]
 Way = Literal["unix", "tcp"]
-WORKS: tuple[Work, ...] = ("sign", "verify")
+WORKS: tuple[Work, ...] = ("sign", "verify", "judge")
 WAYS: tuple[Way, ...] = ("unix", "tcp")
 DOMAIN, SELECTOR = "example.org", "bench"
+CLIENT, HELO = "192.0.2.77", "client7.example.org"  # where the mail that is judged comes from; see bench.sender
 OURS, THEIRS, NONE = "Zegel", "opendkim", "no milter"
+CHAIN, RSPAMD = "opendkim + opendmarc", "rspamd"
 
 # /etc/opendkim.conf of Debian's opendkim 2.11.0~beta2, without its comments and its socket.
 PACKAGED = """\
@@ -42,6 +45,10 @@ $ORIGIN {domain}.
 @ 3600 IN SOA ns.{domain}. hostmaster.{domain}. 1 3600 600 86400 300
 @ 3600 IN NS ns.{domain}.
 ns 3600 IN A 127.0.0.1
+@ 3600 IN TXT "v=spf1 ip4:192.0.2.0/24 -all"
+client7 3600 IN A {client}
+client7 3600 IN TXT "v=spf1 a -all"
+_dmarc 3600 IN TXT "v=DMARC1; p=none"
 {selector}._domainkey 3600 IN TXT {record}
 """
 _SCHEDULED = 2  # CPUCLOCK_SCHED of the kernel's posix-timers.h: user and system time, to the nanosecond, ended threads too
@@ -49,27 +56,42 @@ _SCHEDULED = 2  # CPUCLOCK_SCHED of the kernel's posix-timers.h: user and system
 
 @dataclass(frozen=True)
 class Milter:
-    """One running milter. ``address`` is in Postfix's words; without one there is no milter at all. ``pid`` is its process."""
+    """One running milter. ``address`` is in Postfix's words; without one there is no milter at all. ``pids`` are its processes: two, where
+    the milter is one behind the other."""
 
     name: str
     work: Work
     way: Way | Literal[""]
     address: str = ""
-    pid: int = 0
+    pids: tuple[int, ...] = ()
     log: Path | None = None
 
     @property
     def title(self) -> str:
-        """What the tables call it."""
-        return f"{self.name} ({self.way})" if self.way else self.name
+        """What the tables call it. Those that judge are all on unix sockets."""
+        return f"{self.name} ({self.way})" if self.way and self.work != "judge" else self.name
 
     def cpu(self) -> float:
-        """Seconds of CPU that it and its child processes have used so far."""
-        return sum(_clock(pid) for pid in _family(self.pid)) if self.pid else 0.0
+        """Seconds of CPU that its processes and their children have used so far."""
+        return sum(_clock(pid) for pid in _family(self.pids))
 
     def rss(self) -> int:
-        """Octets of memory that it and its child processes hold."""
-        return sum(_resident(pid) for pid in _family(self.pid))
+        """Octets of memory that its processes and their children hold."""
+        return sum(_resident(pid) for pid in _family(self.pids))
+
+
+class Rivals(NamedTuple):
+    """Titles that stand beside each other in a table: each of theirs with its ratio to ours."""
+
+    ours: str
+    theirs: tuple[str, ...]
+
+
+def rivals(work: Work) -> list[Rivals]:
+    """Who is compared with whom."""
+    if work == "judge":
+        return [Rivals(OURS, (CHAIN, RSPAMD))]
+    return [Rivals(f"{OURS} ({way})", (f"{THEIRS} ({way})",)) for way in WAYS]
 
 
 def _clock(pid: int) -> float:
@@ -85,8 +107,8 @@ def _resident(pid: int) -> int:
     return 0
 
 
-def _family(pid: int) -> list[int]:
-    found = [pid]
+def _family(pids: tuple[int, ...]) -> list[int]:
+    found = [*pids]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
             with contextlib.suppress(OSError):
@@ -95,20 +117,20 @@ def _family(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(key: zegel.Key, folder: Path) -> Iterator[list[Milter]]:
-    """All of them, started one after the other; gone at the end. ``folder`` must be open to Postfix and to the user opendkim."""
+def running(key: zegel.Key, folder: Path, server: str) -> Iterator[list[Milter]]:
+    """Those that sign or verify, started one after the other. ``folder`` must be open to Postfix and to the user opendkim."""
+    works: tuple[Work, ...] = ("sign", "verify")
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(name_server(key, folder))
-        yield [stack.enter_context(start(key, folder, server, work, way)) for work in WORKS for way in WAYS for start in (ours, opendkim)]
+        yield [stack.enter_context(start(key, folder, server, work, way)) for work in works for way in WAYS for start in (ours, opendkim)]
 
 
 @contextlib.contextmanager
-def name_server(key: zegel.Key, folder: Path) -> Iterator[str]:
-    """The name server that both ask, with the record of the key. Gives ``address:port``."""
+def name_server(key: zegel.Key, folder: Path, *, also: Sequence[str] = ()) -> Iterator[str]:
+    """The name server that all ask, with the key and what SPF and DMARC want. Gives ``address:port``; it answers on ``also`` too."""
     own = folder / "zone"
     own.mkdir()
-    text = _ZONE.format(domain=DOMAIN, selector=SELECTOR, record=" ".join(_strings(key.record)))
-    with knot(own, {DOMAIN: text}) as server:
+    text = _ZONE.format(domain=DOMAIN, selector=SELECTOR, client=CLIENT, record=" ".join(_strings(key.record)))
+    with knot(own, {DOMAIN: text}, also=also) as server:
         yield server
 
 
@@ -127,7 +149,7 @@ def ours(key: zegel.Key, folder: Path, server: str, work: Work, way: Way) -> Ite
     with daemon:
         if daemon.process is None:
             raise RuntimeError("the daemon has no process")
-        yield Milter(OURS, work, way, daemon.milter_address, daemon.process.pid, daemon.log_file)
+        yield Milter(OURS, work, way, daemon.milter_address, (daemon.process.pid,), daemon.log_file)
 
 
 @contextlib.contextmanager
@@ -147,15 +169,26 @@ def opendkim(key: zegel.Key, folder: Path, server: str, work: Work, way: Way) ->
     config.write_text(PACKAGED + "\n".join((*site, "")))
     for path in (own, pem):
         shutil.chown(path, "opendkim", "opendkim")
-    process = subprocess.Popen([require("opendkim"), "-f", "-x", str(config)])
+    with process([require("opendkim"), "-f", "-x", str(config)], socket if way == "unix" else port) as pid:
+        yield Milter(THEIRS, work, way, f"unix:{socket}" if way == "unix" else f"inet:127.0.0.1:{port}", (pid,))
+
+
+@contextlib.contextmanager
+def process(words: list[str], place: Path | int) -> Iterator[int]:
+    """A server in the foreground that makes that socket or listens on that port, for as long as the block; its process."""
+    running = subprocess.Popen(words)
     try:
-        wait_for(lambda: process.poll() is not None or (socket.exists() if way == "unix" else listens(port)), what="opendkim to listen")
-        if process.poll() is not None:
-            raise RuntimeError(f"opendkim ended with {process.returncode}")
-        yield Milter(THEIRS, work, way, f"unix:{socket}" if way == "unix" else f"inet:127.0.0.1:{port}", process.pid)
+        wait_for(
+            lambda: running.poll() is not None or (place.exists() if isinstance(place, Path) else listens(place)),
+            60,
+            f"{words[0]} listens",
+        )
+        if running.poll() is not None:
+            raise RuntimeError(f"{words[0]} ended with {running.returncode}")
+        yield running.pid
     finally:
-        process.terminate()
-        process.wait(20)
+        running.terminate()
+        running.wait(20)
 
 
 def _strings(text: str) -> list[str]:

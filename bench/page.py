@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench import dkim, machine, memory, milters, peers, postfix
+from bench import authenticate, dkim, dns, judges, machine, memory, milters, peers, postfix, spf
 
 
 class Run(NamedTuple):
@@ -15,10 +15,14 @@ class Run(NamedTuple):
 
     bare: list[dkim.Row]
     libraries: peers.Comparison
+    verdict: list[authenticate.Row]
+    spf: list[spf.Row]
+    dns: list[dns.Figure]
     mail: postfix.Mail
     memory: memory.Memory
     rounds: int
     load: float  # of the machine before the run began
+    short: bool = False
 
 
 _QUIET = 0.3
@@ -27,13 +31,16 @@ _BUSY = """
 thread, and a milter with a thread for each connection gets more of them than one with a single thread: compare the CPU, and take the
 messages per second from a run on a quiet machine.
 """
+_SHORT = """
+This was a short run (`make bench SHORT=1`): fewer cases, fewer rounds and shorter ones than `make bench` has.
+"""
 _HEAD = """\
 # Benchmarks
 
 Zegel beside the tools that do the same work, all measured in one run on one machine. `make bench` writes this page; nothing in it is
 typed by hand. Look at the ratios: they carry over to your machine better than the figures do. This run was made on {date}. The runs of
 one row follow each other in turn, several rounds of them, and the best of each counts.
-{busy}
+{short}{busy}
 {machine}
 
 The peers, as Debian and the registries ship them:
@@ -42,10 +49,10 @@ The peers, as Debian and the registries ship them:
 """
 
 _MAIL = """\
-## Postfix with Zegel, with opendkim, with neither
+## Postfix with Zegel, with others, with none
 
 One Postfix, with a listener for each of them that differs in `smtpd_milters` only. `smtp-source` sends a message of {fields} header
-fields and a body of 2, 10 or 100 kB in 1, 10 or 50 sessions at a time, a new connection for each message; what is accepted goes to
+fields and a body of 2 to 100 kB in 1 to 50 sessions at a time, a new connection for each message; what is accepted goes to
 `discard`. Queue and logs lie in memory, so that no disk hides the difference. The figures are of {rounds} rounds. Keys are RSA-2048.
 
 The CPU is what the milter's own processes use, user and system. A ratio over 1 in the first table and under 1 in the second is for
@@ -61,6 +68,9 @@ Zegel.
 
 Before anything is measured, a message through each listener must arrive signed, or with `dkim=pass`.
 
+In the second part opendkim verifies DKIM and does no more, while Zegel judges the message by SPF, DKIM, ARC and DMARC, as it comes. Who
+does the same is in the third part.
+
 ### Signing
 
 {sign}
@@ -68,6 +78,57 @@ Before anything is measured, a message through each listener must arrive signed,
 ### Verifying
 
 {verify}
+"""
+
+_JUDGE = """\
+### Judging incoming mail
+
+The whole verdict on a message that comes from {client} with the signature of its author's domain, whose records let SPF, DKIM and DMARC
+pass (`p=none`). All listen on unix sockets. `smtp-source` has no other address than 127.0.0.1, which opendmarc ignores and libspf2 passes
+without a look; so a sender of the bench's own says with the PROXY protocol where the mail comes from, on all listeners.
+
+- Zegel is `zegel serve` as it comes: it judges by SPF, DKIM, ARC and DMARC, and records each message for the reports.
+- opendkim verifies as above, and behind it is opendmarc with what Debian packages in `/etc/opendmarc.conf`: `{packaged}`, and with
+  `{own}` on top, so that it does SPF itself. Neither judges ARC. opendmarc has no setting for a name server: it has a `resolv.conf` of
+  its own, which names the same Knot. It keeps no answers, nor records, since `HistoryFile` is not set, and has
+  no syslog to write to.
+- rspamd is one `rspamd_proxy` in milter mode that scans by itself, as packaged, reduced to its modules `{modules}` and to
+  `milter_headers`, which writes the results. It signs no ARC. It reads all parts of a message as it does for any of its rules.
+
+The CPU is that of all processes of each, opendkim and opendmarc together. Before anything is measured, a message through each listener
+must arrive with `dkim=pass`, `spf=pass` (of MAIL FROM) and `dmarc=pass`.
+
+{judge}
+
+What they held in the end, all processes of each (what processes share is counted in each of them):
+
+{held}
+"""
+
+_VERDICT = """\
+## The whole verdict on one message
+
+`authenticate` on a message of {size} kB, DNS warm and in the process, on one core.
+
+{verdict}
+"""
+
+_SPF = """\
+## SPF beside pyspf
+
+Evaluations per second, DNS in the process for both. One identity is MAIL FROM; both are HELO and MAIL FROM, as a receiver checks them: one
+call of Zegel, two of pyspf. A ratio over 1 is for Zegel.
+
+{spf}
+"""
+
+_DNS = """\
+## A DNS question
+
+Processor time of the side that asks, in the loop that the daemon has (uvloop). The name server is a process that sends a ready answer; the
+hostile reply is read from memory. A ratio over 1 is for Zegel.
+
+{dns}
 """
 
 _LIBRARIES = """\
@@ -112,15 +173,16 @@ _REPEAT = """\
 ## How to repeat it
 
 ```console
-# apt-get install postfix opendkim knot util-linux libopendkim-dev gcc libmail-dkim-perl golang-go golang-github-emersion-go-msgauth-dev
+# apt-get install postfix opendkim opendmarc rspamd knot util-linux
+# apt-get install libopendkim-dev gcc libmail-dkim-perl golang-go golang-github-emersion-go-msgauth-dev
 # npm install mailauth                      # in any folder, which needs node
 # make bench MAILAUTH=FOLDER/node_modules/mailauth
 ```
 
 It takes about half an hour, runs as root (Postfix's master does), uses loopback only, and starts servers of its own in folders of its
-own: your Postfix is not touched. `ZEGEL_PEERS` names the folder with the program that times the libraries. `make bench QUICK=1` takes a
-few minutes and prints the tables; `make bench-memory` is the memory alone. `python -m bench.hotspots` tells where Zegel's daemon spends
-its time (it needs py-spy).
+own: your Postfix is not touched. `ZEGEL_PEERS` names the folder with the program that times the libraries. `make bench SHORT=1` writes
+the page from a run of some minutes; `make bench QUICK=1` is shorter and prints the tables; `make bench-memory` is the memory alone.
+`python -m bench.hotspots` tells where Zegel's daemon spends its time (it needs py-spy).
 """
 
 
@@ -131,11 +193,18 @@ def write(run: Run) -> str:
     missing = "".join(f"\n{who} is missing: it was not installed where this page was made.\n" for who in run.libraries.missing)
     busy = _BUSY.format(load=run.load, cores=os.cpu_count()) if run.load > _QUIET else ""
     parts = [
-        _HEAD.format(date=datetime.date.today(), busy=busy, machine=_pairs(machine.machine()), peers=_pairs(machine.peers())),
+        _HEAD.format(
+            date=datetime.date.today(), short=_SHORT if run.short else "", busy=busy,
+            machine=_pairs(machine.machine()), peers=_pairs(machine.peers()),
+        ),
         _MAIL.format(
             fields=fields, rounds=run.rounds, packaged=packaged,
             sign="\n".join(postfix.lines(run.mail.table, "sign")), verify="\n".join(postfix.lines(run.mail.table, "verify")),
         ),
+        _judged(run.mail),
+        _VERDICT.format(size=authenticate.SIZE // 1000, verdict="\n".join(authenticate.lines(run.verdict))),
+        _SPF.format(spf="\n".join(spf.lines(run.spf))),
+        _DNS.format(dns="\n".join(dns.lines(run.dns))),
         _LIBRARIES.format(fields=fields, libraries="\n".join(peers.lines(run.libraries)), missing=missing).rstrip() + "\n",
         _BARE.format(bare="\n".join(dkim.lines(run.bare))),
         _MEMORY.format(memory="\n".join(memory.lines(run.memory))),
@@ -143,6 +212,13 @@ def write(run: Run) -> str:
         _REPEAT,
     ]  # fmt: skip
     return "\n".join(parts)
+
+
+def _judged(mail: postfix.Mail) -> str:
+    return _JUDGE.format(
+        client=milters.CLIENT, packaged="`, `".join(judges.PACKAGED.splitlines()), own=judges.SELF, modules="`, `".join(judges.MODULES),
+        judge="\n".join(postfix.lines(mail.table, "judge")), held="\n".join(postfix.held(mail, "judge")),
+    )  # fmt: skip
 
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:
@@ -156,15 +232,33 @@ def _losses(run: Run) -> Iterator[str]:
             for work in ("verify", "sign"):
                 if who in row and (ratio := getattr(row[who], work) / getattr(row[peers.OURS], work)) < 1:
                     yield f"{who} takes {ratio:.2f} of Zegel's time to {work} {size // 1000} kB."
-    for case, best in run.mail.table.items():
-        for way in milters.WAYS:
-            mine, other = (best[f"{name} ({way})"] for name in (milters.OURS, milters.THEIRS))
-            where = f"({case.work}, {case.size // 1000} kB, {case.sessions} at a time, {way})"
+    yield from _behind(run.mail)
+    for one in run.spf:
+        for ours, theirs, what in ((one.ours, one.theirs, "one identity"), (one.ours_both, one.theirs_both, "both identities")):
+            if theirs < ours:
+                yield f"pyspf takes {theirs / ours:.2f} of Zegel's time for {what} ({one.name})."
+    for figure in run.dns:
+        if figure.other < figure.ours:
+            yield f"{figure.other_way} takes {figure.other / figure.ours:.2f} of Zegel's time ({figure.what})."
+
+
+def _behind(mail: postfix.Mail) -> Iterator[str]:
+    """The same of the milters."""
+    for case, best in mail.table.items():
+        where = f"({case.work}, {case.size // 1000} kB, {case.sessions} at a time)"
+        for ours, title in _pairings(case.work):
+            mine, other = best[ours], best[title]
             if other.rate > mine.rate:
-                yield f"Postfix with opendkim takes {other.rate / mine.rate:.2f} times the messages per second {where}."
+                yield f"Postfix with {title} takes {other.rate / mine.rate:.2f} times the messages per second of {ours} {where}."
             if other.cpu < mine.cpu:
-                yield f"opendkim uses {other.cpu / mine.cpu:.2f} of Zegel's CPU per message {where}."
-    for way in milters.WAYS:
-        ours, theirs = (run.mail.memory[f"{name} ({way})"] / 1e6 for name in (milters.OURS, milters.THEIRS))
-        if theirs < ours:
-            yield f"After the load of the first section opendkim held {theirs:.0f} MB of memory, Zegel {ours:.0f} MB ({way})."
+                yield f"{title} uses {other.cpu / mine.cpu:.2f} of the CPU per message of {ours} {where}."
+    for ours, title in dict.fromkeys(pair for work in milters.WORKS for pair in _pairings(work)):
+        held, theirs = (mail.memory[name] / 1e6 for name in (ours, title))
+        if theirs < held:
+            yield f"After the load of its section {title} held {theirs:.0f} MB of memory, {ours} {held:.0f} MB."
+
+
+def _pairings(work: milters.Work) -> Iterator[tuple[str, str]]:
+    for pair in milters.rivals(work):
+        for title in pair.theirs:
+            yield pair.ours, title

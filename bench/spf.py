@@ -106,19 +106,23 @@ def measure(seconds: float) -> list[Row]:
     return rows
 
 
+def lines(rows: list[Row]) -> list[str]:
+    """Evaluations per second as a table of Markdown."""
+    # The last line is one message of each kind: seconds are added, not ratios.
+    total = Row("all, one of each", *(sum(column) / len(rows) for column in zip(*(row[1:] for row in rows), strict=True)))
+    out = ["| | Zegel, one identity | pyspf | ratio | Zegel, both | pyspf | ratio |", "|---" + "|---:" * 6 + "|"]
+    for row in (*rows, total):
+        one = f"{1 / row.ours:,.0f} | {1 / row.theirs:,.0f} | {row.theirs / row.ours:.1f}"
+        both = f"{1 / row.ours_both:,.0f} | {1 / row.theirs_both:,.0f} | {row.theirs_both / row.ours_both:.1f}"
+        out.append(f"| {row.name} | {one} | {both} |")
+    return out
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each row (default 2)")
-    rows = measure(parser.parse_args().seconds)
-    print("SPF on warm DNS; best call of each; evaluations a second")
-    print(f"{'':30}{'one identity':>28}{'both':>28}")
-    print(f"{'':30}{'Zegel':>10}{'pyspf':>10}{'ratio':>8}{'Zegel':>10}{'pyspf':>10}{'ratio':>8}")
-    # The last line is as many messages of each kind: seconds are added, not ratios.
-    total = Row("all, one of each", *(sum(column) / len(rows) for column in zip(*(row[1:] for row in rows), strict=True)))
-    for row in (*rows, total):
-        print(f"{row.name:30}{1 / row.ours:>10,.0f}{1 / row.theirs:>10,.0f}{row.theirs / row.ours:>8.1f}", end="")
-        print(f"{1 / row.ours_both:>10,.0f}{1 / row.theirs_both:>10,.0f}{row.theirs_both / row.ours_both:>8.1f}")
+    print("\n".join(lines(measure(parser.parse_args().seconds))))
 
 
 if __name__ == "__main__":

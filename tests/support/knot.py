@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from support.servers import free_port, listens, require, wait_for
 _CONFIGURATION = """\
 server:
     rundir: "{folder}"
-    listen: 127.0.0.1@{port}
+    listen: [{listen}]
     tcp-workers: 1
     udp-workers: 1
     background-workers: 1
@@ -39,15 +39,16 @@ zone:
 
 
 @contextmanager
-def knot(folder: Path, zones: dict[str, str | None], *, signed: Container[str] = ()) -> Iterator[str]:
+def knot(folder: Path, zones: dict[str, str | None], *, signed: Container[str] = (), also: Sequence[str] = ()) -> Iterator[str]:
     """Serve zones (name to master-file text; None: a zone that cannot be loaded, which answers SERVFAIL). Gives ``address:port``.
 
-    Those in ``signed`` are signed with DNSSEC, by keys that Knot makes.
+    Those in ``signed`` are signed with DNSSEC, by keys that Knot makes. It listens on the addresses in ``also`` too, on port 53.
     """
     program = require("knotd")
     port = free_port()
     (folder / "db").mkdir()
-    lines = [_CONFIGURATION.format(folder=folder, port=port)]
+    listen = ", ".join((f"127.0.0.1@{port}", *(f"{address}@53" for address in also)))
+    lines = [_CONFIGURATION.format(folder=folder, listen=listen)]
     for name, text in zones.items():
         lines.append(f'  - domain: {name}\n    file: "{name}.zone"\n    template: {"signed" if name in signed else "default"}\n')
         if text is not None:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
-from bench import dkim, hotspots, memory, milters, page, peers, postfix
+from bench import authenticate, dkim, dns, hotspots, memory, milters, page, peers, postfix, spf
 from bench.milters import Milter
 from bench.peers import Comparison, Timing
 from bench.postfix import Case, Figure, Mail
 
 CASE = Case("sign", 2_000, 1)
 TITLES = [Milter(name, "sign", way).title for way in milters.WAYS for name in (milters.OURS, milters.THEIRS)]
-MAIL = Mail(
-    {CASE: {milters.NONE: Figure(900, 0.0), **{title: Figure(400 if milters.OURS in title else 200, 0.001) for title in TITLES}}},
-    dict.fromkeys(TITLES, 50_000_000),
-)
+INBOUND = Case("judge", 2_000, 1)
+JUDGES = (milters.OURS, milters.CHAIN, milters.RSPAMD)
+
+
+def figures(titles: Sequence[str]) -> dict[str, Figure]:
+    """Ours takes twice the mail for the same CPU."""
+    return {milters.NONE: Figure(900, 0.0), **{title: Figure(400 if milters.OURS in title else 200, 0.001) for title in titles}}
+
+
+MAIL = Mail({CASE: figures(TITLES), INBOUND: figures(JUDGES)}, dict.fromkeys((*TITLES, *JUDGES), 50_000_000))
+SPF = spf.Row("a and mx", 0.00002, 0.0001, 0.00004, 0.0002)
+DNS = dns.Figure("a question asked over UDP", 100.0, 300.0, "dnspython")
+VERDICT = [authenticate.Row("DKIM alone", 0.0002), authenticate.Row("all, unsigned", 0.0003)]
 
 
 def libraries(**sign: float) -> Comparison:
@@ -26,9 +40,16 @@ def libraries(**sign: float) -> Comparison:
     return Comparison(dict.fromkeys(peers.SIZES, row), ("dkimpy",))
 
 
-def run(mail: Mail = MAIL, load: float = 0.1, **sign: float) -> str:
+def run(
+    mail: Mail = MAIL, load: float = 0.1, evaluation: spf.Row = SPF, question: dns.Figure = DNS, short: bool = False, **sign: float
+) -> str:
     rows = [dkim.Row("sign rsa2048", 1_000, 0.0004, 0.0002)]
-    return page.write(page.Run(rows, libraries(**sign), mail, memory.Memory(100_000, 200_000, {10_000: 60_000_000}), 3, load))
+    held = memory.Memory(100_000, 200_000, {10_000: 60_000_000})
+    return page.write(page.Run(rows, libraries(**sign), VERDICT, [evaluation], [question], mail, held, 3, load, short))
+
+
+def losses(text: str) -> str:
+    return text.partition("## Where the others are better")[2].partition("\n##")[0]
 
 
 def test_a_missing_library_is_named() -> None:
@@ -54,16 +75,64 @@ def test_a_library_that_is_faster_is_told() -> None:
 
 def test_a_milter_that_is_better_is_told() -> None:
     table = {CASE: {**MAIL.table[CASE], "opendkim (tcp)": Figure(500, 0.0005)}}
-    text = run(Mail(table, {**MAIL.memory, "opendkim (unix)": 10_000_000}))
-    assert "Postfix with opendkim takes 1.25 times the messages per second (sign, 2 kB, 1 at a time, tcp)." in text
-    assert "opendkim uses 0.50 of Zegel's CPU per message (sign, 2 kB, 1 at a time, tcp)." in text
-    assert "opendkim held 10 MB of memory, Zegel 50 MB (unix)." in text
-    assert "(unix)." not in text.partition("CPU per message (sign")[0].partition("## Where")[2]
+    told = losses(run(Mail(table, {**MAIL.memory, "opendkim (unix)": 10_000_000}))).splitlines()
+    assert told[2:] == [
+        "- Postfix with opendkim (tcp) takes 1.25 times the messages per second of Zegel (tcp) (sign, 2 kB, 1 at a time).",
+        "- opendkim (tcp) uses 0.50 of the CPU per message of Zegel (tcp) (sign, 2 kB, 1 at a time).",
+        "- After the load of its section opendkim (unix) held 10 MB of memory, Zegel (unix) 50 MB.",
+    ]
+
+
+def test_of_those_that_judge_each_that_is_better_is_told() -> None:
+    table = {INBOUND: {**MAIL.table[INBOUND], milters.CHAIN: Figure(300, 0.0009), milters.RSPAMD: Figure(440, 0.002)}}
+    told = losses(run(Mail(table, {**MAIL.memory, milters.CHAIN: 20_000_000}))).splitlines()
+    assert told[2:] == [
+        "- opendkim + opendmarc uses 0.90 of the CPU per message of Zegel (judge, 2 kB, 1 at a time).",
+        "- Postfix with rspamd takes 1.10 times the messages per second of Zegel (judge, 2 kB, 1 at a time).",
+        "- After the load of its section opendkim + opendmarc held 20 MB of memory, Zegel 50 MB.",
+    ]
+
+
+def test_who_is_better_at_spf_or_dns_is_told() -> None:
+    told = losses(run(evaluation=SPF._replace(theirs_both=0.00003), question=DNS._replace(other=80.0))).splitlines()
+    assert told[2:] == [
+        "- pyspf takes 0.75 of Zegel's time for both identities (a and mx).",
+        "- dnspython takes 0.80 of Zegel's time (a question asked over UDP).",
+    ]
+
+
+def test_the_tables_of_spf_dns_and_the_verdict() -> None:
+    text = run()
+    assert "| a and mx | 50,000 | 10,000 | 5.0 | 25,000 | 5,000 | 5.0 |" in text
+    assert "| a question asked over UDP | 100.0 | 300.0 | 3.0 | dnspython |" in text
+    assert "| all, unsigned | 300 | 1.50 |" in text
+    assert "| opendkim + opendmarc | 50 MB |" in text
+
+
+def test_the_last_line_of_spf_adds_seconds_not_ratios() -> None:
+    slow = spf.Row("slow", 0.00004, 0.0019, 0.00004, 0.0002)
+    assert spf.lines([SPF, slow])[-1] == "| all, one of each | 33,333 | 1,000 | 33.3 | 25,000 | 5,000 | 5.0 |"
+
+
+def test_a_short_run_is_told() -> None:
+    assert "This was a short run" in run(short=True)
+    assert "This was a short run" not in run()
 
 
 def test_the_tables_of_postfix() -> None:
     assert postfix.lines(MAIL.table, "sign")[4] == "| 2 kB, 1 | 900 | 400 | 200 | 2.00 | 400 | 200 | 2.00 |"
     assert postfix.lines(MAIL.table, "sign")[-1] == "| 2 kB, 1 | 1000 | 1000 | 1.00 | 1000 | 1000 | 1.00 |"
+    assert postfix.lines(MAIL.table, "judge")[2] == "| body, sessions | no milter | Zegel | opendkim + opendmarc | ratio | rspamd | ratio |"
+    assert postfix.lines(MAIL.table, "judge")[4] == "| 2 kB, 1 | 900 | 400 | 200 | 2.00 | 200 | 2.00 |"
+    assert postfix.lines(MAIL.table, "judge")[-1] == "| 2 kB, 1 | 1000 | 1000 | 1.00 | 1000 | 1.00 |"
+
+
+def test_a_short_run_has_a_case_with_fifty_sessions_and_each_work() -> None:
+    assert {(case.size, case.sessions) for case in postfix.SHORT} == {(2_000, 1), (10_000, 10), (10_000, 50), (100_000, 10)}
+    assert {case.work for case in postfix.SHORT} == set(milters.WORKS)
+    assert {case for case in postfix.CASES if case.work == "judge"} == {
+        Case("judge", size, sessions) for size in (2_000, 10_000) for sessions in (1, 10)
+    }
 
 
 def test_the_best_of_two_rounds_is_the_lower_of_each() -> None:
@@ -83,9 +152,29 @@ def test_stacks_are_counted_from_the_loop_down_and_without_idle_threads() -> Non
 
 
 def test_the_cpu_of_a_milter_is_that_of_its_process() -> None:
-    own = Milter("this", "sign", "unix", pid=os.getpid())
+    own = Milter("this", "sign", "unix", pids=(os.getpid(),))
     before, start = own.cpu(), time.process_time()
     sum(number * number for number in range(200_000))
     assert abs((own.cpu() - before) - (time.process_time() - start)) < 0.05
     assert own.rss() > 1_000_000
-    assert replace(own, pid=0).cpu() == 0
+    assert replace(own, pids=()).cpu() == 0
+
+
+def test_the_cpu_of_a_milter_in_two_processes_is_that_of_both_and_their_children() -> None:
+    busy = "sum(n * n for n in range(300_000)); import time; print(flush=True); time.sleep(60)"
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+    with contextlib.ExitStack() as stack:
+        started = []
+        for code in (busy, nested):
+            child = stack.enter_context(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True))
+            stack.callback(os.killpg, child.pid, signal.SIGKILL)
+            started.append(child)
+        for child in started:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"\n"
+        one, other = (Milter("one of two", "judge", "unix", pids=(child.pid,)) for child in started)
+        both = replace(one, pids=(*one.pids, *other.pids))
+        assert len(milters._family(both.pids)) == 3
+        assert abs(both.cpu() - one.cpu() - other.cpu()) < 0.05
+        assert min(one.cpu(), other.cpu()) > 0.01
+        assert both.rss() > max(one.rss(), other.rss())
