@@ -73,7 +73,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(built: Built) -> Non
     assert {"zegel/py.typed", "zegel/locale/nl/LC_MESSAGES/zegel.mo", "zegel/store/migrations/env.py"} <= package
     others = {name.partition("/")[2] for name in found if not name.startswith("zegel/")}
     assert others == {
-        "METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE",
+        "METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE",
         "data/share/man/man1/zegel.1", "data/share/man/man5/zegel.toml.5",
         "data/share/zegel/systemd/README.md", "data/share/zegel/systemd/zegel.service",
     }  # fmt: skip
@@ -96,7 +96,8 @@ def digest(path: Path) -> str:
 
 def test_the_source_archive_holds_what_builds_tests_and_documents_it(built: Built) -> None:
     for name in (
-        "Makefile", "Containerfile", "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".ci/run",
+        "Makefile", "Containerfile", "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "NOTICE",
+        "pyproject.toml", ".ci/run",
         "requirements/run.txt", "requirements/dev.txt", "requirements/build.txt", "docs/conf.py", "docs/man/zegel.1",
         "docs/writers/manual.py", "tests/test_house.py", "tests/support/postfix.py", "bench/dkim.py",
         "packaging/systemd/zegel.service", "src/zegel/locale/zegel.pot",

@@ -35,6 +35,7 @@ _LOG_SECONDS = 5.0
 _RECORD_SECONDS, _RECORD_PAUSE = 10.0, 0.1
 _WATCH_SECONDS = 2.0
 _INDENT = 6
+_TITLE_INDENT = 4
 
 
 class DemoError(Exception):
@@ -203,7 +204,8 @@ def _show_all(console: Console, scenes: list[Scene], endings: list[Ending]) -> N
 
 def _show(console: Console, number: int, scene: Scene, ending: Ending) -> None:
     mark, what = ending.heading
-    console.print(Text.assemble((f" {number} ", "reverse"), " ", (_(scene.title), "bold")), soft_wrap=True)
+    title = screen.wrapped(_(scene.title), console.width - _TITLE_INDENT)
+    console.print(Text.assemble((f" {number} ", "reverse"), " ", (f"\n{' ' * _TITLE_INDENT}".join(title), "bold")), soft_wrap=True)
     sign = Text.assemble("    ", mark.text(console.encoding), " ")
     for line in screen.wrapped(what, console.width - _INDENT):
         console.print(sign + Text(line, style=mark.style), soft_wrap=True)

@@ -25,6 +25,7 @@ from zegel.store.vault import Vault
 
 _DOMAIN_OCTETS, _ADDRESS_OCTETS = 4, 12
 MAX_ADDRESS = 320
+_ONE_TEXT = re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL)
 _MAX_HOST = 253
 # More addresses than this, and a story is not kept: it must hold none that is not accounted for.
 _MAX_MENTIONS = 200
@@ -157,7 +158,8 @@ def _start(text: str, at: int) -> int | None:
             if opening < 0:
                 return None
             if text[opening - 1 : opening] != "\\":
-                return opening
+                # Both ends must stand in one text of the JSON.
+                return opening if _ONE_TEXT.fullmatch(text, opening, at) else None
         return None
     start = at
     while start > 0 and text[start - 1] not in _ENDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zegel.store.addresses import Addresses, domain_prefix
@@ -101,6 +101,7 @@ WORDS = st.text(st.sampled_from('ab@."\\<> \n\x00é,'), max_size=40)
 
 
 @given(st.lists(st.dictionaries(WORDS, WORDS, max_size=3), max_size=4))
+@example([{'"': '"@.'}])
 def test_the_text_stays_json_whatever_stands_in_it(story: list[dict[str, str]]) -> None:
     text = json.dumps(story, ensure_ascii=False)
     kept = CLEAR.in_story(text).text
