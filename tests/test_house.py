@@ -24,12 +24,14 @@ PURE = (
     "words.py",
     "authres",
     "milter",
-    "config.py",
+    "smtp",
+    "config",
     "dkim",
     "spf",
     "dmarc",
     "arc",
     "verdict",
+    "submission",
 )
 PURE_ROOMS = [path for path in ROOMS if path.relative_to(SRC).parts[0] in PURE]
 MAX_ROOM, MAX_FUNCTION = 350, 60

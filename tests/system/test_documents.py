@@ -113,7 +113,7 @@ def test_one_key_can_be_brought_from_opendkim(kind: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     with Store.open(data, now=1) as store, store.reading() as tx:
         stored = keys.get(tx, name, "mail")
-        assert (stored.algorithm, stored.state, stored.public) == (kind, "new", old.public)
+        assert (stored.algorithm, stored.state, stored.public) == (kind, "pending", old.public)
         assert keys.private_pem(tx, name, "mail") == old.pem
 
 

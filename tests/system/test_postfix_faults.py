@@ -161,7 +161,7 @@ def activate_a_key_that_does_not_open(daemon: Daemon) -> None:
     with Store.open(daemon.data, now=1) as store:
         path = store.path
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        changed = connection.execute("update keys set private = zeroblob(64) where state = 'new'")
+        changed = connection.execute("update keys set private = zeroblob(64) where state = 'pending'")
         assert changed.rowcount == 1
     with Store.open(daemon.data, now=1) as store, store.writing() as tx:
         keys.activate(tx, Domain.parse("example.net"), "e1", now=1)

@@ -52,7 +52,7 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
         from zegel.store import domains, keys
 
         found = domains.all(tx)
-        states: dict[str, dict[str, int]] = {domain.name: {"new": 0, "active": 0, "retired": 0} for domain in found}
+        states: dict[str, dict[str, int]] = {domain.name: dict.fromkeys(map(str, keys.KeyState), 0) for domain in found}
         for key in keys.all(tx):
             states[key.domain][key.state] += 1
     if json:
@@ -91,7 +91,7 @@ def records(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
     with here.store_to_look() as store, store.reading() as tx:
         from zegel.store import keys
 
-        found = [key for key in keys.all(tx, domain) if key.state != "retired"]
+        found = [key for key in keys.all(tx, domain) if key.state in ("pending", "visible", "active")]
     if json:
         screen.json_line({"domain": domain, "records": [publish.as_json(key) for key in found]})
         return

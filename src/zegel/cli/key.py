@@ -132,7 +132,7 @@ def _as_json(key: StoredKey) -> dict[str, Any]:
 
 
 def _since(key: StoredKey) -> int:
-    return {"new": key.created, "active": key.activated, "retired": key.retired}[key.state] or key.created
+    return {"active": key.activated, "retiring": key.retired}.get(key.state) or key.created
 
 
 def _day(seconds: int) -> str:

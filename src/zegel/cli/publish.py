@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 def state_word(state: str) -> str:
     """The word for people of a key's state."""
-    return {"new": _("new"), "active": _("active"), "retired": _("retired")}[state]
+    return {
+        "pending": _("pending"),
+        "visible": _("visible"),
+        "active": _("active"),
+        "retiring": _("retiring"),
+        "revoked": _("revoked"),
+        "removed": _("removed"),
+    }[state]
 
 
 def show(key: StoredKey) -> None:

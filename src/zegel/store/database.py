@@ -31,6 +31,7 @@ class Store:
     def __init__(self, folder: Path, engine: Engine, vault: Vault | None) -> None:
         self.folder = folder
         self.vault = vault
+        self.who = "zegel"  # who acts, for the audit log; whoever opens the store says so
         self._engine = engine
 
     @classmethod
@@ -88,13 +89,13 @@ class Store:
     def reading(self) -> Iterator[Transaction]:
         """Open a transaction that sees one state of the store. Raises StoreError."""
         with database_explained(self.folder), sqlite.reading(self._engine) as connection:
-            yield Transaction(connection, self.vault)
+            yield Transaction(connection, self.vault, self.who)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Open a transaction in which all happens or, on any exception, nothing. Raises StoreError."""
         with database_explained(self.folder), sqlite.writing(self._engine) as connection:
-            yield Transaction(connection, self.vault)
+            yield Transaction(connection, self.vault, self.who)
 
     def generation(self) -> int:
         """Return the number of changes of domains and keys so far: when it grew, take a new snapshot. Raises StoreError."""

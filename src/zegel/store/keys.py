@@ -1,6 +1,6 @@
 """The keys: public halves to publish, private halves sealed, and which of them sign.
 
-A key is ``new`` until it is activated, ``active`` while it signs, ``retired`` afterwards; a retired key can be activated again. A domain
+A key is ``pending`` until it is activated, ``active`` while it signs, ``retiring`` afterwards; it can be activated again. A domain
 has at most one active key of each type (RSA, Ed25519). Keys are made elsewhere; this room gets PEM and base64 and looks inside neither.
 """
 
@@ -28,9 +28,12 @@ _MAX_PRIVATE = 16384
 class KeyState(StrEnum):
     """Where a key is in its life."""
 
-    NEW = "new"
+    PENDING = "pending"
+    VISIBLE = "visible"
     ACTIVE = "active"
-    RETIRED = "retired"
+    RETIRING = "retiring"
+    REVOKED = "revoked"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ def add(
         "key_type": kind,
         "public": public,
         "private": sealed,
-        "state": KeyState.NEW.value,
+        "state": KeyState.PENDING.value,
         "created": now,
+        "misses": 0,
+        "trouble": "",
     }
     tx.connection.execute(insert(schema.keys).values(values))
     count_change(tx)
@@ -103,7 +108,7 @@ def activate(tx: Transaction, domain: Domain, selector: str, *, now: int) -> Sto
     former = tx.connection.execute(query).one_or_none()
     # The former first: the database itself allows one active key of a type.
     if former is not None:
-        _change(tx, former.id, state=KeyState.RETIRED.value, retired=now)
+        _change(tx, former.id, state=KeyState.RETIRING.value, retired=now)
     _change(tx, row.id, state=KeyState.ACTIVE.value, activated=now, retired=None)
     count_change(tx)
     return None if former is None else get(tx, domain, former.selector)

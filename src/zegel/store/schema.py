@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 # The newest migration that this code knows: an up-to-date store is opened without loading Alembic.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -58,6 +58,35 @@ domains = Table(
     UniqueConstraint("id", "organisation_id"),
 )
 
+# What a domain is to publish beside its keys (zegel.store.plans): JSON, read and written whole.
+plans = Table(
+    "plans",
+    metadata,
+    Column("domain_id", Integer, primary_key=True, autoincrement=False),
+    Column("organisation_id", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
+)
+
+# Delegation slots: a CNAME in the customer's zone, handed out once, that points to a name of ours.
+slots = Table(
+    "slots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organisation_id", Integer, nullable=False),
+    Column("domain_id", Integer, nullable=False),
+    # The selector below _domainkey of the domain, and the full name that its CNAME points to.
+    Column("name", String(63), nullable=False),
+    Column("target", String(253), nullable=False),
+    Column("key_type", String(16), nullable=False),
+    # When the last record of an earlier key has left every cache; NULL: never used yet.
+    Column("free", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
+    UniqueConstraint("domain_id", "name"),
+    UniqueConstraint("target"),
+)
+
 keys = Table(
     "keys",
     metadata,
@@ -70,13 +99,28 @@ keys = Table(
     Column("key_type", String(16), nullable=False),
     Column("public", Text, nullable=False),
     Column("private", LargeBinary, nullable=False),
+    Column("slot_id", Integer),
     Column("state", String(16), nullable=False),
     Column("created", BigInteger, nullable=False),
+    # Since when all authoritative servers have served the record at every look; NULL: not all do.
+    Column("served", BigInteger),
+    Column("visible", BigInteger),
     Column("activated", BigInteger),
     Column("retired", BigInteger),
+    # Until when the record of a retiring key stays at the least: mail is on its way, and signatures are valid until their x=.
+    Column("keep_until", BigInteger),
+    Column("revoked", BigInteger),
+    Column("removed", BigInteger),
+    # Looks in a row that proved the record absent or changed at all authoritative servers, and when the first of them was.
+    Column("misses", Integer, nullable=False),
+    Column("missing", BigInteger),
+    Column("looked", BigInteger),
+    # The id of what the last look found wrong; empty when nothing is.
+    Column("trouble", String(64), nullable=False),
+    ForeignKeyConstraint(["slot_id"], ["slots.id"]),
     ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
-    UniqueConstraint("domain_id", "selector"),
-    CheckConstraint("state IN ('new', 'active', 'retired')", name="state"),
+    UniqueConstraint("domain_id", "selector", "created"),
+    CheckConstraint("state IN ('pending', 'visible', 'active', 'retiring', 'revoked', 'removed')", name="state"),
 )
 
 _ACTIVE = text("state = 'active'")
@@ -160,4 +204,87 @@ stories = Table(
     Column("organisation_id", Integer, nullable=False),
     Column("text", Text, nullable=False),
     ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
+)
+
+# Selectors of a domain that are not ours: a mail provider's, a newsletter service's. Watched, never made.
+selectors = Table(
+    "selectors",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organisation_id", Integer, nullable=False),
+    Column("domain_id", Integer, nullable=False),
+    Column("selector", String(253), nullable=False),
+    Column("service", String(100), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
+    UniqueConstraint("domain_id", "selector"),
+)
+
+# What the last look at a record found, at all of its zone's authoritative servers.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("domain_id", Integer, nullable=False),
+    Column("organisation_id", Integer, nullable=False),
+    Column("name", String(253), nullable=False),
+    Column("type", String(8), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("difference", String(64), nullable=False),
+    Column("seen", Text, nullable=False),
+    # Since when it is so, and the last look.
+    Column("since", BigInteger, nullable=False),
+    Column("looked", BigInteger, nullable=False),
+    PrimaryKeyConstraint("domain_id", "name", "type"),
+    ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
+)
+
+# Who changed what, and when (zegel.store.audit). Rows are added, never changed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # NULL: what belongs to no customer.
+    Column("organisation_id", Integer, ForeignKey("organisations.id")),
+    Column("time", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", String(320), nullable=False),
+    # JSON, without secrets; NULL: it was not there before, or is not there afterwards.
+    Column("before", Text),
+    Column("after", Text),
+    # Over this row and the link of the one before it: a row that was changed or taken out shows.
+    Column("link", LargeBinary(32), nullable=False),
+)
+Index(None, audit.c.subject)
+
+# The websites and programs whose mail the relay takes (zegel.store.sites).
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organisation_id", Integer, nullable=False),
+    Column("name", String(63), nullable=False),
+    # HMAC-SHA-256 of the secret under a key of the master key.
+    Column("secret", LargeBinary(32), nullable=False),
+    # The address that a foreign From becomes.
+    Column("address", String(320), nullable=False),
+    # JSON lists.
+    Column("senders", Text, nullable=False),
+    Column("networks", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("foreign_from", String(8), nullable=False),
+    Column("would_fail", String(8), nullable=False),
+    # Messages an hour, of the site and for one visitor's address; 0: no bound.
+    Column("rate", Integer, nullable=False),
+    Column("visitor_rate", Integer, nullable=False),
+    Column("contact", String(320), nullable=False),
+    Column("unix_user", String(64)),
+    Column("created", BigInteger, nullable=False),
+    Column("rotated", BigInteger, nullable=False),
+    Column("disabled", BigInteger),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.id"]),
+    UniqueConstraint("name"),
+    UniqueConstraint("unix_user"),
+    CheckConstraint("foreign_from IN ('correct', 'refuse')", name="foreign_from"),
+    CheckConstraint("would_fail IN ('warn', 'refuse')", name="would_fail"),
 )

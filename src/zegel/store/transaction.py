@@ -18,10 +18,11 @@ from zegel.words import N_
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What happens together, all or nothing. Made by ``Store.reading`` and ``Store.writing``."""
+    """What happens together, all or nothing. Made by ``Store.reading`` and ``Store.writing``. ``who`` acts, for the audit log."""
 
     connection: Connection
     unlocked: Vault | None
+    who: str = "zegel"
 
     @property
     def vault(self) -> Vault:

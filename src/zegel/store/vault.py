@@ -49,6 +49,16 @@ class Vault:
         """The key under which addresses of people are hashed."""
         return _derive(self._master, b"zegel store addresses v1")
 
+    @property
+    def audit_key(self) -> bytes:
+        """The key under which the lines of the audit log are linked."""
+        return _derive(self._master, b"zegel audit log v1")
+
+    @property
+    def site_key(self) -> bytes:
+        """The key under which the secrets of sites are hashed."""
+        return _derive(self._master, b"zegel site secrets v1")
+
     def seal(self, secret: bytes, binding: tuple[str, ...]) -> bytes:
         """Encrypt ``secret``, bound to the words of ``binding``; version, nonce, ciphertext and tag in one string of bytes."""
         nonce = os.urandom(_NONCE)

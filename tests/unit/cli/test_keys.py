@@ -92,7 +92,7 @@ def test_records_as_json(zegel: Run, zone: Path) -> None:
     assert "".join(record["strings"]) == record["value"]
     assert len(record["strings"]) == 2
     assert record["relative_name"] == "sel._domainkey"
-    assert record["state"] == "new"
+    assert record["state"] == "pending"
 
 
 def test_a_well_known_selector_takes_force(zegel: Run, zone: Path) -> None:
@@ -143,7 +143,7 @@ def test_activation_refuses_what_is_not_right(zegel: Run, zone: Path, wrong: str
     assert _record(zegel, "sel")["zone_line"] in ended.text
     assert ended.errors.startswith("zegel: not activated")
     assert "\x1b" not in ended.text
-    assert _state(zegel, "sel") == "new"
+    assert _state(zegel, "sel") == "pending"
     forced = zegel("key", "activate", "example.be", "sel", "--force")
     assert forced.status == 0
     assert "cannot check" in forced.text
@@ -177,11 +177,11 @@ def test_ed25519_alone_is_warned_of_and_a_retired_key_stays_published(zegel: Run
     second = zegel("key", "activate", "example.be", "two", "--no-dns-check")
     assert "one is retired" in second.text
     assert "7 days" in second.text
-    assert _state(zegel, "one") == "retired"
+    assert _state(zegel, "one") == "retiring"
     _new(zegel, "three", "rsa2048")
     both = zegel("key", "activate", "example.be", "three", "--no-dns-check")
     assert "Ed25519" not in both.text
-    assert "retired" not in both.text
+    assert "retiring" not in both.text
     assert [record["selector"] for record in zegel("domain", "records", "example.be", "--json").json["records"]] == ["two", "three"]
 
 

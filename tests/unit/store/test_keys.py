@@ -41,7 +41,7 @@ def states(store: Store, domain: Domain = EXAMPLE) -> dict[str, str]:
 
 def test_a_new_key_signs_nothing_yet(store: Store) -> None:
     added = add(store, "z1", now=77)
-    assert added == StoredKey(EXAMPLE, "gent", "z1", "rsa2048", "rsa", "MIIB+/==", KeyState.NEW, 77, None, None)
+    assert added == StoredKey(EXAMPLE, "gent", "z1", "rsa2048", "rsa", "MIIB+/==", KeyState.PENDING, 77, None, None)
     with store.reading() as tx:
         assert keys.get(tx, EXAMPLE, "z1") == added
         assert keys.get(tx, EXAMPLE, "Z1.") == added
@@ -92,8 +92,8 @@ def test_activating_retires_the_former_of_the_same_type_and_domain_only(store: S
     with store.writing() as tx:
         retired = keys.activate(tx, EXAMPLE, "r2", now=99)
     assert retired is not None
-    assert (retired.selector, retired.state, retired.retired) == ("r1", KeyState.RETIRED, 99)
-    assert states(store) == {"r1": "retired", "e1": "active", "r2": "active"}
+    assert (retired.selector, retired.state, retired.retired) == ("r1", KeyState.RETIRING, 99)
+    assert states(store) == {"r1": "retiring", "e1": "active", "r2": "active"}
     assert states(store, OTHER) == {"r1": "active"}
     with store.reading() as tx:
         assert keys.get(tx, EXAMPLE, "r2").activated == 99
@@ -125,7 +125,7 @@ def test_the_database_itself_holds_one_active_key_of_a_type(store: Store) -> Non
     add(store, "r2")
     with pytest.raises(StoreError, match="nothing was changed"), store.writing() as tx:
         tx.connection.execute(update(schema.keys).values(state="active"))
-    assert states(store) == {"r1": "active", "r2": "new"}
+    assert states(store) == {"r1": "active", "r2": "pending"}
 
 
 def test_a_state_is_one_of_three_words(store: Store) -> None:
@@ -188,4 +188,4 @@ def test_every_change_counts_in_its_own_transaction(store: Store) -> None:
         keys.activate(tx, EXAMPLE, "r1", now=1)
         raise ZeroDivisionError
     assert store.generation() == before + 1
-    assert states(store) == {"r1": "new"}
+    assert states(store) == {"r1": "pending"}

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
@@ -42,7 +43,7 @@ def test_migrated_and_declared_are_the_same(store: Store, tmp_path: Path) -> Non
     schema.metadata.create_all(engine)
     engine.dispose()
     assert definitions(store.path) == definitions(declared)
-    assert len(definitions(declared)) == 14
+    assert len(definitions(declared)) == 21
 
 
 def test_every_table_of_a_customer_carries_the_organisation() -> None:
@@ -59,7 +60,7 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
     connection.close()
     before = store.path.read_bytes()
     for opening in (Store.open, Store.read_only):
-        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0002\); nothing was changed"):
+        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0003\); nothing was changed"):
             opening(folder)
     assert store.path.read_bytes() == before
 
@@ -67,8 +68,8 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "steps %(odd)s"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0003_fails.py").write_text(
-        "from alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
+    (copy / "versions" / "v0004_fails.py").write_text(
+        "from alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('INSERT INTO nowhere VALUES (1)')\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
@@ -78,7 +79,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
     assert definitions(folder / "zegel.db") == {}
     # The next start, with a step that works, finishes it with the key of the first.
     key = (folder / "master.key").read_bytes()
-    (copy / "versions" / "v0003_fails.py").unlink()
+    (copy / "versions" / "v0004_fails.py").unlink()
     Store.open(folder).close()
     assert (folder / "master.key").read_bytes() == key
 
@@ -95,13 +96,13 @@ def test_an_older_store_is_brought_up_to_date_with_its_rows(store: Store, tmp_pa
     store.close()
     copy = tmp_path / "steps"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0003_rebuilds.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
+    (copy / "versions" / "v0004_rebuilds.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
         "def upgrade():\n    with op.batch_alter_table('domains', recreate='always') as batch:\n"
         "        batch.add_column(sa.Column('note', sa.Text(), nullable=True))\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
-    monkeypatch.setattr(schema, "REVISION", "0003")
+    monkeypatch.setattr(schema, "REVISION", "0004")
     with pytest.raises(StoreError, match=r"of an older Zegel; start this one once"):
         Store.read_only(store.folder)
     with Store.open(store.folder) as opened, opened.reading() as tx:
@@ -110,22 +111,45 @@ def test_an_older_store_is_brought_up_to_date_with_its_rows(store: Store, tmp_pa
     assert "note" in definitions(store.path)["domains"]
 
 
-def test_a_store_from_before_the_messages_gets_their_tables(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What 0.1.0 has written: the first schema, with a domain in it."""
+def test_the_first_store_is_brought_up_to_date_with_its_keys(store: Store) -> None:
+    """What the first Zegel wrote: three tables, and keys of which each is new, active or retired."""
     from zegel.grammar.domain import Domain
-    from zegel.store import domains
+    from zegel.store import domains, keys
 
+    name = Domain.parse("example.be")
     with store.writing() as tx:
-        domains.add(tx, Domain.parse("example.be"), now=1)
+        domains.add(tx, name, now=1)
+        for selector in ("new", "active", "retired"):
+            keys.add(tx, name, selector, "rsa2048", selector.encode(), "AAAA", now=1)
     new = definitions(store.path)
     store.close()
     connection = sqlite3.connect(store.path, isolation_level=None)
-    for table in ("stories", "parties", "messages"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    kept = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("organisations", "domains", "generation", "vault")}
+    sealed = connection.execute("SELECT selector, private FROM keys").fetchall()
+    connection.close()
+    for path in store.folder.glob("zegel.db*"):
+        path.unlink()
+    store.path.touch(0o600)
+    engine = store_sqlite.engine(store.path)
+    with store_sqlite.migrating(engine) as migrating:
+        config = migrations._config()
+        config.attributes["connection"] = migrating
+        command.upgrade(config, "0001")
+    engine.dispose()
+    connection = sqlite3.connect(store.path, isolation_level=None)
+    for table, rows in kept.items():
+        connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
+    for selector, private in sealed:
+        life = {"new": (None, None), "active": (5, None), "retired": (5, 9)}[selector]
+        row = (1, 1, selector, "rsa2048", "rsa", "AAAA", private, selector, 1, *life)
+        columns = "organisation_id, domain_id, selector, algorithm, key_type, public, private, state, created, activated, retired"
+        connection.execute(f"INSERT INTO keys ({columns}) VALUES ({','.join('?' * len(row))})", row)
     connection.close()
     with Store.open(store.folder) as opened, opened.reading() as tx:
-        assert [domain.name for domain in domains.all(tx)] == ["example.be"]
+        assert {key.selector: str(key.state) for key in keys.all(tx)} == {"new": "pending", "active": "active", "retired": "retiring"}
+        assert keys.private_pem(tx, name, "active") == b"active"
+        times = tx.connection.exec_driver_sql("SELECT selector, visible, keep_until FROM keys ORDER BY id").all()
+    assert [tuple(row) for row in times] == [("new", None, None), ("active", 5, None), ("retired", 5, 9 + 7 * 86400)]
     assert definitions(store.path) == new
 
 

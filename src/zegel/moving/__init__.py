@@ -1,0 +1,1 @@
+"""Moving in and out: the tables of OpenDKIM and rspamd, read and written."""
