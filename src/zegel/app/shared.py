@@ -23,7 +23,7 @@ from zegel.gateway.destinations import Destinations
 from zegel.gateway.outbound import Policy
 from zegel.gateway.recorder import Recorder, Rules
 from zegel.gateway.settings import Settings
-from zegel.gateway.site import make_quarantine, make_site
+from zegel.gateway.site import make_quarantine, make_site, sealer
 from zegel.grammar.domain import Domain
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
@@ -103,6 +103,7 @@ class Shared:
             make_site(config.inbound, self.domains),
             make_quarantine(config.inbound),
             subjects=config.messages.record and config.messages.subject,
+            seal_as=sealer(config.inbound),
         )
 
 

@@ -113,6 +113,7 @@ def _inbound() -> str:
             _('Networks of your own relays and secondary mail servers, such as ["192.0.2.0/24"]: SPF looks at who came before.'),
         ),
         ("trusted_sealers", "[]", _("Domains whose ARC seals you believe: forwarders and lists that tell truly what they saw.")),
+        ("seal_as", '""', _("A domain of yours that seals (ARC) what passes and goes on to others, such as a list; empty seals nothing.")),
         ("partners", "[]", _("Domains of partners that somebody may imitate.")),
         ("look_alikes", '"mark"', _("Senders that look like a domain of yours or of a partner: off, mark, or quarantine.")),
     )

@@ -12,10 +12,12 @@ from typing import Any
 from zegel.adapters.converse import Budget, converse
 from zegel.adapters.journal import OUTCOMES, About
 from zegel.ask import Dialogue
+from zegel.dkim.bodyhash import BodyHashes
 from zegel.dkim.header import Header
+from zegel.gateway import sealing
 from zegel.gateway.settings import Settings
 from zegel.gateway.way import Envelope, keep
-from zegel.milter.edits import Outcome
+from zegel.milter.edits import InsertHeader, Outcome
 from zegel.store.record import Result
 from zegel.verdict.authenticate import AFTERWARDS, Authentication, Verdict, shared
 from zegel.verdict.edits import Claims, outcome
@@ -30,6 +32,7 @@ class Inbound:
         evidence = Evidence(envelope.client.address, envelope.helo, envelope.sender, authserv_id=settings.authserv_id, now=settings.clock())
         self._checking = Authentication(evidence, settings.site, settings.limits)
         self._header: Header | None = None
+        self._bodies: BodyHashes | None = None  # for a seal
         self._budget = Budget(shared(settings.limits))
         self._asking = [self._ask(self._checking.ask_sender())]
 
@@ -42,6 +45,8 @@ class Inbound:
         self._header = header
         checking.evidence = replace(checking.evidence, recipients=tuple(self._envelope.recipients))
         checking.read_header(header)
+        if self._settings.seal_as is not None and header is not None:
+            self._bodies = checking.want_body(sealing.BODY_FORM)
         self._asking.append(self._ask(checking.ask_header()))
 
     def body(self, data: bytes) -> bool:
@@ -72,13 +77,25 @@ class Inbound:
             about,
             action=OUTCOMES[disposition.action],
             reason=disposition.reason.id,
+            would=OUTCOMES[disposition.would],
+            marks=[mark.id for mark in disposition.marks],
             author=disposition.domain or "",
             results=_results(verdict),
             story=verdict.story,
             header=self._header,
         )
         quarantine = settings.quarantine
-        return outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+        said = outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+        seal = self._seal(verdict)
+        # Our results stay on top: each insertion is above the one before it.
+        return said if not seal else Outcome((*reversed(seal), *said.edits), said.action)
+
+    def _seal(self, verdict: Verdict) -> list[InsertHeader]:
+        """The ARC set of ours, where the site wants one and the domain that it names has a key."""
+        if self._bodies is None or self._header is None or self._settings.seal_as is None:
+            return []
+        keys = self._settings.keyring.find(self._settings.seal_as)
+        return sealing.seal(verdict, self._header, self._bodies, keys[0]) if keys else []
 
     def stop(self) -> None:
         """Stop asking: nobody waits for the answers any more. What a task may have failed with is nobody's either."""
@@ -90,7 +107,7 @@ class Inbound:
 def _results(verdict: Verdict) -> Iterator[Result]:
     """The results as they are recorded, in the order in which they are told."""
     for result in (verdict.spf.mail_from, verdict.spf.helo):
-        yield Result("spf", result.status, result.reason.id, result.domain or "")
+        yield Result("spf", result.status, result.reason.id, result.domain or "", result.identity)
     for signature in verdict.dkim:
         yield Result("dkim", signature.status, signature.reason.id, signature.domain or "", signature.selector or "")
     yield Result("arc", verdict.arc.status, verdict.arc.reason.id)

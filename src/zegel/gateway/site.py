@@ -25,6 +25,7 @@ def check(inbound: Inbound) -> None:
     """Raise :class:`ConfigError` unless what it names is what it says."""
     make_quarantine(inbound)
     make_site(inbound)
+    sealer(inbound)
 
 
 def make_site(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
@@ -53,6 +54,11 @@ def make_quarantine(inbound: Inbound) -> Quarantine:
         )
         raise ConfigError(message, name=inbound.quarantine_header)
     return Quarantine(inbound.quarantine_header.encode(), hold=inbound.quarantine == "hold")
+
+
+def sealer(inbound: Inbound) -> Domain | None:
+    """The domain whose key seals, or None. Raises :class:`ConfigError`."""
+    return next(iter(_domains("seal_as", [inbound.seal_as] if inbound.seal_as else [])), None)
 
 
 def _domains(option: str, texts: Iterable[str]) -> list[Domain]:
