@@ -95,12 +95,7 @@ def _inbound() -> str:
             ),
         ),
         ("modes", "{}", _('The same for single domains of your own recipients: { "example.be" = "quarantine" }.')),
-        (
-            "quarantine",
-            '"header"',
-            _("How a message is quarantined: header (a field for the mail store to sort by) or hold (in the mail server's hold queue)."),
-        ),
-        ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
+        *_quarantine(),
         (
             "dns_trouble",
             '"accept"',
@@ -117,6 +112,30 @@ def _inbound() -> str:
         ("partners", "[]", _("Domains of partners that somebody may imitate.")),
         ("look_alikes", '"mark"', _("Senders that look like a domain of yours or of a partner: off, mark, or quarantine.")),
     )
+    return "\n".join([general, "", *_inbound_rule()])
+
+
+def _quarantine() -> tuple[tuple[str, str, str], ...]:
+    return (
+        (
+            "quarantine",
+            '"header"',
+            _(
+                "How a message is quarantined: header (a field for the mail store to sort by), hold (in the mail server's hold queue),\n"
+                "or keep (by Zegel, until you release it: zegel quarantine)."
+            ),
+        ),
+        ("quarantine_days", "30", _("With keep: for how many days.")),
+        (
+            "quarantine_bytes",
+            "1073741824",
+            _("With keep: how many octets in all; beyond that what would be quarantined is deferred (451)."),
+        ),
+        ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
+    )
+
+
+def _inbound_rule() -> list[str]:
     sentence = _(
         "What you know better than the policies: a network or sender of yours, a host that forwards to you, or a mailing list.\n"
         "kind is network, sender, forwarder or list; who says so and why are told wherever the rule decides. An example:"
@@ -131,7 +150,7 @@ def _inbound() -> str:
         "since = 2026-11-01",
         "until = 2027-06-30",
     )
-    return "\n".join([general, "", *(f"# {line}" for line in sentence.split("\n")), *(f"#{line}" for line in example)])
+    return [*(f"# {line}" for line in sentence.split("\n")), *(f"#{line}" for line in example)]
 
 
 def _signing() -> str:

@@ -68,8 +68,10 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     authserv_id: str = ""
     mode: _Mode = "observe"
     modes: dict[str, _Mode] = {}
-    quarantine: Literal["header", "hold"] = "header"
+    quarantine: Literal["header", "hold", "keep"] = "header"
     quarantine_header: str = "X-Zegel-Quarantine"
+    quarantine_days: int = 30
+    quarantine_bytes: int = 1 << 30
     dns_trouble: Literal["accept", "defer"] = "accept"
     own_domains: tuple[str, ...] = ()
     relays: tuple[str, ...] = ()

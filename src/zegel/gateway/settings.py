@@ -13,16 +13,20 @@ from zegel.dkim.sign import Style
 from zegel.gateway.outbound import Policy
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
+from zegel.store.quarantine import Depot
 from zegel.store.record import Recording
 from zegel.verdict.policy import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """How a message for quarantine is told apart: by a field for the mail store, which nobody else may write, or held by the server."""
+    """How a message for quarantine is told apart: by a field for the mail store, which nobody else may write, held by the server, or
+    kept by us in ``depot``.
+    """
 
     field: bytes = b"X-Zegel-Quarantine"
     hold: bool = False
+    depot: Depot | None = None
 
 
 @dataclass(frozen=True, slots=True)
