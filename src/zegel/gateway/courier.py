@@ -28,7 +28,7 @@ from zegel.gateway.schedule import Agenda, hop_pause, pause
 from zegel.gateway.terms import Terms
 from zegel.store import post
 from zegel.store.errors import StoreError
-from zegel.store.post import Item, Recipient, State
+from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.schedule import pause
 from zegel.gateway.terms import Terms
 from zegel.smtp.answer import Answer
-from zegel.store.post import Item, Outcome, Recipient, State
+from zegel.store.posting import Item, Outcome, Recipient, State
 
 # RFC 5321 4.5.3.1.8: a server takes at least so many; the rest goes in the next transaction.
 MAX_RECIPIENTS = 100

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from zegel.gateway.outbox import Posting
 from zegel.gateway.settings import Settings
-from zegel.store.post import Item, Outcome
+from zegel.store.posting import Item, Outcome
 
 
 class Notices:
