@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import email
 import email.policy
 from email.message import EmailMessage, Message
 
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zegel.submission.ready import Ready, make_ready
@@ -26,6 +27,13 @@ def ready(message: bytes, *, utf8: bool = False) -> Ready:
     return make_ready(message, now=1_795_000_000, unique="u1", domain="example.be", utf8=utf8)
 
 
+def ready_or_not(message: bytes, *, utf8: bool = False) -> Ready | Unfit:
+    try:
+        return ready(message, utf8=utf8)
+    except Unfit as error:
+        return error
+
+
 @st.composite
 def leaves(draw: st.DrawFn, boundaries: tuple[bytes, ...] = ()) -> bytes:
     data = "\r\n".join(draw(LINES)).encode("utf-8")
@@ -35,8 +43,6 @@ def leaves(draw: st.DrawFn, boundaries: tuple[bytes, ...] = ()) -> bytes:
     head = [f"Content-Type: {kind}" for kind in [draw(TYPES)] if kind]
     label = draw(LABELS)
     if label == "base64" and draw(st.booleans()):
-        import binascii
-
         data = binascii.b2a_base64(data, newline=False)  # one long line
     head += [f"Content-Transfer-Encoding: {label}"] if label else []
     return b"".join(line.encode() + b"\r\n" for line in head) + b"\r\n" + data
@@ -65,10 +71,9 @@ def decoded(message: Message) -> list[tuple[str, object]]:
 @given(parts())
 def test_readers_decode_the_same_and_no_server_needs_to_change_it(part: bytes) -> None:
     message = HEADER + part
-    try:
-        made = ready(message)
-    except Unfit as error:
-        assert (error.id, error.values) == ("encoding", {"encoding": "base64"})
+    made = ready_or_not(message)
+    if isinstance(made, Unfit):
+        assert (made.id, made.values) == ("encoding", {"encoding": "base64"})
         assert b"base64" in message
         return
     assert is_7bit(made.data)
@@ -99,8 +104,6 @@ def test_any_data_decodes_to_itself(data: bytes, text: bool) -> None:
 @given(st.lists(st.sampled_from([b"=", b"41", b"=41", b"=\r\n", b"\r\n", b" ", b"x", b"\xe9", b"=C3", b"==", b"\x00"]), max_size=40))
 @example([b"=C3=A9" * 400])
 def test_quoted_printable_that_breaks_the_rules_decodes_to_the_same(pieces: list[bytes]) -> None:
-    import binascii
-
     data = b"".join(pieces)
     made = mend(data, "quoted-printable")
     assert is_7bit(made.data)
@@ -126,14 +129,12 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.booleans())
 def test_whatever_it_is_it_is_refused_or_made_ready(pieces: list[bytes], utf8: bool) -> None:
     message = HEADER + b"".join(pieces)
-    try:
-        made = ready(message, utf8=utf8)
-    except Unfit as error:
-        assert error.id
-        assert "{" not in str(error)
-        assume(False)
+    made = ready_or_not(message, utf8=utf8)
+    if isinstance(made, Unfit):
+        assert made.id
+        assert "{" not in str(made)
         return
-    header, _, body = made.data.partition(b"\r\n\r\n")
+    header, _, _ = made.data.partition(b"\r\n\r\n")
     assert utf8 or header.isascii()
     assert utf8 or is_7bit(made.data)
     assert all(len(line) <= 998 for line in made.data.split(b"\r\n"))
