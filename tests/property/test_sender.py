@@ -1,4 +1,4 @@
-"""Properties of the corrected sender: one From, of the site, that every reader sees alike; one Reply-To at most; no field that was not sent."""
+"""Properties of the corrected sender: one From, of the site, that readers see alike; one Reply-To at most; no field that was not sent."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_comes_out_has_one_author_of_the_site(header: bytes, mail_from: str
     (mailbox,) = mailboxes(author.value)
     assert malformed == 0
     assert RULES.cover(mailbox)
-    assert mailbox.address == made.author
+    assert mailbox.address == made.author.address
     assert not made.mail_from or made.mail_from.endswith("@example.be")
     assert bool(made.mail_from) == (mail_from not in ("", "<>"))
     if not made.changed:
@@ -78,5 +78,5 @@ def test_what_comes_out_has_one_author_of_the_site(header: bytes, mail_from: str
     seen = read_author(Header(head))
     assert seen.reason in (AuthorReason.ONE_AUTHOR, AuthorReason.FOLDED_FIELD)
     parsed = email.message_from_bytes(made.data, policy=email.policy.default)
-    assert [address.addr_spec for address in parsed["from"].addresses] == [made.author]
+    assert [address.addr_spec for address in parsed["from"].addresses] == [made.author.address]
     assert correct(made.data, RULES, mail_from=made.mail_from).data == made.data

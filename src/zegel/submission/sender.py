@@ -92,14 +92,14 @@ class SenderRules:
 class Corrected(NamedTuple):
     """A message of the site's own.
 
-    ``mail_from`` is the envelope sender to use ("" stays ""), ``author`` the address in From. ``original`` is the From that came, for the
+    ``mail_from`` is the envelope sender to use ("" stays ""), ``author`` the mailbox in From. ``original`` is the From that came, for the
     log, in one line ("" when there was none), and ``visitor`` the address that replies go to, "" where there is none to tell. ``changed``
     tells that the header was written anew; without it ``data`` is what came.
     """
 
     data: bytes
     mail_from: str
-    author: str
+    author: Mailbox
     original: str
     visitor: str
     changed: bool
@@ -123,7 +123,7 @@ def correct(data: bytes, rules: SenderRules, *, mail_from: str) -> Corrected:
     found = _Found.read(values[0] if values else b"", rules)
     if found.right and len(froms) == 1 and froms[0].name.lower() == froms[0].key:
         author = found.authors[0]
-        return Corrected(data, _aligned(mail_from, author, rules), author.address, original, "", changed=False)
+        return Corrected(data, _aligned(mail_from, author, rules), author, original, "", changed=False)
     own = [author for author in found.authors if rules.cover(author)]
     visitors = [author for author in found.authors if not rules.cover(author)]
     if visitors and rules.refuse:
@@ -135,7 +135,7 @@ def correct(data: bytes, rules: SenderRules, *, mail_from: str) -> Corrected:
     made = _written(fields, written(name, author.address), replies)
     made_data = b"".join([each.raw + CRLF for each in made]) + CRLF + body
     visitor = visitors[0].address if visitors else ""
-    return Corrected(made_data, _aligned(mail_from, author, rules), author.address, original, visitor, changed=True)
+    return Corrected(made_data, _aligned(mail_from, author, rules), author, original, visitor, changed=True)
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

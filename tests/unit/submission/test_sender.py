@@ -37,7 +37,7 @@ def corrected(header: bytes, *, mail_from: str = "www-data@web01", rules: Sender
 def test_a_from_that_is_right_stays_with_its_whole_header(header: bytes, author: str, mail_from: str) -> None:
     made = corrected(header)
     assert made.data == header + REST + BODY
-    assert (made.author, made.mail_from, made.visitor, made.changed) == (author, mail_from, "", False)
+    assert (made.author.address, made.mail_from, made.visitor, made.changed) == (author, mail_from, "", False)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_site_may_refuse_what_is_foreign() -> None:
         corrected(b"From: jan@gmail.example\r\n", rules=rules)
     assert caught.value.id == "not_ours"
     assert not corrected(b"From: info@example.be\r\n", rules=rules).changed
-    assert corrected(b"", rules=rules).author == "noreply@example.be"
+    assert corrected(b"", rules=rules).author.address == "noreply@example.be"
 
 
 def test_the_original_is_told_in_one_line() -> None:
