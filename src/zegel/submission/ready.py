@@ -249,15 +249,17 @@ class _Parts:
             self.changed.add(Change.HEADER)
         self._kept_utf8 = self._kept_utf8 or (depth > 0 and self._utf8 and not block.isascii())
         if label is not None and label != entity.label and (label != "7bit" or entity.label in _UNLIKE_7BIT):
-            fields = self._with_mime(_labelled(fields, label), entity, depth)
+            fields = self._with_mime(_labelled(fields, label), label, entity, depth)
             self.changed.add(Change.LABELLED)
         fields = [*fields, *missing]
         if fields != entity.fields:
             text = CRLF.join([field.raw for field in fields])
             self._edits.append((entity.start, entity.header_end, text if block else text + CRLF))
 
-    def _with_mime(self, fields: list[Field], entity: _Entity, depth: int) -> list[Field]:
+    def _with_mime(self, fields: list[Field], label: str, entity: _Entity, depth: int) -> list[Field]:
         """The fields without which the label says nothing. Text of no known charset is called that. RFC 2045 4, RFC 1428 3."""
+        if label == "7bit":
+            return fields
         added = []
         if not named(fields, b"content-type") and entity.media.name == "text/plain":
             charset = b"utf-8" if _is_utf8(self._data[entity.body : entity.end]) else b"unknown-8bit"
