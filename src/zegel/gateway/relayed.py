@@ -9,8 +9,7 @@ from typing import NamedTuple
 from zegel.adapters.journal import About
 from zegel.dkim.crypto import Key
 from zegel.dkim.header import Header
-from zegel.dkim.sign import hop_may_break
-from zegel.gateway.judge import LARGE, Answer, Judgement
+from zegel.gateway.judge import Answer, Judgement
 from zegel.gateway.settings import Settings
 from zegel.grammar.message import split_message
 from zegel.store.record import MAX_RECIPIENTS, Direction, Record, Result
@@ -77,8 +76,7 @@ def tell_accepted(settings: Settings, submission: Submission, queue_id: str, pre
         words["original"] = corrected.original
     reason = ""
     if keys:
-        warning = hop_may_break(b"", prepared.data) if len(prepared.data) <= LARGE else None
-        settings.journal.signed(about, [key.name for key in keys], keys[0].domain, warning=warning or "", words=words)
+        settings.journal.signed(about, [key.name for key in keys], keys[0].domain, words=words)
     else:
         reason = "no_key"
         sentence = N_("not signed: no key for {domain}").format(domain=corrected.author.domain)

@@ -173,7 +173,9 @@ def _change(tx: Transaction, row: Row[Any], action: str, *, now: int, **values: 
 def _refuse_taken(tx: Transaction, name: str, unix_user: str | None) -> None:
     table = schema.sites
     if tx.connection.execute(select(table.c.id).where(table.c.name == name)).first() is not None:
-        raise StoreError(N_("there is a site {name} already; take another name, or a new secret for it: zegel site rotate-secret"), name=name)
+        raise StoreError(
+            N_("there is a site {name} already; take another name, or a new secret for it: zegel site rotate-secret"), name=name
+        )
     if unix_user is not None:
         taken = tx.connection.execute(select(table.c.name).where(table.c.unix_user == unix_user)).scalar()
         if taken is not None:
@@ -190,7 +192,9 @@ def _own(tx: Transaction, sender: str, owner: int, organisation: str) -> str:
     known = {row.name: row for row in tx.connection.execute(query)}
     nearest = next((known[name] for name in names if name in known), None)
     if nearest is None or not (nearest.name == domain or nearest.sign_subdomains):
-        raise StoreError(N_("{domain} is not in the store, and nothing would be signed; add it first: zegel domain add {domain}"), domain=domain)
+        raise StoreError(
+            N_("{domain} is not in the store, and nothing would be signed; add it first: zegel domain add {domain}"), domain=domain
+        )
     if nearest.organisation_id != owner:
         sentence = N_("{domain} is not a domain of the organisation {organisation}; a site writes in its own organisation's name only")
         raise StoreError(sentence, domain=domain, organisation=organisation)
