@@ -133,7 +133,7 @@ def _prepare(submission: Submission, settings: Settings) -> Prepared:
 
 @lru_cache(maxsize=1024)
 def _rules(site: Site) -> SenderRules:
-    return SenderRules(site.address, frozenset(site.senders), site.foreign_from == "refuse", site.name)
+    return SenderRules(site.address, frozenset(site.senders), site.foreign_from == "refuse")
 
 
 def may_write_to(site: Site, recipient: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zegel.adapters.journal import About
 from zegel.dkim.crypto import Key
 from zegel.dkim.header import Header
-from zegel.gateway.judge import Answer, Judgement
+from zegel.gateway.judge import LARGE, Answer, Judgement
 from zegel.gateway.settings import Settings
 from zegel.grammar.message import split_message
 from zegel.store.record import MAX_RECIPIENTS, Direction, Record, Result
@@ -152,5 +152,5 @@ def _warnings(prepared: Prepared, judged: Judgement) -> Iterator[str]:
 
 
 def _subject(prepared: Prepared) -> str:
-    header = Header(split_message(prepared.data).header)
+    header = Header(split_message(prepared.data, header_bytes=LARGE).header)
     return b"".join(header.values("subject")[:1])[:_MAX_SUBJECT].decode("utf-8", "replace").strip()

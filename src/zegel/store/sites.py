@@ -207,7 +207,9 @@ def _address(text: str) -> str:
         found = mailboxes(text.encode())
     except (AddressError, UnicodeError):
         found = []
-    if len(found) != 1 or found[0].display_name or len(found[0].address) > _MAX_ADDRESS or len(found[0].local_part) > _MAX_LOCAL:
+    # ASCII: the next hop may lack SMTPUTF8, and this address must work everywhere.
+    sound = len(found) == 1 and not found[0].display_name and found[0].address.isascii()
+    if not sound or len(found[0].address) > _MAX_ADDRESS or len(found[0].local_part) > _MAX_LOCAL:
         raise StoreError(N_("{text!r} is no address; write one such as noreply@example.be"), text=text[:_MAX_ADDRESS])
     return found[0].address
 
