@@ -23,22 +23,25 @@ from zegel.verdict.policy import Action
 OUTCOMES = {Action.ACCEPT: "accepted", Action.DEFER: "deferred", Action.QUARANTINE: "quarantined", Action.REJECT: "refused"}
 _MAX_SHOWN = 5
 _MAX_TEXT = 400
+Words = Mapping[str, object]
+_NO_WORDS: Words = {}
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Which message a line is about: queue id, envelope sender, how it came, and the client's address."""
+    """Which message a line is about: queue id, envelope sender, how it came, and the client's address; login or site where there is one."""
 
     queue_id: str
     sender: str
     route: str
     client: str
     login: str = ""
+    site: str = ""
 
     def fields(self) -> dict[str, str]:
         """The words of the log line; empty ones fall away."""
-        words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "mail_from": self.sender}
-        return {name: _line(value) for name, value in words.items() if value}
+        words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "site": self.site}
+        return {name: _line(value) for name, value in (*words.items(), ("mail_from", self.sender)) if value}
 
 
 class Journal:
@@ -84,21 +87,21 @@ class Journal:
             child = self._children[key] = counter.labels(*labels)
         return child
 
-    def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "") -> None:
-        """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature."""
+    def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "", words: Words = _NO_WORDS) -> None:
+        """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature; ``words`` are told besides."""
         self._child(self._messages, about.route, "signed").inc()
         self._child(self._signatures, domain).inc(len(names))
         extra = {"warning": f"a hop may break this signature: {warning}"} if warning else {}
-        self._write("signed", {**about.fields(), "keys": ",".join(names), **extra})
+        self._write("signed", {**about.fields(), "keys": ",".join(names), **_lines(words), **extra})
 
-    def not_signed(self, about: About, reason: str, sentence: str) -> None:
+    def not_signed(self, about: About, reason: str, sentence: str, *, words: Words = _NO_WORDS) -> None:
         """An outbound message leaves as it is."""
         self._child(self._messages, about.route, "not_signed").inc()
         self._child(self._unsigned, reason).inc()
-        self._write(_line(sentence), {**about.fields(), "reason": reason})
+        self._write(_line(sentence), {**about.fields(), "reason": reason, **_lines(words)})
 
     def refused(self, about: About, reason: str, sentence: str) -> None:
-        """A message is answered with a refusal for good."""
+        """A message is refused: for good, or until the client comes again."""
         self._child(self._messages, about.route, "refused").inc()
         self._write(_line(sentence), {**about.fields(), "reason": reason})
 
@@ -177,6 +180,10 @@ def set_up_log(*, terminal: bool | None = None) -> None:
 def _short(result: DkimResult) -> str:
     who = f" d={result.domain} s={result.selector}" if result.domain else ""
     return f"{result.status}{who} ({_line(result.explanation)})"
+
+
+def _lines(words: Words) -> dict[str, str]:
+    return {name: _line(str(value)) for name, value in words.items()}
 
 
 def _line(text: str) -> str:
