@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.relay import Relay
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -131,4 +132,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
+    relay: Relay = Relay()
     limits: Limits = Limits()
