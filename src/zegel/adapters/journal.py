@@ -69,6 +69,10 @@ class Journal:
         self._forged = Counter(
             "zegel_forged_results", "Authentication-Results fields in our name that were removed", registry=self.registry
         )
+        self._logins = Counter("zegel_logins_failed", "Logins of sites that failed, by reason", ("reason",), registry=self.registry)
+        self._broken = Counter(
+            "zegel_submissions_broken", "Submissions refused for how the client spoke, by reason", ("reason",), registry=self.registry
+        )
         self._faults = Counter("zegel_faults", "Our own faults; each deferred its message", registry=self.registry)
         self._lost = Counter("zegel_log_lines_lost", "Log lines that could not be written", registry=self.registry)
         self._recorded = Counter("zegel_recorded", "Messages written to the store", registry=self.registry)
@@ -129,6 +133,18 @@ class Journal:
             self._forged.inc(forged)
             words["forged_results_removed"] = forged
         self._write("verified", {**about.fields(), **words})
+
+    def login_failed(self, client: str, site: str, reason: str, failures: int) -> None:
+        """A login failed. ``site`` is empty where there is none of that name: what stood there may be a secret in the wrong place."""
+        self._child(self._logins, reason).inc()
+        words = {"client": _line(client), "site": site, "reason": reason, "failures": failures}
+        self._write("login failed", {name: value for name, value in words.items() if value})
+
+    def connection_refused(self, client: str, site: str, reason: str) -> None:
+        """What a client said is no mail: its form is refused, or it did what no honest one does."""
+        self._child(self._broken, reason).inc()
+        words = {"client": _line(client), "site": site, "reason": reason}
+        self._write("submission refused", {name: value for name, value in words.items() if value})
 
     def recorded(self, messages: int) -> None:
         """So many messages were written to the store."""

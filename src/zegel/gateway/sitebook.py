@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 
-from zegel.config import Network
+from zegel.config.sections import Network
 from zegel.store.sites import Site, digest
 from zegel.store.vault import Vault
 

@@ -58,3 +58,11 @@ class Closed(NamedTuple):
 
 
 Event = StartTls | Login | MailFrom | Recipient | Content | EndOfMessage | Aborted | Misuse | Closed
+
+
+class Reply(NamedTuple):
+    """What the client is told: the reply code, the enhanced status code (RFC 3463) and a text."""
+
+    code: str
+    enhanced: str
+    text: str

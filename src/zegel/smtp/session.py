@@ -64,6 +64,11 @@ class Session:
         return self._talk.secure
 
     @property
+    def known(self) -> bool:
+        """True once the client may send."""
+        return self._talk.known
+
+    @property
     def in_message(self) -> bool:
         """True from MAIL until the outcome or the abort."""
         return self._talk.state in (State.ENVELOPE, State.CONTENT, State.DECIDING)
