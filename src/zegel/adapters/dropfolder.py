@@ -16,7 +16,7 @@ from zegel.submission.handed import MAX_HEAD, MAX_SIZE, Handed, HandedError, rea
 
 MODE = 0o1733
 PART, WHOLE = "part.", "new."
-_MOST_KEPT = 1000  # files set aside
+_MOST_KEPT, _MOST_OCTETS = 1000, 256 << 20  # files set aside
 
 
 class DropError(Exception):
@@ -70,7 +70,7 @@ class DropFolder:
             raise
         except OSError as error:
             raise DropError(f"it cannot be opened: {error.strerror}") from None
-        with open(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise DropError("it is no plain file")
@@ -78,8 +78,10 @@ class DropFolder:
                 raise DropError("it has a second name, and may be another's")
             if status.st_size > MAX_HEAD + MAX_SIZE:
                 raise DropError("it is too large")
-            # Whatever grows meanwhile is not of the message.
-            content = file.read(status.st_size)
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(status.st_size)  # whatever grows meanwhile is not of the message
+        finally:
+            os.close(descriptor)
         try:
             handed, data = _parsed(content)
         except HandedError as error:
@@ -100,23 +102,26 @@ class DropFolder:
             pass
 
     def set_aside(self, dropped: Dropped) -> Path:
-        """Keep what was refused, in a folder that is ours alone, for whoever looks after this machine; of so many the oldest go."""
-        kept = sorted(self._aside.iterdir(), key=lambda path: path.stat().st_mtime)
-        for path in kept[: max(0, len(kept) - _MOST_KEPT + 1)]:
-            path.unlink(missing_ok=True)
+        """Keep what was refused, in a folder that is ours alone, for whoever looks after this machine; beyond a bound the oldest go."""
+        kept = sorted(((path, path.stat()) for path in self._aside.iterdir()), key=lambda one: -one[1].st_mtime)
+        octets = len(dropped.data)
+        for number, (path, status) in enumerate(kept, 2):
+            octets += status.st_size
+            if number > _MOST_KEPT or octets > _MOST_OCTETS:
+                path.unlink(missing_ok=True)
         path = self._aside / f"{dropped.handed.id}.eml"
-        path.write_bytes(dropped.data)
-        path.chmod(0o600)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(dropped.data)
+            file.flush()
+            os.fsync(file.fileno())
         self.remove(dropped.name)
         return path
 
     def sweep(self, *, before: float) -> int:
         """Take away what was begun before that time (seconds since the epoch) and never ended; how many files."""
-        old = []
         with os.scandir(self.path) as entries:
-            for entry in entries:
-                if entry.name.startswith(PART) and entry.stat(follow_symlinks=False).st_mtime < before:
-                    old.append(entry.name)
+            begun = [entry for entry in entries if entry.name.startswith(PART)]
+            old = [entry.name for entry in begun if entry.stat(follow_symlinks=False).st_mtime < before]
         for name in old:
             self.remove(name)
         return len(old)

@@ -1,7 +1,8 @@
-"""Mail that programs on this machine hand over: by the local socket, or by the drop folder while no daemon ran. Whose it is the system says.
+"""Mail that programs on this machine hand over, by the local socket, or by the drop folder while no daemon ran.
 
-A user of this system is of one site at most (``zegel site add --unix-user``); without a site nothing is taken. What lies in the drop folder
-was said to be safe, so it goes nowhere but into the outbox, or aside with a line in the log when it is refused.
+Whose it is the system says: a user of this system is of one site at most (``zegel site add --unix-user``), and without one nothing is
+taken. What lies in the drop folder was said to be safe, so it goes nowhere but into the outbox, or aside with a line in the log when it is
+refused.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Handover:
         recipients = tuple(handed.recipients)
         utf8 = not all(address.isascii() for address in (handed.sender, *recipients))
         try:
-            accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", "sendmail", utf8))
+            accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8))
         except Refused as refused:
             return f"{refused.code} {refused.enhanced} {refused.text}"
         return f"250 2.0.0 {accepted.queue_id}"
