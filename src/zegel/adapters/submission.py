@@ -106,10 +106,10 @@ class Submission:
         self.refused = 0
         self._servers: list[asyncio.AbstractServer] = []
 
-    async def listen(self, host: str, port: int, door: Door) -> tuple[str, int]:
-        """Listen on an address and return the bound one (port 0 chooses). Raises OSError."""
+    async def listen(self, host: str, port: int, door: Callable[[], Door]) -> tuple[str, int]:
+        """Listen on an address and return the bound one (port 0 chooses); each connection has the door of its time. Raises OSError."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: SmtpConnection(self, door, loop), host, port, backlog=_BACKLOG)
+        server = await loop.create_server(lambda: SmtpConnection(self, door(), loop), host, port, backlog=_BACKLOG)
         self._servers.append(server)
         bound = server.sockets[0].getsockname()
         return bound[0], bound[1]

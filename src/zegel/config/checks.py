@@ -11,6 +11,7 @@ from typing import Any
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.relay import check_relay
+from zegel.config.outbox import check_outbox
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
@@ -32,6 +33,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
         _check_allow(entry)
     _check_messages(config.messages)
     check_relay(config.relay)
+    check_outbox(config.outbox)
     _check_rest(config)
 
 

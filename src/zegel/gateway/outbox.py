@@ -20,7 +20,7 @@ from zegel.store.post import Posting
 from zegel.store.spool import Spool
 from zegel.words import N_, SpokenError
 
-__all__ = ["Full", "Outbox", "Posting", "TooLarge"]
+__all__ = ["Full", "Outbox", "Posting", "TooLarge"]  # Posting: who hands mail in finds all here
 
 # Of the disk, kept for writing down what becomes of the mail that has been taken.
 RESERVE = 32 << 20
@@ -29,11 +29,11 @@ _TWICE = 2
 _COUNT_SECONDS = 1.0  # between two counts
 
 
-class Full(SpokenError):
+class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
     """The outbox has no room for this now: SMTP's 452 4.3.1."""
 
 
-class TooLarge(SpokenError):
+class TooLarge(SpokenError):  # noqa: N818
     """The message is larger than any may be: SMTP's 552 5.3.4."""
 
 
@@ -60,9 +60,10 @@ class _Batch:
 
 
 class Outbox:
-    """The outbox of one running daemon. Made inside the event loop; ``close`` at the end.
+    """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
-    ``arrived`` is called, in the loop, with the routes of what was put, once it is on disk.
+    ``arrived`` is called, in the loop, with the routes of what was put and the number of messages, once they are
+    on disk.
     """
 
     def __init__(
@@ -75,10 +76,14 @@ class Outbox:
     ) -> None:
         self.spool, self._settings, self._clock, self._reserve = spool, settings, clock, reserve
         self.group = Group(spool)
-        self.arrived: Callable[[set[str]], None] = lambda _routes: None
+        self.arrived: Callable[[set[str], int], None] = lambda _routes, _messages: None
         self._batch: _Batch | None = None
         # Of the thread: the newest number, and what is there, counted at the last look and never less than it is.
         self._last, self._weight, self._counted = 0, 0, float("-inf")
+
+    def start(self) -> None:
+        """Begin to take mail."""
+        self.group.start()
 
     async def put(self, posting: Posting) -> str:
         """Take a message; returns its queue id when it is on disk. Raises Full, TooLarge, StoreError; ValueError for what is no message."""
@@ -110,9 +115,10 @@ class Outbox:
         """In the loop: answer those who wait."""
         error = done.exception()
         results: Sequence[str | BaseException] = [error] * len(batch.entries) if error else done.result()
-        routes = set[str]()
+        routes, messages = set[str](), 0
         for (posting, future), result in zip(batch.entries, results, strict=True):
             if not isinstance(result, BaseException):
+                messages += 1
                 routes.update(post.route_of(address, direct=self._settings().direct) for address in posting.recipients)
             if future.done():  # whoever put it has gone
                 continue
@@ -121,7 +127,7 @@ class Outbox:
             else:
                 future.set_result(result)
         if routes:
-            self.arrived(routes)
+            self.arrived(routes, messages)
 
     # -- in the thread ---------------------------------------------------------------------------------------------------------------
 

@@ -26,22 +26,26 @@ MOST = 512
 
 
 class Group:
-    """The writing thread of one event loop. Jobs are done in the order in which they were handed in."""
+    """The writing thread of one event loop, from :meth:`start` to :meth:`close`. Jobs are done in their order."""
 
     def __init__(self, spool: Spool, *, most: int = MOST) -> None:
         self._spool, self._most = spool, most
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: deque[tuple[Job, asyncio.Future[Any]]] = deque()
         self._wanted = threading.Condition()
         self._closing = False
         self.commits = 0
         # Not a daemon thread: the process must not end in the middle of a commit that somebody was promised.
         self._thread = threading.Thread(target=self._run, name="outbox")
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def hand_in(self, job: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Have it done; the future is done once it is on disk, or fails with StoreError (or what the job raises), and then nothing is."""
-        future: asyncio.Future[T] = self._loop.create_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._wanted:
             if self._closing:
                 future.set_exception(StoreError(N_("Zegel is stopping; nothing was written")))
@@ -55,14 +59,15 @@ class Group:
         with self._wanted:
             self._closing = True
             self._wanted.notify()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
 
     # -- in the thread ---------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        assert self._loop is not None
         while batch := self._next():
-            results = self._done(batch)
-            self._loop.call_soon_threadsafe(_answer, results)
+            self._loop.call_soon_threadsafe(_answer, self._done(batch))
 
     def _next(self) -> list[tuple[Job, asyncio.Future[Any]]]:
         with self._wanted:

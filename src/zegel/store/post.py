@@ -182,18 +182,23 @@ def routes(tx: Connection) -> list[tuple[str, int]]:
     return [(route, int(due)) for route, due in rows]
 
 
+def waiting(tx: Connection) -> int:
+    """How many recipients wait."""
+    return int(tx.execute(select(func.count()).select_from(recipients).where(waits())).scalar_one())
+
+
 def next_due(tx: Connection, route: str) -> int | None:
     """When the next of a route is due; None when nothing waits there."""
-    due = tx.execute(select(func.min(recipients.c.due)).where(recipients.c.route == route, _waits())).scalar()
+    due = tx.execute(select(func.min(recipients.c.due)).where(recipients.c.route == route, waits())).scalar()
     return None if due is None else int(due)
 
 
 def due(tx: Connection, route: str, *, now: int, limit: int) -> list[Item]:
     """Messages of a route that are due, those first that are longest, with the recipients that are due there."""
     rows = tx.execute(
-        select(recipients).where(recipients.c.route == route, _waits(), recipients.c.due <= now).order_by(recipients.c.due).limit(limit)
+        select(recipients).where(recipients.c.route == route, waits(), recipients.c.due <= now).order_by(recipients.c.due).limit(limit)
     )
-    return _items(tx, rows)
+    return items(tx, rows)
 
 
 def body(tx: Connection, identity: int) -> bytes | None:
@@ -207,17 +212,16 @@ def body(tx: Connection, identity: int) -> bytes | None:
 
 def mark(tx: Connection, identity: int, positions: Sequence[int]) -> int:
     """Note that the end of a message is about to leave for these recipients; how many of them still wait for it."""
-    of_them = (recipients.c.message_id == identity, recipients.c.position.in_(positions), _waits())
+    of_them = (recipients.c.message_id == identity, recipients.c.position.in_(positions), waits())
     return int(tx.execute(update(recipients).where(*of_them).values(sending=True)).rowcount)
 
 
-def settle(tx: Connection, identity: int, outcomes: Iterable[Outcome], *, now: int) -> None:
-    """Write down what became of recipients in one try; the body goes with the last that is delivered."""
+def settle(tx: Connection, identity: int, outcomes: Iterable[Outcome], *, now: int, tried: bool = True) -> None:
+    """Write down what became of recipients, in one try or (not ``tried``) without; the body goes with the last that is delivered."""
     for outcome in outcomes:
-        values = {
-            "state": outcome.state.value, "answer": printable(outcome.answer, MAX_ANSWER), "tries": recipients.c.tries + 1,
-            "tried": now, "sending": False,
-        }  # fmt: skip
+        values: dict[str, Any] = {"state": outcome.state.value, "answer": printable(outcome.answer, MAX_ANSWER), "sending": False}
+        if tried:
+            values |= {"tries": recipients.c.tries + 1, "tried": now}
         if outcome.state is State.WAITING:
             values["due"] = outcome.due
         if outcome.doubt:
@@ -225,17 +229,17 @@ def settle(tx: Connection, identity: int, outcomes: Iterable[Outcome], *, now: i
         where = [recipients.c.message_id == identity, recipients.c.position == outcome.position]
         # One that somebody dropped meanwhile stays so, but what has been delivered has been.
         if outcome.state is not State.DELIVERED:
-            where.append(_waits())
+            where.append(waits())
         tx.execute(update(recipients).where(*where).values(**values))
     finish(tx, [identity], now=now)
 
 
 def postpone(tx: Connection, route: str, answer: str, *, now: int, due: int, counts: bool) -> None:
     """Put off all that is due on a route that could not be reached. ``counts``: it was a try for each of them."""
-    values = {"due": due, "answer": printable(answer, MAX_ANSWER)}
+    values: dict[str, Any] = {"due": due, "answer": printable(answer, MAX_ANSWER)}
     if counts:
         values |= {"tries": recipients.c.tries + 1, "tried": now}
-    tx.execute(update(recipients).where(recipients.c.route == route, _waits(), recipients.c.due <= now).values(**values))
+    tx.execute(update(recipients).where(recipients.c.route == route, waits(), recipients.c.due <= now).values(**values))
 
 
 def overdue(tx: Connection, route: str, *, seconds: int, unwarned: bool = False, limit: int) -> list[Item]:
@@ -243,10 +247,10 @@ def overdue(tx: Connection, route: str, *, seconds: int, unwarned: bool = False,
     nobody was told of.
     """
     late = select(recipients).join(messages, messages.c.id == recipients.c.message_id)
-    late = late.where(recipients.c.route == route, _waits(), recipients.c.tried >= messages.c.received + seconds)
+    late = late.where(recipients.c.route == route, waits(), recipients.c.tried >= messages.c.received + seconds)
     if unwarned:
         late = late.where(messages.c.warned.is_(False))
-    return _items(tx, tx.execute(late.limit(limit)))
+    return items(tx, tx.execute(late.limit(limit)))
 
 
 def warned(tx: Connection, identity: int) -> None:
@@ -256,19 +260,19 @@ def warned(tx: Connection, identity: int) -> None:
 
 def recover(tx: Connection) -> int:
     """After a start: what was being sent when the last daemon ended may have arrived. How many recipients that are."""
-    doubtful = update(recipients).where(recipients.c.sending.is_(True), _waits())
+    doubtful = update(recipients).where(recipients.c.sending.is_(True), waits())
     return int(tx.execute(doubtful.values(sending=False, doubts=recipients.c.doubts + 1)).rowcount)
 
 
 def reroute(tx: Connection, *, direct: bool) -> None:
     """Give all that waits the routes of the configuration of now."""
     if not direct:
-        tx.execute(update(recipients).where(_waits(), recipients.c.route != "").values(route=""))
+        tx.execute(update(recipients).where(waits(), recipients.c.route != "").values(route=""))
         return
-    rows = tx.execute(select(recipients.c.address).where(_waits(), recipients.c.route == "").distinct()).scalars().all()
+    rows = tx.execute(select(recipients.c.address).where(waits(), recipients.c.route == "").distinct()).scalars().all()
     for address in rows:
         new = route_of(address, direct=True)
-        tx.execute(update(recipients).where(recipients.c.address == address, _waits()).values(route=new))
+        tx.execute(update(recipients).where(recipients.c.address == address, waits()).values(route=new))
 
 
 # -- what is over --------------------------------------------------------------------------------------------------------------------
@@ -305,77 +309,23 @@ def make_room(tx: Connection, octets: int) -> int:
     return freed
 
 
-# -- what people do ------------------------------------------------------------------------------------------------------------------
-
-
-def find(tx: Connection, identity: int) -> Item | None:
-    """One message, with all its recipients."""
-    rows = tx.execute(select(recipients).where(recipients.c.message_id == identity).order_by(recipients.c.position))
-    return next(iter(_items(tx, rows)), None)
-
-
-def listed(tx: Connection, *, states: Iterable[State], limit: int, below: int | None = None) -> list[Item]:
-    """Messages with a recipient in one of these states, newest first, with those recipients."""
-    words = [state.value for state in states]
-    wanted = select(recipients.c.message_id).where(recipients.c.state.in_(words))
-    if below is not None:
-        wanted = wanted.where(recipients.c.message_id < below)
-    ids = tx.execute(wanted.distinct().order_by(recipients.c.message_id.desc()).limit(limit)).scalars().all()
-    rows = tx.execute(
-        select(recipients).where(recipients.c.message_id.in_(ids), recipients.c.state.in_(words)).order_by(recipients.c.message_id.desc())
-    )
-    return _items(tx, rows)
-
-
-def count(tx: Connection) -> dict[State, int]:
-    """How many recipients there are in each state."""
-    found = dict(tx.execute(select(recipients.c.state, func.count()).group_by(recipients.c.state)).tuples().all())
-    return {each: int(found.get(each.value, 0)) for each in State}
-
-
-def retry(tx: Connection, identity: int | None, *, now: int) -> int:
-    """Have a message tried now, or all that wait; one that failed or was dropped waits again. How many recipients that are."""
-    if identity is None:
-        changed = tx.execute(update(recipients).where(_waits()).values(due=now)).rowcount
-    else:
-        again = (State.WAITING.value, State.FAILED.value, State.DROPPED.value)
-        one = update(recipients).where(recipients.c.message_id == identity, recipients.c.state.in_(again))
-        changed = tx.execute(one.values(due=now, state=State.WAITING.value)).rowcount if body(tx, identity) is not None else 0
-        if changed:
-            tx.execute(update(messages).where(messages.c.id == identity).values(finished=None))
-    _count_change(tx)
-    return int(changed)
-
-
-def drop(tx: Connection, identity: int, *, now: int) -> int:
-    """Send a message to none of its recipients that still wait, and tell nobody. How many recipients that are."""
-    one = update(recipients).where(recipients.c.message_id == identity, _waits())
-    changed = int(tx.execute(one.values(state=State.DROPPED.value, sending=False)).rowcount)
-    finish(tx, [identity], now=now)
-    _count_change(tx)
-    return changed
-
-
 def changes(tx: Connection) -> int:
     """The number of changes by other processes so far."""
     return int(tx.execute(select(state.c.changes)).scalar_one())
 
 
-def _count_change(tx: Connection) -> None:
-    tx.execute(update(state).values(changes=state.c.changes + 1))
-
-
-def _waits() -> ColumnElement[bool]:
+def waits() -> ColumnElement[bool]:
+    """The condition that a recipient waits."""
     return recipients.c.state == State.WAITING.value
 
 
-def _items(tx: Connection, rows: Iterable[Row[Any]]) -> list[Item]:
+def items(tx: Connection, rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Item]:
     """The messages of these recipients, in the order of the recipients."""
     by_message: dict[int, list[Recipient]] = {}
     for row in rows:
         identity, position, address, route, word, *rest = row
         by_message.setdefault(identity, []).append(Recipient(position, address, route, State(word), *rest))
-    found = {}
+    found: dict[int, Item] = {}
     ids = list(by_message)
     for start in range(0, len(ids), 500):
         wanted = select(messages).where(messages.c.id.in_(ids[start : start + 500]))

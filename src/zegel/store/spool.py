@@ -49,6 +49,7 @@ VERSION = 1
 # A page of the file holds most of a short message: fewer pages to log and to check than SQLite's own 4,096 octets.
 _PAGE = 8192
 # Larger files are not read whole at every start.
+_SHRINK = 4096  # pages at a time
 _QUICK_CHECK = 64 << 20
 
 metadata = MetaData()
@@ -175,6 +176,16 @@ class Spool:
         """Open a transaction in which all happens or, on any exception, nothing; on disk at its end. Raises StoreError."""
         with database_explained(self.folder), sqlite.writing(self._engine) as connection:
             yield connection
+
+    def shrink(self) -> None:
+        """Give some of the room that is free in the file back to the disk. Raises StoreError."""
+        with database_explained(self.folder):
+            connection = sqlite.connect(self.folder / NAME)
+            try:
+                # Each step frees one page; only a script is stepped to its end.
+                connection.executescript(f"PRAGMA incremental_vacuum({_SHRINK})")
+            finally:
+                connection.close()
 
     def free(self) -> int:
         """Octets that the file's disk still has for us. Raises StoreError."""
