@@ -59,7 +59,7 @@ def mail(item: Item, chosen: Sequence[Recipient], data: bytes) -> Mail:
     """The message as it goes to these recipients."""
     addresses = [recipient.address for recipient in chosen]
     utf8 = item.utf8 or not all(map(str.isascii, (item.sender, *addresses)))
-    return Mail(item.sender, addresses, data, utf8, item.eight_bit)
+    return Mail(item.sender, addresses, data, utf8, item.eight_bit or not data.isascii())
 
 
 def answered(chosen: Sequence[Recipient], answers: Sequence[Answer], *, now: float, server: str) -> Trial:
