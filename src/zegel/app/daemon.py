@@ -17,7 +17,9 @@ from zegel.app.expiry import Expiry
 from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
+from zegel.app.post import Post
 from zegel.app.shared import Shared
+from zegel.app.submissions import Submissions
 from zegel.config import Config
 from zegel.store.database import Store
 
@@ -41,7 +43,8 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
-    return [Records(shared), Metrics(shared), Expiry(shared), Milter(shared)]
+    post = Post(shared)
+    return [Records(shared), Metrics(shared), Expiry(shared), post, Submissions(shared, post.outbox), Milter(shared)]
 
 
 class Daemon:

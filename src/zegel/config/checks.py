@@ -10,6 +10,8 @@ from typing import Any
 
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
+from zegel.config.outbox import check_outbox
+from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
@@ -30,6 +32,8 @@ def check(config: Config, data: dict[str, Any]) -> None:
     for entry in config.outbound.allow:
         _check_allow(entry)
     _check_messages(config.messages)
+    check_relay(config.relay)
+    check_outbox(config.outbox)
     _check_rest(config)
 
 
