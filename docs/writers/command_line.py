@@ -41,6 +41,7 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "message export": ((0, "written, also when nothing is recorded"),),
     "quarantine list": ((0, "listed, also when nothing is there"),),
     "quarantine show": ((0, "shown"),),
+    "quarantine release": ((0, "handed to the outbox"),),
     "quarantine drop": ((0, "deleted"),),
     "message erase": ((0, "nothing of the person is left"), (1, "erased, but a trace may be in the database's log: do it again")),
     "outbox list": ((0, "listed, also when none fits"),),

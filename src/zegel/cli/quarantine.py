@@ -1,4 +1,4 @@
-"""``zegel quarantine list | show | drop``: the messages that are kept instead of delivered."""
+"""``zegel quarantine list | show | release | drop``: the messages that are kept instead of delivered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from zegel.cli.screen import Mark
 from zegel.cli.words import _
 
 if TYPE_CHECKING:
+    from zegel.store.posting import Posting
     from zegel.store.quarantine import Depot, Kept
+    from zegel.store.spool import Spool
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("The name of the message, as zegel quarantine list has it."))]
@@ -96,6 +98,44 @@ def drop(ctx: typer.Context, names: Names) -> None:
             with store.writing() as tx:
                 audit.note(tx, "quarantine.drop", name, now=int(time.time()), before=logged(kept))
             screen.marked(Mark.OK, _("{name} is deleted").format(name=name))
+
+
+@app.command(cls=Command, help=_("Send messages on to their recipients after all: by the outbox, past the policy, once."))
+def release(ctx: typer.Context, names: Names) -> None:
+    """Release some."""
+    here = place.of(ctx)
+    folder, outbox = depot(here), here.read_config().outbox
+    found = [folder.get(name) for name in names]  # all or none: a name typed wrong is told before any is sent
+    with here.store(create=False) as store, _spool(here) as spool:
+        from zegel.store import audit, queue
+
+        for kept in found:
+            now = int(time.time())
+            posting = _posting(kept, folder.allow(kept.name, now=now), folder.message(kept.name))
+            with store.writing() as tx:
+                audit.note(tx, "quarantine.release", kept.name, now=now, before=logged(kept))
+            with spool.writing() as mail:
+                queue_id = queue.hand_in(mail, posting, now=now, direct=outbox.direct)
+            screen.marked(Mark.OK, _("{name} is on its way as {queue_id}").format(name=kept.name, queue_id=queue_id))
+    screen.say(_("The daemon sends it. How it goes:"))
+    screen.command(here.command("outbox list --state all"))
+
+
+def _posting(kept: Kept, token: str, message: bytes) -> Posting:
+    """The message as it goes back: as it came, below the token that lets it pass."""
+    from zegel.store.posting import Posting
+    from zegel.store.quarantine import FIELD
+
+    data = f"{FIELD}: {token}\r\n".encode() + (message if message.endswith(b"\r\n") else message + b"\r\n")
+    header = message.partition(b"\r\n\r\n")[0]
+    utf8 = not (header.isascii() and all(address.isascii() for address in (kept.sender, *kept.recipients)))
+    return Posting(kept.sender, kept.recipients, data, site="quarantine", utf8=utf8, eight_bit=not data.isascii())
+
+
+def _spool(here: Place) -> Spool:
+    from zegel.store.spool import Spool
+
+    return Spool.open(here.data)
 
 
 def depot(here: Place) -> Depot:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, update
 
 from zegel.store import post
 from zegel.store.post import items, waits
-from zegel.store.posting import Item, State
+from zegel.store.posting import Item, Posting, State, queue_id
 from zegel.store.spool import messages, recipients, state
 
 
@@ -52,6 +52,14 @@ def retry(tx: Connection, identity: int | None, *, now: int) -> int:
             tx.execute(update(messages).where(messages.c.id == identity).values(finished=None))
     _count_change(tx)
     return int(changed)
+
+
+def hand_in(tx: Connection, posting: Posting, *, now: int, direct: bool) -> str:
+    """Put a message into the outbox from outside the daemon; its queue id. It is safe when the transaction ends."""
+    identity = max(post.newest(tx) + 1, now * 1_000_000)
+    post.add(tx, [(identity, posting)], now=now, direct=direct)
+    _count_change(tx)
+    return queue_id(identity)
 
 
 def drop(tx: Connection, identity: int, *, now: int) -> int:
