@@ -10,8 +10,8 @@ from typing import Any
 
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
-from zegel.config.relay import check_relay
 from zegel.config.outbox import check_outbox
+from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits

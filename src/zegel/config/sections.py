@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from zegel.config.relay import Relay
 from zegel.config.outbox import Outbox
+from zegel.config.relay import Relay
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
