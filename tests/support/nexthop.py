@@ -137,7 +137,7 @@ class _Talk(socketserver.StreamRequestHandler):
         self._say("235 2.7.0 welcome" if right else f"535 5.7.8 wrong {rest}")
 
 
-class _Left(Exception):  # noqa: N818
+class _Left(Exception):
     pass
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
 import zegel
 from support.daemon import Daemon
 from support.postfix import Postfix
@@ -134,7 +135,7 @@ def killed_under_load(postfix: Postfix, kills: int, capsys: pytest.CaptureFixtur
                 f"\n{kills} kills: accepted {len(load.accepted)}, arrived {len(found)}, lost {len(load.accepted - set(found))}, "
                 f"twice {twice}, in doubt {doubts}, answer lost on the way in {len(strangers)}"
             )
-        assert len(load.accepted) > 20 * kills
+        assert len(load.accepted) > 5 * kills
         assert load.accepted <= set(found)
         # Twice only where the next hop's answer was not on disk, and that was told.
         assert twice <= doubts
