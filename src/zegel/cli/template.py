@@ -217,7 +217,7 @@ def _outbox() -> str:
             "tls",
             '"opportunistic"',
             _(
-                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; the certificate of a smarthost\n"
+                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; a smarthost's certificate\n"
                 "is checked), implicit (from the first octet, port 465), off."
             ),
         ),
