@@ -271,6 +271,18 @@ def by_file(folder: str, id: str, head: bytes, message: bytes) -> None:
         os.close(descriptor)
 
 
+def hand_over(path: str, folder: str, id: str, head: bytes, message: bytes) -> str:
+    """Give a message to the daemon, or leave it in the drop folder; "" when it is safe, or the daemon's refusal. Raises :class:`Stop`."""
+    answer = by_socket(path, head, message)
+    if answer.startswith("2"):
+        return ""
+    # 450 is a bound that was set, and 5xx a refusal; at 421, 451 and 452 the daemon cannot take it now, but may later.
+    if answer and not answer.startswith(("421", "451", "452")):
+        return answer
+    by_file(folder, id, head, message)
+    return ""
+
+
 def run(words: list[str], data: bytes) -> None:
     """Take one message. Raises :class:`Stop` unless it is safe."""
     handed, message = prepared(Asked(words), data)
@@ -278,13 +290,9 @@ def run(words: list[str], data: bytes) -> None:
         head = handed.head()
     except HandedError as error:
         raise Stop(EX_USAGE, str(error)) from None
-    answer = by_socket(os.environ.get("ZEGEL_SOCKET") or SOCKET, head, message)
-    if answer.startswith("2"):
-        return
-    # 450 is a bound that was set, and 5xx a refusal; at 451 and 452 the daemon cannot store it now, but may later.
-    if answer and not answer.startswith(("451", "452", "421")):
-        raise Stop(EX_UNAVAILABLE, f"the message is refused: {answer}")
-    by_file(os.environ.get("ZEGEL_DROP") or DROP, handed.id, head, message)
+    path, folder = os.environ.get("ZEGEL_SOCKET") or SOCKET, os.environ.get("ZEGEL_DROP") or DROP
+    if refused := hand_over(path, folder, handed.id, head, message):
+        raise Stop(EX_UNAVAILABLE, f"the message is refused: {refused}")
 
 
 def main() -> int:
