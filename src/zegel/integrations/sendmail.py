@@ -5,7 +5,7 @@ message it is the system tells the daemon; nothing that is said here could. PHP 
 and little of it.
 
 Exit status (sysexits.h): 0 the message is safe; 64 what was asked cannot be done; 69 the daemon refused the message; 73 the drop folder
-cannot be written in; 74 writing failed. Never 75: PHP takes "try again" for success.
+cannot be written in; 74 writing failed. Never 75: releases of PHP take "try again" for success.
 """
 
 from __future__ import annotations
