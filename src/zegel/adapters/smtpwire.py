@@ -109,7 +109,7 @@ class Wire(asyncio.Protocol):
             finally:
                 self._waiter = None
             if not self._ready:
-                raise self._fault or AssertionError("woken for nothing")
+                raise self._fail("the server said nothing")
         return self._ready.popleft()
 
     async def start_tls(self, context: ssl.SSLContext, host: str, seconds: float) -> None:

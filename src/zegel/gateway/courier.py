@@ -28,7 +28,7 @@ from zegel.gateway.schedule import Agenda, hop_pause, pause
 from zegel.gateway.terms import Terms
 from zegel.store import post
 from zegel.store.errors import StoreError
-from zegel.store.post import Item, Recipient, State
+from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class Courier:
     async def settle(self, item: Item, data: bytes, trial: Trial) -> None:
         """Have on disk what came of a try, however long it takes, and with it the notice to whom it concerns."""
         failed = trial.of(State.FAILED)
-        notice = self._notices.failed(item, data, failed, now=self.clock()) if failed else None
+        notice = self._notices.failed(item, data, failed, now=self.clock(), server=trial.server) if failed else None
 
         def write(tx: Connection) -> str:
             post.settle(tx, item.id, trial.outcomes, now=int(self.clock()))

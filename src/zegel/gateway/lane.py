@@ -21,7 +21,7 @@ from zegel.gateway.delivery import Trial, Unreachable
 from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.terms import Terms
 from zegel.store import post
-from zegel.store.post import Item, Recipient
+from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
 
@@ -169,7 +169,7 @@ class Lane:
             except NoRouteError as error:
                 trial, left = delivery.refused([*chosen, *left], error.answer), []
             if trial is not None:
-                self.put_off = self.put_off or bool(trial.of(post.State.WAITING))
+                self.put_off = self.put_off or bool(trial.of(State.WAITING))
                 await self._courier.settle(item, data, trial)
 
     async def _try(self, item: Item, chosen: list[Recipient], data: bytes, seat: _Seat) -> Trial | None:

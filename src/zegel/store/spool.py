@@ -115,8 +115,7 @@ recipients = Table(
     CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="state"),
     sqlite_with_rowid=False,
 )
-WAITING = text("state = 'waiting'")
-Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=WAITING)
+Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=text("state = 'waiting'"))
 
 
 class Spool:
