@@ -10,10 +10,7 @@ from typing import Any
 
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
-<<<<<<< HEAD
 from zegel.config.handover import check_handover
-=======
->>>>>>> relay
 from zegel.config.outbox import check_outbox
 from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
