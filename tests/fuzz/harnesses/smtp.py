@@ -39,7 +39,18 @@ _LINES: tuple[tuple[bytes, str], ...] = (
     (b"y" * 3000 + b"\r\n", ""),
 )
 _MEANING = {line.removesuffix(b"\n"): word for line, word in _LINES}
-_CONTENT = (b"line\r\n", b"..\r\n", b".\r\n", b"a\nb\r\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b".x\r\n", b"z" * 120 + b"\r\n", b"\r\n.\r\n")
+_CONTENT = (
+    b"line\r\n",
+    b"..\r\n",
+    b".\r\n",
+    b"a\nb\r\n",
+    b"\n.\r\n",
+    b"\r\n.\n",
+    b"\r.\r\n",
+    b".x\r\n",
+    b"z" * 120 + b"\r\n",
+    b"\r\n.\r\n",
+)
 WORDS = (b"\r\n.\r\n", b"\r\n.", b"\n.\r\n", *(line for line, _ in _LINES if len(line) < 60))
 Told = list[tuple[str, bytes]]
 

@@ -49,7 +49,9 @@ def test_lines_end_in_crlf_alone() -> None:
     assert fed([b"EHLO x\r\r\n"]) == ["bare"]
 
 
-@pytest.mark.parametrize("stream", [b"A\r\nBC\r\nD\r\n", b"A\nB\r\n", b"x" * LINE_CAP + b"\r\nQUIT\r\n", b"x" * (LINE_CAP - 2) + b"\r\nQUIT\r\n"])
+@pytest.mark.parametrize(
+    "stream", [b"A\r\nBC\r\nD\r\n", b"A\nB\r\n", b"x" * LINE_CAP + b"\r\nQUIT\r\n", b"x" * (LINE_CAP - 2) + b"\r\nQUIT\r\n"]
+)
 def test_any_cut_gives_the_same_lines(stream: bytes) -> None:
     whole = fed([stream])
     assert fed([stream[at : at + 1] for at in range(len(stream))]) == whole
