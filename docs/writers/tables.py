@@ -23,6 +23,8 @@ from zegel.dmarc.faults import Fault
 from zegel.dmarc.result import DmarcReason
 from zegel.grammar.domain import Domain
 from zegel.spf.result import SpfReason
+from zegel.submission.sender import ForeignReason
+from zegel.submission.unfit import Unfitness
 from zegel.verdict.authenticate import Verdict
 from zegel.verdict.author import AuthorReason
 from zegel.verdict.lookalike import LookAlikeKind
@@ -127,6 +129,16 @@ CHAPTERS = (
         "Inbound: what happens to a message, and why",
         ActionReason,
         about="The mode of the site decides how far it goes; a site that only observes accepts, and records the reason.",
+    ),
+    Chapter(
+        "Websites: why a message cannot be made ready to be signed",
+        Unfitness,
+        about="Refused (554): it would not reach the next hop as it was signed, and may not be changed either.",
+    ),
+    Chapter(
+        "Websites: why a sender is not corrected",
+        ForeignReason,
+        about="Refused (550): each answer says which address to use.",
     ),
 )
 

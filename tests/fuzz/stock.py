@@ -19,6 +19,7 @@ NAMES = (
     "reply",
     "sign",
     "signature",
+    "smtp",
     "taglist",
     "verify",
 )

@@ -13,7 +13,19 @@ def text() -> str:
     return (
         "\n\n".join(
             f"{part}"
-            for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _messages(), _metrics(), _outbox(), _limits())
+            for part in (
+                _head(),
+                _milter(),
+                _outbound(),
+                _inbound(),
+                _signing(),
+                _dns(),
+                _messages(),
+                _metrics(),
+                _outbox(),
+                _handover(),
+                _limits(),
+            )
         )
         + "\n"
     )
@@ -217,7 +229,7 @@ def _outbox() -> str:
             "tls",
             '"opportunistic"',
             _(
-                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; the certificate of a smarthost\n"
+                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; a smarthost's certificate\n"
                 "is checked), implicit (from the first octet, port 465), off."
             ),
         ),
@@ -231,6 +243,25 @@ def _outbox() -> str:
         ("max_bytes", "4294967296", _("Octets of mail that may wait together; past that, mail is put off (452).")),
         ("max_message_bytes", "52428800", _("Octets of one message.")),
         ("concurrency", "10", _("Connections to one destination at a time.")),
+    )
+
+
+def _handover() -> str:
+    return _section(
+        "handover",
+        (
+            "socket",
+            '""',
+            _(
+                "Where programs of this machine hand in mail (zegel-sendmail, Django): /run/zegel/handover.sock, where they look for it;\n"
+                "empty takes none."
+            ),
+        ),
+        (
+            "drop_folder",
+            '""',
+            _("Where they leave it while Zegel does not run: /var/spool/zegel/drop, a folder of yours with mode 1733; empty has none."),
+        ),
     )
 
 

@@ -46,7 +46,7 @@ class Change(StrEnum):
 class Ready(NamedTuple):
     """The message as it is to be signed. ``changed`` is in the order of :class:`Change`, () when the bytes are those that came.
 
-    ``utf8`` tells that its header is not ASCII, so that the next hop must have SMTPUTF8 (RFC 6531 3.6); no body needs 8BITMIME.
+    ``utf8`` tells that its header is not ASCII, so that the next hop must have SMTPUTF8 (RFC 6531 3.2); no body needs 8BITMIME.
     """
 
     data: bytes
@@ -227,7 +227,7 @@ class _Parts:
             self._edit(start, end, instead, Change.SURROUNDINGS)
 
     def _message(self, entity: _Entity, depth: int) -> str | None:
-        """A message within: its own parts may be encoded, it itself may not. RFC 2046 5.2.1, 5.2.2.1, 5.2.3.1."""
+        """A message within: its own parts may be encoded, it itself may not. RFC 2046 5.2.1, 5.2.2."""
         if entity.media.name != "message/rfc822":
             self._stays(entity, Unfitness.MESSAGE_PART, type=entity.media.name)
         elif depth >= _MAX_DEPTH:

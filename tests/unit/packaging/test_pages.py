@@ -65,9 +65,9 @@ def test_man_and_mandoc_find_no_fault_in_the_manual(page: Path) -> None:
 
 
 def test_a_line_cannot_begin_like_a_request_of_roff() -> None:
-    assert manual._text(".so /etc/passwd") == "\\&.so /etc/passwd"
-    assert manual._text("'tis a \\n") == "\\&'tis a \\en"
-    assert manual._text("--dry-run") == "\\-\\-dry\\-run"
+    assert manual.roff(".so /etc/passwd") == "\\&.so /etc/passwd"
+    assert manual.roff("'tis a \\n") == "\\&'tis a \\en"
+    assert manual.roff("--dry-run") == "\\-\\-dry\\-run"
 
 
 def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
