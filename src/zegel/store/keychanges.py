@@ -53,6 +53,8 @@ def apply(tx: Transaction, changes: Sequence[Change], *, now: int, keep_private:
             if not keep_private:
                 destroy_private(tx, change.after, now=now)
             slots.give_back(tx, change.after.number, free=now + change.after.ttl)
+    if any(change.action for change in changes):
+        count_change(tx)
 
 
 def _one(tx: Transaction, change: Change, now: int) -> None:
@@ -65,7 +67,6 @@ def _one(tx: Transaction, change: Change, now: int) -> None:
     if done.rowcount != 1:
         raise OutdatedError(before.name)
     if change.action:
-        count_change(tx)
         _note(tx, change.action, before, after, now)
 
 
