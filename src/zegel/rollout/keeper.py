@@ -48,7 +48,7 @@ class Rules:
 
 
 class Keeper:
-    """Looks after the keys of one store, for one event loop. ``clock`` gives seconds since the epoch."""
+    """Looks after the keys of one store, for one event loop. ``clock`` gives seconds since the epoch; ``quiet`` logs nothing."""
 
     def __init__(
         self,
@@ -59,9 +59,11 @@ class Keeper:
         *,
         publisher: Callable[[], Publisher | None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        quiet: bool = False,
     ) -> None:
         self._store, self._journal, self._servers, self._rules = store, journal, servers, rules
         self._publisher, self._clock = publisher, clock
+        self._quiet = quiet
         self._told: dict[int, str] = {}  # the trouble of each key that was told
         self.looks = 0
 
@@ -184,7 +186,7 @@ class Keeper:
     def _tell(self, changes: Sequence[Change], why: str) -> None:
         for change in changes:
             key = change.after
-            if change.action:
+            if change.action and not self._quiet:
                 self._journal.note(_EVENTS[change.action], key=key.name, record=key.record_name, state=key.state.value)
             if key.state is KeyState.ACTIVE and key.misses >= MISSES:
                 self._note_once(key, why)
@@ -192,7 +194,7 @@ class Keeper:
                 self._told.pop(key.number, None)
 
     def _note_once(self, key: StoredKey, why: str) -> None:
-        if self._told.get(key.number) != why:
+        if self._told.get(key.number) != why and not self._quiet:
             self._told[key.number] = why
             self._journal.alarm("key in trouble, and signing on", key=key.name, why=why)
 

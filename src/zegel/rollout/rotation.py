@@ -71,6 +71,15 @@ def rotate(
     return Rotation(way, chosen, former, revoked)
 
 
+def make(store: Store, domain: Domain, algorithm: str, *, now: int) -> StoredKey:
+    """Make a key that waits for a person, in a free slot when the domain has slots. Raises StoreError."""
+    with store.reading() as tx:
+        domains.get(tx, domain)
+    key = _generate(algorithm)
+    with store.writing() as tx:
+        return _add(tx, domain, algorithm, key, Succession.NONE, now)
+
+
 def is_under_way(tx: Transaction, domain: Domain, key_type: str) -> bool:
     """Tell whether a key of this type is to take over already."""
     return any(key.succession and key.state in _WAITS for key in keys.all(tx, domain) if key.key_type == key_type)
