@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 from zegel.adapters.nameservers import Looking
 from zegel.app.opening import make_servers
 from zegel.app.part import Announce, Commit
 from zegel.app.shared import Shared
 from zegel.config import Config
-from zegel.rollout.keeper import Keeper, Rules
-from zegel.rollout.life import Times
+from zegel.rollout.keeper import Keeper
+from zegel.rollout.keyrules import key_rules
 from zegel.store.snapshot import Snapshot
-
-_DAY = 86_400
 
 
 class KeyKeeping:
@@ -53,10 +50,3 @@ class KeyKeeping:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-
-
-def key_rules(config: Config, folder: Path) -> Rules:
-    """What the configuration says of the life of keys; ``folder`` is the data folder."""
-    keys = config.keys
-    times = Times(keys.retiring_days * _DAY + config.signing.expire, keys.revoked_days * _DAY, keys.look_seconds)
-    return Rules(times, keys.rotate_days * _DAY, folder / keys.publish_private if keys.publish_private else None)

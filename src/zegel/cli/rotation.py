@@ -44,7 +44,7 @@ def times_of(config: Config) -> Times:
     """The times of the life of keys that the configuration says."""
     from pathlib import Path
 
-    from zegel.app.keeping import key_rules
+    from zegel.rollout.keyrules import key_rules
 
     return key_rules(config, Path()).times
 
@@ -53,9 +53,9 @@ def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKe
     """Look once, as the daemon does: what is visible already takes over now."""
     from zegel.adapters.journal import Journal
     from zegel.app import make_resolver
-    from zegel.app.keeping import key_rules
     from zegel.app.opening import make_servers
     from zegel.rollout.keeper import Keeper
+    from zegel.rollout.keyrules import key_rules
 
     rules = key_rules(config, here.data)
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from zegel.adapters.journal import Journal
 from zegel.adapters.nameservers import Looking
 from zegel.rollout import keylook, life, rotation
 from zegel.rollout.keyfolder import publish_private
+from zegel.rollout.keyrules import Rules
 from zegel.rollout.life import MISSES, Times
 from zegel.rollout.records import Record
 from zegel.store import keychanges, keys
@@ -36,15 +35,6 @@ class Publisher(Protocol):
 
     async def publish(self, have: Sequence[Record], away: Sequence[Record]) -> object:
         """Bring about that DNS has the first and not the second. Trouble is told by itself, never raised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says: times, seconds between rotations (0: never), where old private keys are published (None: nowhere)."""
-
-    times: Times = field(default_factory=Times)
-    rotate: int = 0
-    private_folder: Path | None = None
 
 
 class Keeper:
