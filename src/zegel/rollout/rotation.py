@@ -52,6 +52,8 @@ def rotate(
     A key that is to take over already is taken; in an emergency also a spare one that is visible. Else one is made, in a free slot when the
     domain has slots. With ``revoke_now`` the former is revoked in the same transaction, and until the next is visible nothing is signed.
     """
+    with store.writing() as tx:
+        slots.settle(tx, now=now)
     with store.reading() as tx:
         domains.get(tx, domain)
         known = _next(tx, domain, algorithm, succession)
