@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.publishing import Zone
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -128,4 +129,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
+    zone: tuple[Zone, ...] = ()
     limits: Limits = Limits()
