@@ -211,9 +211,8 @@ class Life(RuleBasedStateMachine):
         self.away = set(away)
         for _ in range(rounds):
             for key in self.all():
-                over = life.takes_away(key, now=self.now, times=TIMES)
                 for server in SERVERS:
-                    self.dns[server, key.selector] = "absent" if over else "revoked" if key.state is KeyState.REVOKED else "key"
+                    self.dns[server, key.selector] = "absent" if key.withdrawn else "revoked" if key.state is KeyState.REVOKED else "key"
             self.rounds_go_by(1, every, daemon)
 
     @rule(daemon=st.integers(0, 1))

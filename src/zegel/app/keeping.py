@@ -11,6 +11,7 @@ from zegel.app.part import Announce, Commit
 from zegel.app.shared import Shared
 from zegel.config import Config
 from zegel.rollout.keeper import Keeper
+from zegel.rollout.keypublish import KeyPublisher
 from zegel.rollout.keyrules import key_rules
 from zegel.store.snapshot import Snapshot
 
@@ -23,7 +24,8 @@ class KeyKeeping:
         self._rules = key_rules(shared.config, shared.store.folder)
         self._folder = shared.store.folder
         self._shared = shared
-        self._keeper = Keeper(shared.store, shared.journal, lambda: self._servers, lambda: self._rules)
+        publisher = KeyPublisher(shared.store, shared.journal, lambda: self._servers, lambda: shared.config)
+        self._keeper = Keeper(shared.store, shared.journal, lambda: self._servers, lambda: self._rules, publisher=publisher)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, announce: Announce) -> None:

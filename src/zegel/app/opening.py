@@ -54,8 +54,8 @@ def make_resolver(config: Config) -> AsyncResolver:
 
 def make_servers(config: Config, resolver: AsyncResolver) -> Looking:
     """What is asked for what all authoritative servers say; with a zone file it stands for all of them."""
-    dns = config.dns
-    return Offline(resolver) if dns.zone else Nameservers(resolver, timeout=dns.timeout, tries=dns.tries)
+    dns, listed = config.dns, {zone.name: zone.servers for zone in config.zone}
+    return Offline(resolver) if dns.zone else Nameservers(resolver, zones=listed, timeout=dns.timeout, tries=dns.tries)
 
 
 def _zone(file: str) -> Zone:

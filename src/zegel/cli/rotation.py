@@ -55,13 +55,15 @@ def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKe
     from zegel.app import make_resolver
     from zegel.app.opening import make_servers
     from zegel.rollout.keeper import Keeper
+    from zegel.rollout.keypublish import KeyPublisher
     from zegel.rollout.keyrules import key_rules
 
     rules = key_rules(config, here.data)
 
     async def once() -> StoredKey:
-        servers = make_servers(config, make_resolver(config))
-        return await Keeper(store, Journal(), lambda: servers, lambda: rules, quiet=True).attend(key)
+        servers, journal = make_servers(config, make_resolver(config)), Journal()
+        publisher = KeyPublisher(store, journal, lambda: servers, lambda: config)
+        return await Keeper(store, journal, lambda: servers, lambda: rules, publisher=publisher, quiet=True).attend(key)
 
     with screen.waiting(_("Looking at {name}").format(name=key.name)):
         return asyncio.run(once())

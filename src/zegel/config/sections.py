@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from zegel.config.keys import Keys
+from zegel.config.publishing import Zone
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -130,4 +131,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
+    zone: tuple[Zone, ...] = ()
     limits: Limits = Limits()

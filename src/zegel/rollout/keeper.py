@@ -14,11 +14,11 @@ from typing import Protocol
 
 from zegel.adapters.journal import Journal
 from zegel.adapters.nameservers import Looking
+from zegel.grammar.domain import Domain
 from zegel.rollout import keylook, life, rotation
 from zegel.rollout.keyfolder import publish_private
 from zegel.rollout.keyrules import Rules
 from zegel.rollout.life import MISSES, Times
-from zegel.rollout.records import Record
 from zegel.store import keychanges, keys
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
@@ -31,10 +31,13 @@ _PATIENT = 5  # looks that are left out of so many, where a key has waited for a
 
 
 class Publisher(Protocol):
-    """Who writes records into zones that we may write; what lies in no such zone it leaves alone."""
+    """Who writes key records into zones that we may write (``rollout.keypublish``)."""
 
-    async def publish(self, have: Sequence[Record], away: Sequence[Record]) -> object:
-        """Bring about that DNS has the first and not the second. Trouble is told by itself, never raised."""
+    def writes(self, name: str) -> bool:
+        """Tell whether records of that name are written by it."""
+
+    async def publish(self, domain: Domain) -> None:
+        """Have the key records of a domain written. Trouble is told by itself."""
 
 
 class Keeper:
@@ -47,7 +50,7 @@ class Keeper:
         servers: Callable[[], Looking],
         rules: Callable[[], Rules],
         *,
-        publisher: Callable[[], Publisher | None] = lambda: None,
+        publisher: Publisher | None = None,
         clock: Callable[[], float] = time.time,
         quiet: bool = False,
     ) -> None:
@@ -104,21 +107,15 @@ class Keeper:
             return await asyncio.to_thread(self._again, key)  # somebody else was there meanwhile: the next look knows
         after = next((change.after for change in changes if change.before.number == key.number), key)
         self._tell(changes, seen.back.sentence.told(str) if after.trouble else "")
-        publisher = self._publisher()
-        if publisher is not None:
-            for change in changes:
-                await self._publish(publisher, change, seen, now)
+        # What is not as it should be, or should be otherwise from now on, is written where we may write.
+        fine = seen.look.vanished if after.withdrawn else seen.look.everywhere
+        if (
+            self._publisher is not None
+            and (not fine or any(change.action for change in changes))
+            and self._publisher.writes(key.record_name)
+        ):
+            await self._publisher.publish(key.domain)
         return after
-
-    async def _publish(self, publisher: Publisher, change: Change, seen: keylook.Sighting, now: int) -> None:
-        """Have a record written that is not there as it should be, or taken away whose time is over."""
-        key, looked_at = change.after, change.before.number == seen.number
-        record = keylook.record_of(key)
-        if life.takes_away(key, now=now, times=self._rules().times):
-            if not (looked_at and seen.look.vanished):
-                await publisher.publish((), (record,))
-        elif change.before.state != key.state or not (looked_at and seen.look.everywhere):
-            await publisher.publish((record,), ())
 
     # -- the store, in a thread of its own --------------------------------------------------------------------------------------------
 
@@ -195,6 +192,7 @@ _EVENTS = {
     "key.activate": "key signs",
     "key.retire": "key retiring",
     "key.revoke": "key revoked",
+    "key.withdraw": "record of a revoked key withdrawn",
     "key.remove": "key removed",
     "key.missing": "key missing in DNS",
     "key.lost": "key left, as its record is gone",

@@ -12,8 +12,9 @@ from zegel.adapters.nameservers import Looking
 from zegel.ask import RRType
 from zegel.rollout.life import Look
 from zegel.rollout.readback import ReadBack, Sight, read_back
-from zegel.rollout.records import Record, key_record
+from zegel.rollout.records import Record, key_record, txt
 from zegel.rollout.visibility import Outcome
+from zegel.rollout.wanted import REVOKED
 from zegel.store.keys import KeyState, StoredKey
 
 _GONE = (KeyState.REVOKED, KeyState.REMOVED)
@@ -30,8 +31,7 @@ class Sighting:
 
 def record_of(key: StoredKey) -> Record:
     """The record that a key has in its state, under the name at which it is published; revoked, its p= is empty (RFC 6376 3.6.1)."""
-    shown = replace(key, public="") if key.state in _GONE else key
-    return replace(key_record(shown), name=key.record_name)
+    return txt(key.record_name, REVOKED) if key.state in _GONE else replace(key_record(key), name=key.record_name)
 
 
 async def look(servers: Looking, key: StoredKey) -> Sighting:

@@ -198,7 +198,6 @@ def _retiring(
 
 
 def _revoked(before: StoredKey, key: StoredKey, look: Look, now: int, times: Times, *, steady: bool) -> tuple[Change, ...]:
-    over = now >= (key.revoked or now) + times.revoked
     if look.vanished:
         trouble = ""
     elif look.lacking > look.gone:
@@ -206,9 +205,13 @@ def _revoked(before: StoredKey, key: StoredKey, look: Look, now: int, times: Tim
     else:
         trouble = "" if look.serving + look.lacking == look.servers > 0 else UNAVAILABLE
     key = replace(key, trouble=trouble)
-    if steady and over and look.vanished:
+    over = steady and now >= (key.revoked or now) + times.revoked
+    if not over and not key.withdrawn:
+        return (Change(before, key),)
+    if look.vanished:
         return (Change(before, replace(key, state=KeyState.REMOVED, removed=now), "key.remove"),)
-    return (Change(before, key),)
+    # The record may go; the key is removed when it has gone.
+    return (Change(before, replace(key, removed=now if key.removed is None else key.removed), "" if key.withdrawn else "key.withdraw"),)
 
 
 def may_publish_private(key: StoredKey, *, now: int) -> bool:
@@ -216,8 +219,3 @@ def may_publish_private(key: StoredKey, *, now: int) -> bool:
     if key.state is not KeyState.REMOVED or key.removed is None or not key.has_private:
         return False
     return now - key.removed >= max(key.ttl + key.alias_ttl, 3600)
-
-
-def takes_away(key: StoredKey, *, now: int, times: Times) -> bool:
-    """Tell whether the record of a key is not to be published any more."""
-    return key.state is KeyState.REMOVED or (key.state is KeyState.REVOKED and now >= min(key.revoked or now, now) + times.revoked)

@@ -60,7 +60,7 @@ def _retiring(key: StoredKey, times: Times, when: Callable[[int], str]) -> Sente
 
 
 def _revoked(key: StoredKey, now: int, times: Times, when: Callable[[int], str]) -> Sentence:
-    if life.takes_away(key, now=now, times=times):
+    if key.withdrawn:
         return Sentence(N_("take its record out of DNS"))
     until = when((key.revoked or now) + times.revoked)
     if key.trouble == "not_revoked":

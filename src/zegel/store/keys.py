@@ -93,6 +93,11 @@ class StoredKey:
         """The DNS name at which its record is published: the slot's target, or its own."""
         return self.slot or self.name
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is to have no record any more: it is removed, or was revoked for so long that the record may go."""
+        return self.removed is not None
+
 
 def add(
     tx: Transaction,
