@@ -33,17 +33,19 @@ class KeyKeeping:
         self._task = asyncio.create_task(self._keeper.run())
 
     def prepare(self, config: Config) -> Commit:
-        """Take over times, and whom to ask."""
+        """Take over times, and whom to ask; then all keys are looked at."""
         rules = key_rules(config, self._folder)
 
         def commit() -> None:
             # The resolver has been taken over by then: what is shared goes first.
             self._rules, self._servers = rules, make_servers(config, self._shared.resolver)
+            self._keeper.wake(everything=True)  # who has mended something wants to know now
 
         return commit
 
     def changed(self, snapshot: Snapshot) -> None:
-        """It reads the store by itself, as it needs more of it."""
+        """Look at what has changed; the store is read anew, as more of it is needed."""
+        self._keeper.wake()
 
     async def stop(self, seconds: float) -> None:
         """Leave off."""

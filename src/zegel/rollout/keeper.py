@@ -8,6 +8,7 @@ last look, whoever's it was, is long enough ago, and changes only what is still 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -58,24 +59,33 @@ class Keeper:
         self._publisher, self._clock = publisher, clock
         self._quiet = quiet
         self._told: dict[int, str] = {}  # the trouble of each key that was told
+        self._wake, self._everything = asyncio.Event(), False
         self.looks = 0
 
     async def run(self) -> None:
         """Go round until cancelled."""
         while True:
+            everything, self._everything = self._everything, False
+            self._wake.clear()
             try:
-                await self.round()
+                await self.round(everything=everything)
             except Exception as error:  # whatever it is, what signs now goes on
                 self._journal.fault(error)
-            await asyncio.sleep(self._rules().times.look)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._rules().times.look)
 
-    async def round(self) -> None:
-        """Look once at all keys that are due, then see to what time alone brings."""
+    def wake(self, *, everything: bool = False) -> None:
+        """Go round now: keys have changed, or (``everything``) somebody wants all of them looked at."""
+        self._everything |= everything
+        self._wake.set()
+
+    async def round(self, *, everything: bool = False) -> None:
+        """Look once at all keys that are due, or at everything, then see to what time alone brings."""
         now = int(self._clock())
         known = await asyncio.to_thread(self._read)
         times = self._rules().times
         troubled = {(key.domain, key.key_type) for key in known if key.state is KeyState.ACTIVE and key.misses}
-        due = [key for key in known if is_due(key, now=now, times=times, urgent=(key.domain, key.key_type) in troubled)]
+        due = [key for key in known if everything or is_due(key, now=now, times=times, urgent=(key.domain, key.key_type) in troubled)]
         # Those that may be gone back to are looked at first: a key is left only for one that is served now.
         due.sort(key=lambda key: key.state is KeyState.ACTIVE)
         turns = asyncio.Semaphore(_AT_ONCE)
