@@ -27,6 +27,7 @@ server:
     cache-min-ttl: 0
     outbound-msg-retry: 5
     local-zone: "test." nodefault
+    access-control: 127.0.0.0/8 allow_snoop
 {anchors}
 remote-control:
     control-enable: no

@@ -15,6 +15,7 @@ from zegel.adapters.journal import set_up_log
 from zegel.adapters.pump import run
 from zegel.app.expiry import Expiry
 from zegel.app.handover import LocalMail
+from zegel.app.keeping import KeyKeeping
 from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
@@ -46,7 +47,16 @@ def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
     post = Post(shared)
     submissions = Submissions(shared, post.outbox)
-    return [Records(shared), Metrics(shared), Expiry(shared), post, submissions, LocalMail(shared, submissions), Milter(shared)]
+    return [
+        Records(shared),
+        Metrics(shared),
+        Expiry(shared),
+        KeyKeeping(shared),
+        post,
+        submissions,
+        LocalMail(shared, submissions),
+        Milter(shared),
+    ]
 
 
 class Daemon:

@@ -1,4 +1,4 @@
-"""``zegel domain add | list | records | remove``: the domains that are ours, and what they publish."""
+"""``zegel domain``: the domains that are ours, and what they publish."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zegel.cli import place, publish, screen
+from zegel.cli import handoff, place, plan, publish, publishing, records, screen, selector
 from zegel.cli.help import Command, Group
 from zegel.cli.screen import Mark
 from zegel.cli.words import _
@@ -84,24 +84,18 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
         screen.command(here.command("domain add example.be"))
 
 
-@app.command(cls=Command, help=_("Show the exact text to publish in DNS for a domain's keys, new and active."))
-def records(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
-    """Show the records to publish."""
-    here, domain = place.of(ctx), place.domain(name)
-    with here.store_to_look() as store, store.reading() as tx:
-        from zegel.store import keys
-
-        found = [key for key in keys.all(tx, domain) if key.state in ("pending", "visible", "active")]
-    if json:
-        screen.json_line({"domain": domain, "records": [publish.as_json(key) for key in found]})
-        return
-    for number, key in enumerate(found):
-        if number:
-            screen.say()
-        publish.show(key)
-    if not found:
-        screen.say(_("{domain} has no key to publish yet. Make one:").format(domain=domain))
-        screen.command(here.command(f"key new {domain}"))
+app.command("plan", cls=Command, help=_("Decide what a domain publishes beside its keys: SPF, DMARC, reports, or that it is parked."))(
+    plan.plan
+)
+app.command("records", cls=Command, help=_("Show the exact text of every record that a domain should have in DNS."))(records.records)
+app.command("publish", cls=Command, help=_("Publish the records, read them back from every name server, and name what differs."))(
+    publishing.publish_
+)
+app.command("handoff", cls=Command, help=_("Make a page for the person who owns the DNS: what to enter, and what is seen now."))(
+    handoff.handoff
+)
+app.add_typer(selector.app, name="selector", help=_("Selectors of other services: listed and watched, never made."))
+app.command("export", cls=Command, help=_("Write all records of a zone as a file to include in it."))(records.export)
 
 
 @app.command(cls=Command, help=_("Take out a domain that has no keys, such as one typed wrong."))

@@ -20,6 +20,7 @@ from zegel.words import N_
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
+    from zegel.adapters.nameservers import Looking
     from zegel.adapters.zone import Zone
     from zegel.config import Config
     from zegel.grammar.domain import Domain
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
 _MAX_NAME = 253
-_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|message|outbox|postfix|serve|site|status)\b|\.\.\.)")
+_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|message|outbox|postfix|quarantine|serve|site|slot|status)\b|\.\.\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,17 @@ def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
         return Resolver(config.dns.nameservers or None, timeout=config.dns.timeout, tries=config.dns.tries, trust_ad=config.dns.trust_ad)
     except ValueError as error:
         raise Refusal(f"dns.nameservers: {error}") from None
+
+
+def nameservers(config: Config, zone: Path | None = None) -> Looking:
+    """Who asks all authoritative servers; a zone file named here or in the configuration answers for all. Raises Refusal, OSError."""
+    from zegel.adapters.nameservers import Nameservers, Offline
+
+    found = resolver(config, zone)
+    if zone is not None or config.dns.zone:
+        return Offline(found)
+    listed = {entry.name: entry.servers for entry in config.zone}
+    return Nameservers(found, zones=listed, timeout=config.dns.timeout, tries=config.dns.tries)
 
 
 def zone_file(file: Path) -> Zone:

@@ -58,6 +58,11 @@ def console(stream: IO[str] | None = None) -> Console:
     return found if found.is_terminal else Console(file=file, highlight=False, markup=False, emoji=False, width=_NO_TERMINAL)
 
 
+def console_of_errors() -> Console:
+    """The console on standard error, for what is told beside an output that is to be copied."""
+    return console(sys.stderr)
+
+
 def say(text: str = "", *, style: str | None = None) -> None:
     """Write a paragraph of prose."""
     console_ = console()
@@ -73,6 +78,11 @@ def wrapped(text: str, width: int) -> list[str]:
 def exact(text: str) -> None:
     """Write a line that is meant to be copied: as it is, never wrapped."""
     sys.stdout.write(safe(text) + "\n")
+
+
+def columns(*cells: str) -> None:
+    """Write one line of cells parted by tabs, to be copied or cut by a program."""
+    sys.stdout.write("\t".join(map(safe, cells)) + "\n")
 
 
 def changes(text: str) -> None:

@@ -8,6 +8,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
+from zegel.config import keys, publishing
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.handover import check_handover
@@ -36,6 +37,8 @@ def check(config: Config, data: dict[str, Any]) -> None:
     check_relay(config.relay)
     check_outbox(config.outbox)
     check_handover(config.handover)
+    keys.check(config.keys)
+    publishing.check(config.zone)
     _check_rest(config)
 
 

@@ -9,7 +9,9 @@ from typing import Literal
 import msgspec
 
 from zegel.config.handover import Handover
+from zegel.config.keys import Keys
 from zegel.config.outbox import Outbox
+from zegel.config.publishing import Zone
 from zegel.config.relay import Relay
 from zegel.limits import Limits
 
@@ -131,10 +133,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     outbound: Outbound = Outbound()
     inbound: Inbound = Inbound()
     signing: Signing = Signing()
+    keys: Keys = Keys()
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
     relay: Relay = Relay()
     outbox: Outbox = Outbox()
     handover: Handover = Handover()
+    zone: tuple[Zone, ...] = ()
     limits: Limits = Limits()

@@ -1,7 +1,7 @@
-"""The records that a domain has to publish: their name, their strings, and their two spellings for people.
+"""Records: their name, their strings, and the spellings in which zone files and the web forms of providers want them.
 
-Pure text: a key's public half becomes a record, a record becomes the line of a zone file or the value for a provider's web form. RFC 6376
-3.6.1 and 3.6.2, RFC 8463 4.2, RFC 1035 3.3.14 and 5.1. It publishes nothing and asks nothing.
+Pure text: a key's public half becomes a record, a record becomes the line of a zone file or the value for a form. RFC 6376 3.6.1 and 3.6.2,
+RFC 8463 4.2, RFC 1035 3.3.14 and 5.1. What a domain has to publish is told in :mod:`zegel.rollout.wanted`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class PublicHalf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: ``name`` in full without the final dot, ``type``, and strings of at most 255 octets, which readers join as they are."""
+    """One record: ``name`` in full without the final dot, ``type``, and its strings.
+
+    Of TXT they have at most 255 octets each, and readers join them as they are. MX and CNAME have one: the data as text, without final dot.
+    """
 
     name: str
     type: str
@@ -55,7 +58,12 @@ class Record:
 def key_record(key: PublicHalf) -> Record:
     """The key record of a key. RFC 6376 3.6.1: v= first; h=, s= and t= stay away, so that nothing is restricted."""
     text = format_tags({"v": "DKIM1", "k": key.key_type, "p": key.public})
-    return Record(f"{key.selector}._domainkey.{key.domain}", "TXT", cut(text))
+    return txt(f"{key.selector}._domainkey.{key.domain}", text)
+
+
+def txt(name: str, text: str) -> Record:
+    """A TXT record."""
+    return Record(name, "TXT", cut(text))
 
 
 def cut(text: str) -> tuple[str, ...]:
@@ -69,10 +77,22 @@ def as_value(record: Record) -> str:
     return "".join(record.strings)
 
 
-def as_zone_line(record: Record) -> str:
-    """The record as one line of a zone file (RFC 1035 5.1). Its strings are quoted: bare, the semicolons would start a comment."""
-    strings = " ".join(f'"{_escaped(string)}"' for string in record.strings)
-    return f"{record.name}. {TTL} IN {record.type} {strings}"
+def as_split(record: Record) -> str:
+    """The value as quoted strings of at most 255 octets: what forms want that neither quote nor cut."""
+    return " ".join(f'"{_escaped(string)}"' for string in record.strings) if record.type == "TXT" else _data(record)
+
+
+def as_zone_line(record: Record, *, zone: str | None = None, ttl: int = TTL) -> str:
+    """The record as one line of a zone file (RFC 1035 5.1), its name in full or relative to ``zone``.
+
+    The strings of TXT are quoted: bare, the semicolons would start a comment. Other names end in a dot: bare, the zone's would be added.
+    """
+    name = f"{record.name}." if zone is None else record.relative_to(zone)
+    return f"{name} {ttl} IN {record.type} {as_split(record)}"
+
+
+def _data(record: Record) -> str:
+    return f"{as_value(record).removesuffix('.')}."
 
 
 def _escaped(string: str) -> str:

@@ -58,6 +58,8 @@ def remove(tx: Transaction, name: Domain) -> None:
     # Keys of which DNS still has the record, and mail on its way still bears signatures, do not go by the way.
     if tx.connection.execute(select(schema.keys.c.id).where(schema.keys.c.domain_id == domain_id).limit(1)).first() is not None:
         raise StoreError(N_("{domain} has keys, and is not taken out with them; see: zegel key list {domain}"), domain=name)
+    for table in (schema.plans, schema.selectors, schema.sightings):
+        tx.connection.execute(delete(table).where(table.c.domain_id == domain_id))
     tx.connection.execute(delete(schema.domains).where(schema.domains.c.id == domain_id))
     count_change(tx)
 
