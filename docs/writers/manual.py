@@ -76,6 +76,10 @@ def configuration() -> str:
     """
     lines += _paragraphs(about)
     for table, meaning in settings.TABLES.items():
+        if table == "zone":
+            lines += [".SH [[zone]]", _text(meaning)]
+            lines += _items((f"{option.name} ({option.kind})", option.help) for option in settings.zone())
+            continue
         lines += [f".SH {_text(f'[{table}]')}", _text(meaning)]
         for option in options:
             if option.table == table:

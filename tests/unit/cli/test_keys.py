@@ -182,7 +182,7 @@ def test_ed25519_alone_is_warned_of_and_a_retired_key_stays_published(zegel: Run
     both = zegel("key", "activate", "example.be", "three", "--no-dns-check")
     assert "Ed25519" not in both.text
     assert "retiring" not in both.text
-    assert [record["selector"] for record in zegel("domain", "records", "example.be", "--json").json["records"]] == ["two", "three"]
+    assert [record["selector"] for record in zegel("domain", "records", "example.be", "--json").json["records"]] == ["one", "two", "three"]
 
 
 def test_an_unknown_key(zegel: Run, zone: Path) -> None:
