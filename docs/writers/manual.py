@@ -76,6 +76,10 @@ def configuration() -> str:
     """
     lines += paragraphs(about)
     for table, meaning in settings.TABLES.items():
+        if table == "zone":
+            lines += [".SH [[zone]]", roff(meaning)]
+            lines += items((f"{option.name} ({option.kind})", option.help) for option in settings.zone())
+            continue
         lines += [f".SH {roff(f'[{table}]')}", roff(meaning)]
         for option in options:
             if option.table == table:

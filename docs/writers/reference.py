@@ -87,6 +87,10 @@ def configuration() -> str:
     parts = [_head("The configuration, zegel.toml"), *_paragraphs(_CONFIGURATION)]
     for table, meaning in settings.TABLES.items():
         rows = [(f"`{item.name}`", item.kind, f"`{item.default}`", _prose(item.help)) for item in options if item.table == table]
+        if table == "zone":
+            entry = [(f"`{item.name}`", item.kind, _prose(item.help)) for item in settings.zone()]
+            parts += ["## [[zone]]", meaning, _table(("Name", "Kind", "Meaning"), entry)]
+            continue
         parts += [f"## [{table}]", meaning, _table(("Name", "Kind", "Default", "Meaning"), rows)]
         if table == "outbound":
             entry = [(f"`{item.name}`", item.kind, _prose(item.help)) for item in settings.allow()]

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from zegel.cli import template
 from zegel.config import Allow, Config, Exemption
+from zegel.config.publishing import Zone
 
 ALLOW = {
     "login": 'A SASL login as the mail server reports it; "*" is every login.',
@@ -29,6 +30,17 @@ RULE = {
     "since": "The first day, such as 2026-11-01 (UTC); without it, from the beginning.",
     "until": "The day on which it no longer holds; without it, it holds for good.",
 }
+ZONE = {
+    "name": "The zone: a domain, or one below it that is delegated apart.",
+    "way": "rfc2136 (dynamic updates with a TSIG key), file (a file that the zone includes), or hand. Without it, hand.",
+    "server": "With rfc2136: the primary server that takes the updates, as 192.0.2.53 or 192.0.2.53:5353.",
+    "servers": "All authoritative servers, to read back from; without it, they are found by the delegation.",
+    "tsig_name": "With rfc2136: the name of the TSIG key, as the server has it.",
+    "tsig_algorithm": "Its algorithm; without it, hmac-sha256.",
+    "tsig_secret_file": "The file with its secret: base64 alone, or a key file of BIND or Knot. Nobody else may read it (0600, or 0640).",
+    "file": "With file: the file to write. It has records only; the zone includes it with $INCLUDE.",
+    "ttl": "The TTL of the records in seconds, from 60 to 86400; without it, 3600.",
+}
 TABLES = {
     "milter": "Where the mail server finds Zegel.",
     "outbound": "Which mail is yours to sign, and who may sign as whom.",
@@ -36,6 +48,7 @@ TABLES = {
     "signing": "How signatures look.",
     "keys": "How long keys live, and how often their records are looked at.",
     "dns": "Who is asked for records.",
+    "zone": "How the records of a zone are published, one [[zone]] for each; what no [[zone]] holds is published by hand.",
     "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",
     "outbox": "Where mail of the relay goes next, and how long it is tried: [The outbox](../outbox.md).",
@@ -86,12 +99,18 @@ def rule() -> tuple[Option, ...]:
     return tuple(Option("inbound.rule", name, _words(get_type_hints(Exemption)[name]), "", text) for name, text in RULE.items())
 
 
+def zone() -> tuple[Option, ...]:
+    """What a [[zone]] holds."""
+    return tuple(Option("zone", name, _words(get_type_hints(Zone)[name]), "", text) for name, text in ZONE.items())
+
+
 def _check(found: list[Option]) -> None:
     config = Config()
     known = {(table, name) for table in config.__struct_fields__ for name in get_type_hints(type(getattr(config, table)))}
     differ = known ^ {(option.table, option.name) for option in found} ^ {("outbound", "allow"), ("inbound", "rule")}
     differ |= {("outbound.allow", name) for name in set(ALLOW) ^ set(get_type_hints(Allow))}
     differ |= {("inbound.rule", name) for name in set(RULE) ^ set(get_type_hints(Exemption))}
+    differ |= {("zone", name) for name in set(ZONE) ^ set(get_type_hints(Zone))}
     differ |= {(table, "") for table in set(TABLES) ^ set(config.__struct_fields__)}
     if differ:
         raise LookupError(f"the template, the Config and {__name__} differ in {sorted(differ)}")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import dns.exception
 import dns.message
@@ -22,7 +23,8 @@ from support.servers import free_port, require, wait_for
 from support.unbound import unbound
 
 AGENCY, CUSTOMER, DELEGATED = "agency.test", "customer.test", "dkim.agency.test"
-KEY, SECRET, ALGORITHM = "zegel-key", base64.b64encode(b"a secret of the tests, 32 octets").decode(), "hmac-sha256"
+KEY, SECRET = "zegel-key", base64.b64encode(b"a secret of the tests, 32 octets").decode()
+ALGORITHM: Final = "hmac-sha256"
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 NEGATIVE_TTL = 77
 

@@ -9,18 +9,20 @@ Secrets are read from a file that nobody else may read, and stand in no error an
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import os
 import re
 import stat
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zegel.adapters.exchange import Address
-from zegel.words import N_, SpokenError
+from zegel.words import N_, Sentence, SpokenError
 
 if TYPE_CHECKING:
     import dns.message
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     import dns.rrset
     import dns.update
 
-_TIMEOUT = 10.0
+_TIMEOUT = 10.0  # seconds
+_NO_REPLY = N_("{server} answered with what is no reply ({detail})")
 _MAX_FILE = 10_000
 _IN_FILE = re.compile(r'secret\s*:?\s*"?([A-Za-z0-9+/=]+)"?', re.ASCII)
 
@@ -151,7 +154,7 @@ def _record(edit: Edit) -> dns.rdata.Rdata:
     if edit.type == "TXT":
         octets = [string.encode("ascii") for string in strings]
         return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, octets)
-    return dns.rdata.from_text("IN", edit.type, "".join(strings), origin=dns.name.root)
+    return dns.rdata.from_text("IN", edit.type, "".join(strings), origin=dns.name.root, relativize=False)
 
 
 def _text(record: dns.rdata.Rdata) -> str:
@@ -171,35 +174,54 @@ def _sign(message: dns.update.UpdateMessage, tsig: Tsig) -> None:
 
 async def _ask(server: Address, message: dns.message.Message, about: str, tsig: Tsig | None) -> dns.message.Message:
     """Send a message over TCP and return the reply. Raises UpdateError."""
-    import dns.asyncquery
+    shown = _shown(server)
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            packet = await _exchange(server, message.to_wire(max_size=65535))
+    except TimeoutError:
+        raise UpdateError("timeout", N_("{server} did not answer within {seconds:.0f} seconds"), server=shown, seconds=_TIMEOUT) from None
+    except (OSError, EOFError) as error:
+        detail = getattr(error, "strerror", None) or N_("the connection ended")
+        raise UpdateError("unreachable", N_("{server} cannot be reached: {detail}"), server=shown, detail=Sentence(detail)) from None
+    return _read(packet, message, shown, about, tsig)
+
+
+async def _exchange(server: Address, packet: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        writer.write(struct.pack("!H", len(packet)) + packet)
+        (length,) = struct.unpack("!H", await reader.readexactly(2))
+        return await reader.readexactly(length)
+    finally:
+        writer.transport.abort()
+
+
+def _read(packet: bytes, asked: dns.message.Message, shown: str, about: str, tsig: Tsig | None) -> dns.message.Message:
+    """Read a reply and check its signature. Who refuses for another reason than the key need not sign that: RFC 8945 5.3.2."""
     import dns.exception
     import dns.message
     import dns.tsig
 
-    shown = _shown(server)
+    name = tsig.name if tsig else ""
     try:
-        return await dns.asyncquery.tcp(message, server.host, timeout=_TIMEOUT, port=server.port)
-    except dns.exception.Timeout:
-        raise UpdateError("timeout", N_("{server} did not answer within {seconds:.0f} seconds"), server=shown, seconds=_TIMEOUT) from None
+        try:
+            reply = dns.message.from_wire(packet, keyring=asked.keyring, request_mac=asked.mac)
+        except dns.exception.FormError:
+            reply = dns.message.from_wire(packet)
     except dns.tsig.PeerBadKey:
-        sentence = N_(
-            "{server} does not know the TSIG key {key}, or not with {algorithm}; look at tsig_name and tsig_algorithm of the zone {zone}"
-        )
+        sentence = N_("{server} does not know the TSIG key {key}, or not for this zone; look at tsig_name and tsig_algorithm of {zone}")
+        raise UpdateError("tsig_key", sentence, server=shown, key=name, zone=about) from None
     except (dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
         sentence = N_("{server} has another secret for the TSIG key {key}; look at tsig_secret_file of the zone {zone}")
-        raise UpdateError("tsig_secret", sentence, server=shown, key=_name(tsig), zone=about) from None
+        raise UpdateError("tsig_secret", sentence, server=shown, key=name, zone=about) from None
     except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
         sentence = N_("the clocks of {server} and of this machine differ too much for the TSIG key {key}; set them by NTP")
-        raise UpdateError("tsig_time", sentence, server=shown, key=_name(tsig)) from None
-    except OSError as error:
-        detail = error.strerror or str(error)
-        raise UpdateError("unreachable", N_("{server} cannot be reached: {detail}"), server=shown, detail=detail) from None
-    except (dns.exception.DNSException, EOFError) as error:
-        raise UpdateError(
-            "malformed", N_("{server} answered with what is no reply ({detail})"), server=shown, detail=type(error).__name__
-        ) from None
-    algorithm = tsig.algorithm if tsig else ""
-    raise UpdateError("tsig_key", sentence, server=shown, key=_name(tsig), algorithm=algorithm, zone=about)
+        raise UpdateError("tsig_time", sentence, server=shown, key=name) from None
+    except dns.exception.DNSException as error:
+        raise UpdateError("malformed", _NO_REPLY, server=shown, detail=type(error).__name__) from None
+    if reply.id != asked.id or reply.opcode() != asked.opcode():
+        raise UpdateError("malformed", _NO_REPLY, server=shown, detail="ID")
+    return reply
 
 
 def _judge(reply: dns.message.Message, server: Address, zone: str, tsig: Tsig) -> None:
@@ -218,10 +240,6 @@ def _judge(reply: dns.message.Message, server: Address, zone: str, tsig: Tsig) -
     if code != "NOERROR":
         id_, sentence = refusals.get(code, ("failed", N_("{server} did not make the update of {zone}: {code}; look into its log")))
         raise UpdateError(id_, sentence, server=_shown(server), zone=zone, key=tsig.name, code=code)
-
-
-def _name(tsig: Tsig | None) -> str:
-    return tsig.name if tsig else ""
 
 
 def _shown(server: Address) -> str:

@@ -99,7 +99,7 @@ def _entry(number: int, entry: Entry, page: Handoff, translate: Translate) -> st
     if len(record.strings) > 1:
         others.append((say(N_("In pieces of 255")), _copy(as_split(record), long=True)))
     others.append((say(N_("Line of a zone file")), _copy(as_zone_line(record), long=True)))
-    note = "" if wish.note is None else f'<p class="note">{escape(wish.note.told(translate))}</p>'
+    note = "" if wish.note is None else f'<p class="note">{escape(_upper(wish.note.told(translate)))}</p>'
     return _ENTRY.substitute(
         kind=kind,
         number=number,
@@ -107,20 +107,36 @@ def _entry(number: int, entry: Entry, page: Handoff, translate: Translate) -> st
         state=say(state),
         why=say(why),
         note=note,
-        fields=_fields(fields),
-        others_title=say(N_("If your form wants it another way")),
-        others=_fields(others),
+        # What is right already needs no entering, and is shown to who asks.
+        fields="" if kind == "good" else f"<dl>{_fields(fields)}</dl>",
+        others_title=say(N_("The record")) if kind == "good" else say(N_("If your form wants it another way")),
+        others=_fields([*fields, *others] if kind == "good" else others),
         seen_title=say(N_("What the name servers have now")),
-        finding=escape(entry.seen.sentence.told(translate)),
-        sights="".join(_sight(sight, translate) for sight in entry.seen.sights),
+        finding=escape(_upper(entry.seen.sentence.told(translate))),
+        sights=_sights(entry.seen.sights, translate),
     )
 
 
-def _sight(sight: Sight, translate: Translate) -> str:
-    kind, state = _STATES[sight.seen.outcome]
-    seen = "".join(f"<code>{escape(safe(text[:_MAX_TEXT]))}</code>" for text in sight.seen.seen[:_MAX_SEEN]) if kind == "wrong" else ""
-    said = translate(state) if kind != "wrong" else translate(sight.seen.sentence).format(**sight.seen.values)
-    return f'<li class="{kind}"><b>{escape(sight.server)}</b> <span>{escape(said)}</span>{seen}</li>'
+def _sights(sights: Iterable[Sight], translate: Translate) -> str:
+    """The servers, those that have the same together."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Sight]] = {}
+    for sight in sights:
+        groups.setdefault((sight.seen.outcome, sight.seen.difference, sight.seen.seen), []).append(sight)
+    found = []
+    for together in groups.values():
+        seen = together[0].seen
+        kind, state = _STATES[seen.outcome]
+        texts = "".join(f"<code>{escape(safe(text[:_MAX_TEXT]))}</code>" for text in seen.seen[:_MAX_SEEN]) if kind == "wrong" else ""
+        said = translate(state) if len(groups) == 1 or kind == "good" else translate(seen.sentence).format(**seen.values)
+        names = ", ".join(dict.fromkeys(sight.server for sight in together))
+        found.append(f'<li class="{kind}"><b>{escape(names)}</b> <span>{escape(said)}</span>{texts}</li>')
+    return "".join(found)
+
+
+def _upper(sentence: str) -> str:
+    """A sentence with its first letter as at the beginning of a paragraph; a name there stays as it is."""
+    first = sentence.partition(" ")[0]
+    return sentence[:1].upper() + sentence[1:] if first.isalpha() else sentence
 
 
 def _fields(fields: Iterable[tuple[str, str]]) -> str:
@@ -223,7 +239,7 @@ $rest
 _ENTRY = Template("""<article class="card $kind">
 <h2><span class="number">$number</span> $title <span class="state">$state</span></h2>
 <p>$why</p>$note
-<dl>$fields</dl>
+$fields
 <details><summary>$others_title</summary><dl>$others</dl></details>
 <div class="seen"><h3>$seen_title</h3><p>$finding</p><ul>$sights</ul></div>
 </article>

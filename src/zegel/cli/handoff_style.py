@@ -38,7 +38,7 @@ dd { margin: 0; min-width: 0; }
 code, pre { font: .88rem/1.5 ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 code.copy { display: inline-block; max-width: 100%; padding: .3rem .6rem; border: 1px solid var(--line); border-radius: .35rem;
   background: var(--field); overflow-wrap: anywhere; white-space: pre-wrap; -webkit-user-select: all; user-select: all; cursor: copy; }
-code.long { display: block; }
+code.long { display: block; word-break: break-all; }
 pre { padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .35rem; background: var(--field); overflow-x: auto;
   -webkit-user-select: all; user-select: all; }
 summary { color: var(--brand); font-size: .92rem; cursor: pointer; }

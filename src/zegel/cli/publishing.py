@@ -94,7 +94,7 @@ def _fine(change: Change, seen: ReadBack) -> bool:
 def _show_changes(changes: Sequence[Change]) -> None:
     """The difference, record by record: what is there is kept, added or taken away."""
     ways = {"rfc2136": _("by dynamic update"), "file": _("by the file of its zone"), "hand": _("by hand")}
-    for change in changes:
+    for change in (change for change in changes if not change.blocked):
         for text in change.remove:
             screen.changes(f"- {change.record.name}. {change.record.type} {text[:_MAX_TEXT]}")
         if change.add:
@@ -133,7 +133,9 @@ def _tell_seen(changes: Sequence[Change], seen: Sequence[ReadBack]) -> bool:
         if not fine or change.needed:
             screen.marked(Mark.OK if fine else Mark.WRONG, told(back.sentence))
         if not fine:
-            texts = dict.fromkeys(text for sight in back.sights for text in sight.seen.seen)
+            texts = dict.fromkeys(
+                text for sight in back.sights if sight.seen.outcome in ("different", "revoked") for text in sight.seen.seen
+            )
             for text in list(texts)[:_MAX_SHOWN]:
                 screen.say(_("seen:"), style="dim")
                 screen.exact(text[:_MAX_TEXT])

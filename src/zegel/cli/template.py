@@ -21,6 +21,7 @@ def text() -> str:
                 _signing(),
                 _keys(),
                 _dns(),
+                _zone(),
                 _messages(),
                 _metrics(),
                 _outbox(),
@@ -224,6 +225,33 @@ def _dns() -> str:
         ("trust_ad", "false", _("Believe a resolver on this machine when it says that an answer is signed with DNSSEC.")),
         ("zone", '""', _("A zone file to answer from instead of DNS: for tests, offline.")),
     )
+
+
+def _zone() -> str:
+    sentence = _(
+        "How the records of a zone are published by zegel domain publish; what no [[zone]] holds is published by hand. way is\n"
+        "rfc2136 (updates that are signed with a TSIG key), file (a file that the zone includes), or hand. servers are all its name\n"
+        "servers, where its delegation does not name those that count. Two examples:"
+    )
+    examples = (
+        (
+            'name = "dkim.example.be"',
+            'way = "rfc2136"',
+            'server = "192.0.2.53"',
+            'tsig_name = "zegel"',
+            'tsig_algorithm = "hmac-sha256"',
+            'tsig_secret_file = "/etc/zegel/tsig"',
+        ),
+        (
+            'name = "example.be"',
+            'way = "file"',
+            'file = "/var/lib/bind/zegel.example.be"',
+            "ttl = 3600",
+            'servers = ["192.0.2.53", "192.0.2.54"]',
+        ),
+    )
+    shown = ["\n".join(("#[[zone]]", *(f"#{line}" for line in lines))) for lines in examples]
+    return "\n".join([*(f"# {line}" for line in sentence.split("\n")), "\n\n".join(shown)])
 
 
 def _messages() -> str:

@@ -29,7 +29,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """All of it: ``zone`` is what names are relative to, ``policy`` the text of the MTA-STS file or empty; ``time`` in seconds since 1970."""
+    """All of it: ``zone`` is what names are relative to, ``policy`` the text of the MTA-STS file or empty; ``time`` in seconds."""
 
     domain: Domain
     zone: str

@@ -26,15 +26,18 @@ def _uncommented(text: str, only: str = r"[a-z_]+ = ") -> str:
 def test_the_file_says_the_defaults() -> None:
     text = template.text()
     assert parse(text) == Config()
-    # The examples of [[outbound.allow]] and [[inbound.rule]] are no defaults.
+    # The examples of [[outbound.allow]], [[inbound.rule]] and [[zone]] are no defaults.
     general = text[: text.index("#[[outbound.allow]]")] + text[text.index("[inbound]") : text.index("#[[inbound.rule]]")]
-    general += text[text.index("[signing]") :]
+    general += text[text.index("[signing]") : text.index("#[[zone]]")] + text[text.index("[messages]") :]
     assert parse(_uncommented(general)) == Config()
 
 
 def test_every_option_is_there_with_its_sentence() -> None:
     lines = template.text().splitlines()
     for section in msgspec.structs.fields(Config):
+        if section.name == "zone":
+            assert lines.count("#[[zone]]") == 2
+            continue
         at = lines.index(f"[{section.name}]")
         end = next((number for number in range(at + 1, len(lines)) if lines[number].startswith("[")), len(lines))
         kind = type(section.default)
@@ -54,6 +57,12 @@ def test_the_examples_are_right() -> None:
     (rule,) = make_site(parse(_uncommented(inbound, r"(?:\[\[|[a-z_]+ = )")).inbound).rules
     assert (rule.kind, rule.until - rule.since) == ("list", (date(2027, 6, 30) - date(2026, 11, 1)).days * 86_400)
     assert [bool(entry.login) + 2 * bool(entry.network) + 3 * entry.local for entry in allow] == [1, 2, 3]
+
+
+def test_the_zones_of_the_example_are_right() -> None:
+    text = template.text()
+    zones = parse(_uncommented(text[text.index("#[[zone]]") : text.index("[messages]")], r"(?:\[\[|[a-z0-9_]+ = )")).zone
+    assert [(zone.name, zone.way) for zone in zones] == [("dkim.example.be", "rfc2136"), ("example.be", "file")]
 
 
 def test_init_makes_all_and_overwrites_nothing(zegel: Run, data: Path) -> None:
