@@ -25,7 +25,7 @@ import zegel
 from support.servers import free_port, wait_for
 from zegel.dkim.crypto import Key, KeyKind
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys
+from zegel.store import domains, keychanges, keys
 from zegel.store.database import Store
 
 _NOW = 1_790_000_000
@@ -104,7 +104,7 @@ class Daemon:
             pem = key.private_key if isinstance(key.private_key, bytes) else key.private_key.encode()
             keys.add(tx, name, key.selector, "ed25519" if key.type == "ed25519" else "rsa2048", pem, key.public, now=_NOW, force=True)
             if activate:
-                keys.activate(tx, name, key.selector, now=_NOW)
+                keychanges.activate(tx, name, key.selector, now=_NOW)
         self.keys.append(key)
 
     def publish(self, key: Key) -> None:

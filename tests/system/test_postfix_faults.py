@@ -18,7 +18,7 @@ from support.postfix import Postfix
 from support.proof import holds, tags
 from support.servers import wait_for
 from zegel.grammar.domain import Domain
-from zegel.store import keys
+from zegel.store import keychanges
 from zegel.store.database import Store
 
 PLAIN = b"From: Us <info@example.org>\r\nTo: someone@example.net\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -136,7 +136,7 @@ def test_a_key_that_is_activated_signs_without_a_restart(daemon: Daemon, postfix
     submit(postfix)
     postfix.sink.wait(2)
     with Store.open(daemon.data, now=1) as store, store.writing() as tx:
-        keys.activate(tx, Domain.parse("example.org"), "e2", now=1)
+        keychanges.activate(tx, Domain.parse("example.org"), "e2", now=1)
     daemon.wait_log('event="keys loaded"', 3)
     submit(postfix)
     first, second, third = postfix.sink.wait(3)
@@ -164,7 +164,7 @@ def activate_a_key_that_does_not_open(daemon: Daemon) -> None:
         changed = connection.execute("update keys set private = zeroblob(64) where state = 'pending'")
         assert changed.rowcount == 1
     with Store.open(daemon.data, now=1) as store, store.writing() as tx:
-        keys.activate(tx, Domain.parse("example.net"), "e1", now=1)
+        keychanges.activate(tx, Domain.parse("example.net"), "e1", now=1)
 
 
 def test_sighup_with_a_broken_configuration_keeps_the_old_one(daemon: Daemon, postfix: Postfix) -> None:

@@ -35,21 +35,29 @@ class Address(NamedTuple):
 
 
 async def exchange(server: Address, question: Question, *, timeout: float, authentic: bool = False) -> Answer:
-    """Ask a server once. ``authentic``: the AD bit of its replies may be believed."""
+    """Ask a resolver once. ``authentic``: the AD bit of its replies may be believed."""
     try:
-        query = wire.Query.write(question, _ident(), authentic=authentic)
+        packet = await _packet(server, question, timeout, authentic=authentic)
     except ValueError:
         return Answer(Rcode.NXDOMAIN, ttl=wire.NEGATIVE_TTL)  # DNS cannot hold such a name, so nobody has published there
-    try:
-        packet = await _reply(server, query, timeout)
-        if wire.code(packet) == wire.FORMERR:
-            # RFC 6891 7: so answers who does not know EDNS.
-            packet = await _reply(server, wire.Query.write(question, _ident(), edns=False, authentic=authentic), timeout)
     except TimeoutError:
         return Answer(Rcode.TIMEOUT)
     except OSError:
         return Answer(Rcode.SERVFAIL)
     return wire.read(packet, question, authentic=authentic)
+
+
+async def ask_directly(server: Address, question: Question, *, timeout: float) -> wire.Said:
+    """Ask an authoritative server once, without recursion. Raises TimeoutError, OSError, and ValueError for what is no name."""
+    return wire.read_said(await _packet(server, question, timeout, recurse=False), question)
+
+
+async def _packet(server: Address, question: Question, timeout: float, *, authentic: bool = False, recurse: bool = True) -> bytes:
+    packet = await _reply(server, wire.Query.write(question, _ident(), authentic=authentic, recurse=recurse), timeout)
+    if wire.code(packet) != wire.FORMERR:
+        return packet
+    # RFC 6891 7: so answers who does not know EDNS.
+    return await _reply(server, wire.Query.write(question, _ident(), edns=False, authentic=authentic, recurse=recurse), timeout)
 
 
 def _ident() -> int:

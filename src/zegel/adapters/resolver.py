@@ -54,7 +54,7 @@ class Resolver:
     """
 
     def __init__(self, nameservers: Sequence[str] | None = None, *, timeout: float = 2.0, tries: int = 2, trust_ad: bool = False) -> None:
-        self._servers = [_Server(_address(text)) for text in (_system_nameservers() if nameservers is None else nameservers)]
+        self._servers = [_Server(address(text)) for text in (_system_nameservers() if nameservers is None else nameservers)]
         if not self._servers:
             raise ValueError("no name server is known; give one, for example 127.0.0.1")
         self._timeout, self._tries = timeout, tries
@@ -147,7 +147,7 @@ def _system_nameservers() -> list[str]:
         return []
 
 
-def _address(text: str) -> Address:
+def address(text: str) -> Address:
     """Read ``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353``."""
     host, port = text, "53"
     if text.startswith("[") or text.count(":") == 1:

@@ -19,6 +19,7 @@ from zegel.ask import Answer, Question, Rcode, RRType
 PAYLOAD = 1232  # octets of a reply over UDP that pass every network whole
 NEGATIVE_TTL = 60  # seconds that "no" holds when no SOA record says how long
 _NEGATIVE_CAP = 900  # a key that was just published should not be missing for hours
+_NEGATIVE_MOST = 604_800  # what no resolver is known to exceed
 _TTL_CAP = 86_400
 _MAX_CNAMES = 8
 _HEADER = struct.Struct("!6H")
@@ -26,8 +27,8 @@ _FIXED = struct.Struct("!HHIH")  # type, class, TTL and length, between the owne
 _IN, _OPT = 1, 41
 _TYPES = {RRType.A: 1, RRType.NS: 2, RRType.CNAME: 5, RRType.SOA: 6, RRType.PTR: 12, RRType.MX: 15, RRType.TXT: 16, RRType.AAAA: 28}
 _NS, _CNAME, _SOA = _TYPES[RRType.NS], _TYPES[RRType.CNAME], _TYPES[RRType.SOA]
-_RESPONSE, _OPCODE, _TRUNCATED, _RECURSE, _AUTHENTIC = 0x8000, 0x7800, 0x0200, 0x0100, 0x0020
-_NOERROR, FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, _REFUSED = range(6)
+_RESPONSE, _OPCODE, _AUTHORITATIVE, _TRUNCATED, _RECURSE, _AUTHENTIC = 0x8000, 0x7800, 0x0400, 0x0200, 0x0100, 0x0020
+_NOERROR, FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, REFUSED = range(6)
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
 _TROUBLE = Answer(Rcode.SERVFAIL)
 
@@ -44,12 +45,12 @@ class Query:
     end: int
 
     @classmethod
-    def write(cls, question: Question, ident: int, *, edns: bool = True, authentic: bool = False) -> Query:
+    def write(cls, question: Question, ident: int, *, edns: bool = True, authentic: bool = False, recurse: bool = True) -> Query:
         """Write a query, with EDNS(0) unless told otherwise; ``authentic`` asks for the AD bit (RFC 6840 5.7).
 
         Raises ValueError for what DNS has no name for.
         """
-        flags = _RECURSE | _AUTHENTIC if authentic else _RECURSE
+        flags = (_RECURSE if recurse else 0) | (_AUTHENTIC if authentic else 0)
         asked = _HEADER.pack(ident, flags, 1, 0, 0, edns) + _name(question.name) + struct.pack("!HH", _TYPES[question.type], _IN)
         return cls(asked + b"\0" + _FIXED.pack(_OPT, PAYLOAD, 0, 0) if edns else asked, len(asked))
 
@@ -61,7 +62,7 @@ class Query:
         if not flags & _RESPONSE or flags & _OPCODE:
             return False
         if questions == 0:  # what could not be read cannot be repeated
-            return flags & 15 in (FORMERR, _SERVFAIL, _NOTIMP, _REFUSED)
+            return flags & 15 in (FORMERR, _SERVFAIL, _NOTIMP, REFUSED)
         end = self.end
         return (
             questions == 1
@@ -91,6 +92,33 @@ def read(packet: bytes, question: Question, *, authentic: bool = False) -> Answe
         return _Reply(packet).answer(question.type, authentic=authentic and bool(packet[3] & _AUTHENTIC))
     except (MalformedError, IndexError, struct.error):
         return _TROUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server said of its own zones: nothing is followed, nothing is kept.
+
+    ``answer`` has the records at the name itself. ``alias`` is what a CNAME there points to. ``zone`` is the owner of the SOA record and
+    ``negative_ttl`` how long "no" holds in it, in seconds (RFC 2308 5), -1 where no SOA record came. ``cut`` and ``servers`` are a
+    referral: the zone that is delegated, and the names of its servers.
+    """
+
+    code: int
+    authoritative: bool
+    answer: Answer
+    alias: str = ""
+    zone: str = ""
+    negative_ttl: int = -1
+    cut: str = ""
+    servers: tuple[str, ...] = ()
+
+
+def read_said(packet: bytes, question: Question) -> Said:
+    """Read what an authoritative server said to a question without recursion. What is malformed is SERVFAIL."""
+    try:
+        return _Reply(packet).said(question.type)
+    except (MalformedError, IndexError, struct.error):
+        return Said(_SERVFAIL, False, _TROUBLE)
 
 
 class _Place(NamedTuple):
@@ -142,6 +170,31 @@ class _Reply:
         if holds is None:
             return _TROUBLE
         return Answer(Rcode.NXDOMAIN if absent else Rcode.NOERROR, (), min(ttl, holds), authentic)
+
+    def said(self, rrtype: RRType) -> Said:
+        """All that matters of a reply of an authoritative server. RFC 1034 4.3.2."""
+        rcode, authoritative = code(self._packet), bool(self._packet[2] << 8 & _AUTHORITATIVE)
+        if rcode not in (_NOERROR, _NXDOMAIN):
+            return Said(rcode, authoritative, _TROUBLE)
+        name, _, at = self._name(_HEADER.size)
+        found, zone, holds, cut, servers, alias = [], "", -1, "", [], ""
+        for number, (owner, kind, place) in enumerate(self._section(at + 4, self._answers + self._authority)):
+            answers = number < self._answers
+            if kind == _SOA and (not answers or owner == name):
+                zone, holds = owner, min(place.ttl, int.from_bytes(self._packet[place.end - 4 : place.end]), _NEGATIVE_MOST)
+            if answers and owner == name and kind == _TYPES[rrtype]:
+                found.append(place)
+            elif answers and owner == name and kind == _CNAME:
+                alias = self._only_name(place.start, place.end)
+            elif not answers and kind == _NS:
+                cut = owner
+                servers.append(self._only_name(place.start, place.end))
+        records = tuple(dict.fromkeys(self._record(rrtype, place) for place in found))
+        # RFC 2308 2.1: after an alias, NXDOMAIN is of the name that it points to.
+        gone = rcode == _NXDOMAIN and not records and not alias
+        answer = Answer(Rcode.NXDOMAIN if gone else Rcode.NOERROR, records, min((place.ttl for place in found), default=max(holds, 0)))
+        referred = bool(cut) and not authoritative and not found and not alias and not zone
+        return Said(rcode, authoritative, answer, alias, zone, holds, cut if referred else "", tuple(servers) if referred else ())
 
     def _negative_ttl(self, at: int) -> int | None:
         """How long "no" holds: the lesser of the SOA's TTL and its last field (RFC 2308 5).

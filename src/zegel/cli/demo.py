@@ -129,7 +129,7 @@ def run(once: bool, script: Script = demo_mail.scenes) -> int:
 def _set_up(folder: Path) -> zegel.Key:
     """A store with our domain and its active key, a zone with the records of all domains, a configuration. Returns the partner's key."""
     from zegel.grammar.domain import Domain
-    from zegel.store import domains, keys, selectors
+    from zegel.store import domains, keychanges, keys, selectors
     from zegel.store.database import Store
 
     now, ours = int(time.time()), Domain.parse(OURS)
@@ -139,7 +139,7 @@ def _set_up(folder: Path) -> zegel.Key:
         key = zegel.Key.generate(OURS, selectors.propose("rsa2048", now))
         domains.add(tx, ours, now=now)
         keys.add(tx, ours, key.selector, "rsa2048", key.pem, key.public, now=now)
-        keys.activate(tx, ours, key.selector, now=now)
+        keychanges.activate(tx, ours, key.selector, now=now)
     zone = folder / "demo.zone"
     published = "".join(f'{k.name}. TXT "{k.record[:200]}" "{k.record[200:]}"\n' for k in (key, partner))
     zone.write_text(demo_mail.RECORDS + published, encoding="utf-8")

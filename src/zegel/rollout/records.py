@@ -37,7 +37,10 @@ class PublicHalf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: ``name`` in full without the final dot, ``type``, and strings of at most 255 octets, which readers join as they are."""
+    """One record: ``name`` in full without the final dot, ``type``, and its strings.
+
+    Of TXT they have at most 255 octets each, and readers join them as they are. MX and CNAME have one: the data as text, without final dot.
+    """
 
     name: str
     type: str
@@ -70,8 +73,12 @@ def as_value(record: Record) -> str:
 
 
 def as_zone_line(record: Record) -> str:
-    """The record as one line of a zone file (RFC 1035 5.1). Its strings are quoted: bare, the semicolons would start a comment."""
-    strings = " ".join(f'"{_escaped(string)}"' for string in record.strings)
+    """The record as one line of a zone file (RFC 1035 5.1). The strings of TXT are quoted: bare, the semicolons would start a comment."""
+    if record.type == "TXT":
+        strings = " ".join(f'"{_escaped(string)}"' for string in record.strings)
+    else:
+        # A name without its final dot would have that of the zone added. RFC 1035 5.1.
+        strings = f"{as_value(record).removesuffix('.')}."
     return f"{record.name}. {TTL} IN {record.type} {strings}"
 
 

@@ -1,20 +1,24 @@
-"""Looks whether a key record stands in DNS as it must, and says what is wrong with what stands there instead.
+"""Judges what DNS has at a name against the record that should be there, and names what is wrong.
 
-A dialogue (RFC 6376 3.6.2): it asks for the key's name, and only when nothing is there for the name that a web form makes of it by adding
-the domain a second time. Stricter than a verifier: what some receivers cannot read counts as different. It changes nothing in DNS.
+:func:`compare` is pure, and serves who asked all name servers (:mod:`zegel.rollout.readback`) as well as :func:`look`, the dialogue of a
+single look through the resolver (RFC 6376 3.6.2): it asks for the key's name, and only when nothing is there for the name that a web form
+makes of it by adding the domain a second time. It changes nothing in DNS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from zegel.ask import Answer, Dialogue, Question, Rcode, RRType
 from zegel.grammar import taglist
+from zegel.rollout import differences
 from zegel.words import N_
 
 _MAX_RECORDS = 20
-_MAX_TEXT = 8192  # more than any key record; longer ones differ anyway
+_MAX_TEXT = 8192  # more than any record of ours; longer ones differ anyway
+_MAX_SHOWN = 200
 
 
 class Outcome(StrEnum):
@@ -49,7 +53,7 @@ def look(key_name: str, expected: str) -> Dialogue[Visibility]:
     if answer.temporary:
         return _unavailable(key_name, answer)
     if answer.records:
-        return compare(key_name, expected, tuple(map(_text, answer.records[:_MAX_RECORDS])))
+        return compare(key_name, expected, answer.records)
     domain = key_name.partition("._domainkey.")[2]
     if domain:
         doubled = f"{key_name}.{domain}"
@@ -63,99 +67,64 @@ def look(key_name: str, expected: str) -> Dialogue[Visibility]:
     return Visibility(Outcome.ABSENT, "no_record", N_("there is no TXT record at {name}"), {"name": key_name})
 
 
-def compare(name: str, expected: str, seen: tuple[str, ...]) -> Visibility:
-    """Compare the TXT records seen at ``name`` with the one expected. RFC 6376 3.6.2.2 allows exactly one."""
-    if len(seen) > 1:
-        return _several(name, expected, seen)
-    difference = _difference(expected, seen[0])
-    if difference is None:
-        return Visibility(Outcome.VISIBLE, "", N_("the record at {name} is the one of this key"), {"name": name}, seen)
-    kind, sentence, values = difference
-    outcome = Outcome.REVOKED if kind == "revoked" else Outcome.DIFFERENT
-    return Visibility(outcome, kind, sentence, {"name": name, **values}, seen)
+def compare(name: str, expected: str, seen: Sequence[bytes | str], rrtype: RRType = RRType.TXT) -> Visibility:
+    """Compare the records seen at ``name`` with the text of the one expected: its strings joined, a name without its final dot."""
+    texts = tuple(map(_text, seen[:_MAX_RECORDS]))
+    return _txt(name, expected, texts) if rrtype is RRType.TXT else _names(name, expected, texts)
 
 
-_Difference = tuple[str, str, dict[str, object]]
-
-
-def _several(name: str, expected: str, seen: tuple[str, ...]) -> Visibility:
-    values: dict[str, object] = {"name": name, "count": len(seen)}
-    # In any order: DNS gives records as it likes.
-    if len("".join(seen)) == len(expected) and all(part in expected for part in seen):
+def _txt(name: str, expected: str, seen: tuple[str, ...]) -> Visibility:
+    """RFC 6376 3.6.2.2: one key record at its name. Elsewhere other records may stand beside: RFC 7208 4.5, RFC 9989 4.10, RFC 8461 3.1."""
+    is_key = "_domainkey" in name.split(".")
+    ours = seen if is_key else tuple(text for text in seen if differences.claims(text, expected))
+    if count := differences.spread(expected, seen):
         sentence = N_("the text is spread over {count} records at {name}; it must be one record, of several strings")
-        return Visibility(Outcome.DIFFERENT, "spread", sentence, values, seen)
-    if any(_difference(expected, text) is None for text in seen):
+        return Visibility(Outcome.DIFFERENT, "spread", sentence, {"name": name, "count": count}, seen)
+    if not ours:
+        values: dict[str, object] = {"name": name, "version": differences.version(expected)}
+        return Visibility(Outcome.ABSENT, "no_record", N_("no TXT record at {name} begins with {version}"), values, seen)
+    if len(ours) > 1:
+        return _several(name, expected, ours, is_key=is_key)
+    difference = differences.of(expected, ours[0])
+    if difference is None:
+        sentence = N_("the record at {name} is the one of this key") if is_key else N_("the record at {name} is as it should be")
+        return Visibility(Outcome.VISIBLE, "", sentence, {"name": name}, ours)
+    kind, sentence, details = difference
+    outcome = Outcome.REVOKED if kind == "revoked" else Outcome.DIFFERENT
+    return Visibility(outcome, kind, sentence, {"name": name, **details}, ours)
+
+
+def _several(name: str, expected: str, seen: tuple[str, ...], *, is_key: bool) -> Visibility:
+    values: dict[str, object] = {"name": name, "count": len(seen), "version": differences.version(expected)}
+    if any(differences.of(expected, text) is None for text in seen):
         sentence = N_(
             "there are {count} TXT records at {name}, of which one is right; remove the others, as receivers may take any of them"
         )
-    else:
+    elif is_key:
         sentence = N_("there are {count} TXT records at {name}, and none is the one of this key; there must be one")
+    else:
+        sentence = N_("there are {count} records at {name} that begin with {version}; there must be one, and receivers take none of them")
     return Visibility(Outcome.DIFFERENT, "several", sentence, values, seen)
 
 
-def _difference(expected: str, seen: str) -> _Difference | None:
-    """What differs in one record, or None: the known accidents first, tag by tag afterwards."""
-    found = _accident(expected, seen)
-    if found is not None:
-        return found
-    wanted = taglist.parse(expected.encode())
-    # Where only white space differs, it stands between the right letters or inside a word.
-    split: _Difference | None = None
-    if _letters(seen) == _letters(expected):
-        split = "split", N_("the record at {name} has a space inside, where two strings meet; some receivers cannot read that"), {}
-    try:
-        tags = taglist.parse(seen.encode("utf-8", "replace"))
-    except taglist.TagListError as error:
-        return split or ("malformed", N_("the record at {name} is no key record ({error})"), {"error": error})
-    if all(tags.get(name) == value for name, value in wanted.items()) and next(iter(tags)) == "v":
-        return _restriction(tags)
-    return split or _other(tags, wanted)
+def _names(name: str, expected: str, seen: tuple[str, ...]) -> Visibility:
+    """Records that hold a name (MX, CNAME): the letter case and the final dot do not matter. RFC 4343 3."""
+    wanted, found = _plain(expected), tuple(map(_plain, seen))
+    values: dict[str, object] = {"name": name, "seen": ", ".join(found)[:_MAX_SHOWN], "wanted": wanted}
+    if found == (wanted,):
+        return Visibility(Outcome.VISIBLE, "", N_("the record at {name} is as it should be"), values, seen)
+    if wanted in found:
+        sentence = N_("there are {count} records at {name}, of which one is right; remove the others")
+        return Visibility(Outcome.DIFFERENT, "several", sentence, values | {"count": len(seen)}, seen)
+    if any(text.startswith(f"{wanted}.") for text in found):
+        sentence = N_("the record at {name} points to {seen}: the domain was added to {wanted}; write a dot at its end")
+        return Visibility(Outcome.DIFFERENT, "doubled_target", sentence, values, seen)
+    sentence = N_("the record at {name} is {seen}, and should be {wanted}")
+    return Visibility(Outcome.DIFFERENT, "other_value", sentence, values, seen)
 
 
-def _other(tags: dict[str, str], wanted: dict[str, str]) -> _Difference | None:
-    if "p" not in tags or tags.get("v", "DKIM1") != "DKIM1" or ("v" in tags and next(iter(tags)) != "v"):
-        return "other_record", N_("another record stands at {name}, which is no DKIM key record"), {}
-    public = taglist.without_space(tags["p"])
-    if not public:
-        return "revoked", N_("the record at {name} revokes the key (p= is empty)"), {}
-    kind = tags.get("k", "rsa").lower()
-    if kind != wanted["k"]:
-        values: dict[str, object] = {"seen": kind[:20], "wanted": wanted["k"]}
-        return "other_type", N_("the record at {name} says k={seen}, and this key is k={wanted}"), values
-    if public == wanted["p"]:
-        if tags["p"] != wanted["p"]:
-            return "split", N_("p= at {name} has a space inside, where two strings meet; some receivers cannot read that"), {}
-        return _restriction(tags)
-    if wanted["p"].startswith(public):
-        return "cut", N_("p= at {name} is cut off after {count} of {length} characters"), _lengths(public, wanted["p"])
-    return "other_key", N_("the record at {name} has another key in p="), {}
-
-
-def _accident(expected: str, seen: str) -> _Difference | None:
-    """What web forms and zone files do to a record: quotes and backslashes kept, cut at a semicolon, cut at 255 octets."""
-    for kind, sign in (("quotes", '"'), ("backslashes", "\\")):
-        if sign in seen:
-            return kind, N_("the record at {name} has {sign} inside its text; enter the value without it"), {"sign": sign}
-    stripped = seen.rstrip(" ;")
-    if not stripped or stripped == expected or not expected.startswith(stripped) or stripped.endswith("p="):
-        return None
-    if expected[len(stripped)] == ";":
-        sentence = N_("the record at {name} is cut at the semicolon, after {seen}; in a zone file the text must stand in quotes")
-        return "cut_at_semicolon", sentence, {"seen": stripped}
-    return "cut", N_("the record at {name} is cut off after {count} of {length} characters"), _lengths(stripped, expected)
-
-
-def _letters(text: str) -> str:
-    return "".join(text.split())
-
-
-def _restriction(tags: dict[str, str]) -> _Difference | None:
-    """Tags that somebody added and that forbid our signatures. RFC 6376 3.6.1: h= and s= list what is allowed."""
-    for tag, allowed in (("h", {"sha256"}), ("s", {"*", "email"})):
-        if tag in tags and not allowed & set(taglist.without_space(tags[tag]).lower().split(":")):
-            sentence = N_("the record at {name} says {tag}={value}, which forbids these signatures; take {tag}= out")
-            return "forbids", sentence, {"tag": tag, "value": tags[tag][:40]}
-    return None
+def _plain(text: str) -> str:
+    return text.lower().removesuffix(".") or "."
 
 
 def is_testing(visibility: Visibility) -> bool:
@@ -170,10 +139,6 @@ def is_testing(visibility: Visibility) -> bool:
 def _unavailable(name: str, answer: Answer) -> Visibility:
     sentence = N_("DNS did not answer for {name} ({rcode}); nothing is known of the record")
     return Visibility(Outcome.UNAVAILABLE, "unavailable", sentence, {"name": name, "rcode": str(answer.rcode)})
-
-
-def _lengths(seen: str, expected: str) -> dict[str, object]:
-    return {"count": len(seen), "length": len(expected)}
 
 
 def _text(record: bytes | str) -> str:

@@ -101,6 +101,8 @@ keys = Table(
     Column("private", LargeBinary, nullable=False),
     Column("slot_id", Integer),
     Column("state", String(16), nullable=False),
+    # What becomes of it once it is visible: empty (it waits for a person), planned (it takes over), emergency (and the former is revoked).
+    Column("succession", String(16), nullable=False),
     Column("created", BigInteger, nullable=False),
     # Since when all authoritative servers have served the record at every look; NULL: not all do.
     Column("served", BigInteger),
@@ -115,8 +117,15 @@ keys = Table(
     Column("misses", Integer, nullable=False),
     Column("missing", BigInteger),
     Column("looked", BigInteger),
-    # The id of what the last look found wrong; empty when nothing is.
+    # At how many of the servers the last look saw the record, and the id of what it found wrong; empty when nothing is.
+    Column("serving", Integer, nullable=False),
+    Column("servers", Integer, nullable=False),
     Column("trouble", String(64), nullable=False),
+    # Seconds, the largest seen: how long caches may hold what stood at the name before the record, and how long the record itself.
+    Column("wait", BigInteger, nullable=False),
+    Column("ttl", BigInteger, nullable=False),
+    # The same of its slot's CNAME; 0: not seen.
+    Column("alias_ttl", BigInteger, nullable=False),
     ForeignKeyConstraint(["slot_id"], ["slots.id"]),
     ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
     UniqueConstraint("domain_id", "selector", "created"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from zegel.grammar.domain import Domain
-from zegel.store import backup, domains, keys, masterkey
+from zegel.store import backup, domains, keychanges, keys, masterkey
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
 
@@ -26,7 +26,7 @@ def one_key(store: Store) -> None:
     with store.writing() as tx:
         domains.add(tx, EXAMPLE, now=1)
         keys.add(tx, EXAMPLE, "z1", "rsa2048", b"secret", "AAAA", now=1)
-        keys.activate(tx, EXAMPLE, "z1", now=2)
+        keychanges.activate(tx, EXAMPLE, "z1", now=2)
 
 
 def unpack(path: Path, folder: Path) -> Path:

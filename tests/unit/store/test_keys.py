@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys, organisations, schema
+from zegel.store import domains, keychanges, keys, organisations, schema
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
 from zegel.store.keys import KeyState, StoredKey
@@ -30,7 +30,7 @@ def add(
     with store.writing() as tx:
         added = keys.add(tx, domain, selector, algorithm, PEM + selector.encode(), "MIIB+/==", now=now)
         if active:
-            keys.activate(tx, domain, selector, now=now)
+            keychanges.activate(tx, domain, selector, now=now)
     return added
 
 
@@ -41,7 +41,8 @@ def states(store: Store, domain: Domain = EXAMPLE) -> dict[str, str]:
 
 def test_a_new_key_signs_nothing_yet(store: Store) -> None:
     added = add(store, "z1", now=77)
-    assert added == StoredKey(EXAMPLE, "gent", "z1", "rsa2048", "rsa", "MIIB+/==", KeyState.PENDING, 77, None, None)
+    assert added == StoredKey(EXAMPLE, "gent", "z1", "rsa2048", "rsa", "MIIB+/==", KeyState.PENDING, 77, number=1)
+    assert added.name == added.record_name == "z1._domainkey.example.be"
     with store.reading() as tx:
         assert keys.get(tx, EXAMPLE, "z1") == added
         assert keys.get(tx, EXAMPLE, "Z1.") == added
@@ -90,7 +91,7 @@ def test_activating_retires_the_former_of_the_same_type_and_domain_only(store: S
     add(store, "r1", domain=OTHER, active=True)
     add(store, "r2", "rsa3072")
     with store.writing() as tx:
-        retired = keys.activate(tx, EXAMPLE, "r2", now=99)
+        retired = keychanges.activate(tx, EXAMPLE, "r2", now=99)
     assert retired is not None
     assert (retired.selector, retired.state, retired.retired) == ("r1", KeyState.RETIRING, 99)
     assert states(store) == {"r1": "retiring", "e1": "active", "r2": "active"}
@@ -103,7 +104,7 @@ def test_a_retired_key_can_be_taken_back(store: Store) -> None:
     add(store, "r1", active=True)
     add(store, "r2", active=True)
     with store.writing() as tx:
-        retired = keys.activate(tx, EXAMPLE, "r1", now=50)
+        retired = keychanges.activate(tx, EXAMPLE, "r1", now=50)
     assert retired is not None
     assert retired.selector == "r2"
     with store.reading() as tx:
@@ -115,7 +116,7 @@ def test_activating_twice_changes_nothing(store: Store) -> None:
     add(store, "r1", active=True, now=10)
     before = store.generation()
     with store.writing() as tx:
-        assert keys.activate(tx, EXAMPLE, "r1", now=99) is None
+        assert keychanges.activate(tx, EXAMPLE, "r1", now=99) is None
         assert keys.get(tx, EXAMPLE, "r1").activated == 10
     assert store.generation() == before
 
@@ -161,7 +162,7 @@ def test_unknown_things_say_what_to_do(store: Store) -> None:
     nowhere = Domain.parse("nowhere.example")
     with store.writing() as tx:
         with pytest.raises(StoreError, match="zegel key list"):
-            keys.activate(tx, EXAMPLE, "z9", now=1)
+            keychanges.activate(tx, EXAMPLE, "z9", now=1)
         with pytest.raises(StoreError, match="zegel domain add"):
             keys.add(tx, nowhere, "z1", "rsa2048", PEM, "AAAA", now=1)
         with pytest.raises(StoreError, match="zegel domain add"):
@@ -185,7 +186,7 @@ def test_every_change_counts_in_its_own_transaction(store: Store) -> None:
     add(store, "r1")
     assert store.generation() == before + 1
     with pytest.raises(ZeroDivisionError), store.writing() as tx:
-        keys.activate(tx, EXAMPLE, "r1", now=1)
+        keychanges.activate(tx, EXAMPLE, "r1", now=1)
         raise ZeroDivisionError
     assert store.generation() == before + 1
     assert states(store) == {"r1": "pending"}

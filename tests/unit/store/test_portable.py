@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import ClauseElement
 
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys, organisations, schema
+from zegel.store import domains, keychanges, keys, organisations, schema
 from zegel.store.database import Store
 
 
@@ -32,7 +32,7 @@ def test_the_rooms_send_core_only_and_it_compiles_for_postgresql(store: Store) -
         domains.get(tx, name)
         for selector in ("z1", "z2"):
             keys.add(tx, name, selector, "rsa2048", b"secret", "AAAA", now=1)
-            keys.activate(tx, name, selector, now=2)
+            keychanges.activate(tx, name, selector, now=2)
         keys.all(tx, name)
         keys.active(tx)
         keys.private_pem(tx, name, "z1")

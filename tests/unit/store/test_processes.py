@@ -17,7 +17,7 @@ START = """
 import sys
 from pathlib import Path
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys
+from zegel.store import domains, keychanges, keys
 from zegel.store.database import Store
 folder, who = Path(sys.argv[1]), sys.argv[2]
 example = Domain.parse("example.be")
@@ -34,7 +34,7 @@ with Store.open(folder) as store:
     for number in range(40):
         with store.writing() as tx:
             keys.add(tx, example, f"{who}{number}", "rsa2048", f"{who}{number}".encode(), "AAAA", now=number)
-            keys.activate(tx, example, f"{who}{number}", now=number)
+            keychanges.activate(tx, example, f"{who}{number}", now=number)
 """
 )
 
@@ -49,7 +49,7 @@ with Store.open(folder) as store:
             for kind in ("rsa2048", "ed25519"):
                 selector = f"{kind[0]}{number}"
                 keys.add(tx, example, selector, kind, selector.encode(), "AAAA", now=1)
-                keys.activate(tx, example, selector, now=1)
+                keychanges.activate(tx, example, selector, now=1)
 """
 )
 

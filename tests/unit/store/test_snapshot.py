@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys, schema
+from zegel.store import domains, keychanges, keys, schema
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
 
@@ -19,7 +19,7 @@ def fill(store: Store) -> None:
         for selector, algorithm in (("e1", "ed25519"), ("r1", "rsa2048"), ("r2", "rsa2048")):
             keys.add(tx, EXAMPLE, selector, algorithm, b"secret " + selector.encode(), "AAAA", now=1)
         for selector in ("e1", "r1"):
-            keys.activate(tx, EXAMPLE, selector, now=1)
+            keychanges.activate(tx, EXAMPLE, selector, now=1)
 
 
 def test_an_empty_store_has_an_empty_snapshot(store: Store) -> None:
@@ -51,7 +51,7 @@ def test_a_reader_keeps_its_moment_while_another_writes(store: Store) -> None:
     with store.reading() as old:
         before = keys.all(old)
         with Store.open(store.folder) as other, other.writing() as tx:
-            keys.activate(tx, EXAMPLE, "r2", now=9)
+            keychanges.activate(tx, EXAMPLE, "r2", now=9)
         assert keys.all(old) == before
     assert [key.selector for key in store.snapshot().keys] == ["r2", "e1"]
 

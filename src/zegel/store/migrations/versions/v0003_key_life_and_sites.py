@@ -78,12 +78,15 @@ def _keys() -> None:
         sa.Column("private", sa.LargeBinary(), nullable=False),
         sa.Column("slot_id", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("succession", sa.String(16), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("served", "visible", "activated", "retired", "keep_until")),
         *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("revoked", "removed")),
         sa.Column("misses", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("missing", "looked")),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("serving", "servers")),
         sa.Column("trouble", sa.String(64), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("wait", "ttl", "alias_ttl")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.ForeignKeyConstraint(["slot_id"], ["slots.id"], name=op.f("fk_keys_slot_id")),
         _of_domain("keys"),
@@ -100,7 +103,10 @@ def _aged(row: dict[str, object]) -> dict[str, object]:
     activated, retired = row["activated"], row["retired"]
     later = dict.fromkeys(("slot_id", "served", "revoked", "removed", "missing", "looked"))
     keep_until = retired + _WEEK if isinstance(retired, int) else None
-    return {**row, **later, "state": _STATES[str(row["state"])], "visible": activated, "keep_until": keep_until, "misses": 0, "trouble": ""}
+    unseen: dict[str, object] = dict.fromkeys(("misses", "serving", "servers", "wait", "ttl", "alias_ttl"), 0) | dict.fromkeys(
+        ("trouble", "succession"), ""
+    )
+    return {**row, **later, **unseen, "state": _STATES[str(row["state"])], "visible": activated, "keep_until": keep_until}
 
 
 def _selectors() -> None:

@@ -1,0 +1,226 @@
+"""The part of the daemon that looks after keys: it looks at the records of all that are not removed, and lets the state machine decide.
+
+What waits, or signs with trouble, is looked at every minute; what is well once an hour, spread by a jitter of its own, so that a thousand
+domains do not ask all at once. At most so many looks are under way at a time. Several daemons may run on one store: each looks where the
+last look, whoever's it was, is long enough ago, and changes only what is still as it was when it looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from zegel.adapters.journal import Journal
+from zegel.adapters.nameservers import Looking
+from zegel.rollout import keylook, life, rotation
+from zegel.rollout.keyfolder import publish_private
+from zegel.rollout.life import MISSES, Times
+from zegel.rollout.records import Record
+from zegel.store import keychanges, keys
+from zegel.store.database import Store
+from zegel.store.errors import StoreError
+from zegel.store.keychanges import Change, OutdatedError
+from zegel.store.keys import KeyState, StoredKey
+
+_AT_ONCE = 20
+_DAY = 86_400
+_PATIENT = 5  # looks that are left out of so many, where a key has waited for a day, or DNS is somebody else's to mend
+
+
+class Publisher(Protocol):
+    """Who writes records into zones that we may write; what lies in no such zone it leaves alone."""
+
+    async def publish(self, have: Sequence[Record], away: Sequence[Record]) -> object:
+        """Bring about that DNS has the first and not the second. Trouble is told by itself, never raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says: times, seconds between rotations (0: never), where old private keys are published (None: nowhere)."""
+
+    times: Times = field(default_factory=Times)
+    rotate: int = 0
+    private_folder: Path | None = None
+
+
+class Keeper:
+    """Looks after the keys of one store, for one event loop. ``clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        servers: Callable[[], Looking],
+        rules: Callable[[], Rules],
+        *,
+        publisher: Callable[[], Publisher | None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._journal, self._servers, self._rules = store, journal, servers, rules
+        self._publisher, self._clock = publisher, clock
+        self._told: dict[int, str] = {}  # the trouble of each key that was told
+        self.looks = 0
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except Exception as error:  # whatever it is, what signs now goes on
+                self._journal.fault(error)
+            await asyncio.sleep(self._rules().times.look)
+
+    async def round(self) -> None:
+        """Look once at all keys that are due, then see to what time alone brings."""
+        now = int(self._clock())
+        known = await asyncio.to_thread(self._read)
+        times = self._rules().times
+        troubled = {(key.domain, key.key_type) for key in known if key.state is KeyState.ACTIVE and key.misses}
+        due = [key for key in known if is_due(key, now=now, times=times, urgent=(key.domain, key.key_type) in troubled)]
+        # Those that may be gone back to are looked at first: a key is left only for one that is served now.
+        due.sort(key=lambda key: key.state is KeyState.ACTIVE)
+        turns = asyncio.Semaphore(_AT_ONCE)
+        backs = [key for key in due if key.state is not KeyState.ACTIVE]
+        for batch in (backs, due[len(backs) :]):
+            await asyncio.gather(*(self._in_turn(turns, key) for key in batch))
+        self._journal.troubled_keys.set(sum(bool(key.trouble) for key in known))
+        await asyncio.to_thread(self._end_private_halves)
+        if self._rules().rotate:
+            await asyncio.to_thread(self._rotate, known)
+
+    async def _in_turn(self, turns: asyncio.Semaphore, key: StoredKey) -> None:
+        async with turns:
+            try:
+                await self.attend(key)
+            except StoreError as error:
+                self._journal.fault(error)
+
+    async def attend(self, key: StoredKey) -> StoredKey:
+        """Look at one key, change what is to be changed, and have published what is not as it should be; returns the key afterwards."""
+        others = await asyncio.to_thread(self._others, key)
+        self.looks += 1
+        seen = await keylook.look(self._servers(), key)
+        now, rules = int(self._clock()), self._rules()
+        changes = life.step(key, seen.look, others, now=now, times=rules.times)
+        try:
+            await asyncio.to_thread(self._apply, changes, now)
+        except OutdatedError:
+            return await asyncio.to_thread(self._again, key)  # somebody else was there meanwhile: the next look knows
+        after = next((change.after for change in changes if change.before.number == key.number), key)
+        self._tell(changes, seen.back.sentence.told(str) if after.trouble else "")
+        publisher = self._publisher()
+        if publisher is not None:
+            for change in changes:
+                await self._publish(publisher, change, seen, now)
+        return after
+
+    async def _publish(self, publisher: Publisher, change: Change, seen: keylook.Sighting, now: int) -> None:
+        """Have a record written that is not there as it should be, or taken away whose time is over."""
+        key, looked_at = change.after, change.before.number == seen.number
+        record = keylook.record_of(key)
+        if life.takes_away(key, now=now, times=self._rules().times):
+            if not (looked_at and seen.look.vanished):
+                await publisher.publish((), (record,))
+        elif change.before.state != key.state or not (looked_at and seen.look.everywhere):
+            await publisher.publish((record,), ())
+
+    # -- the store, in a thread of its own --------------------------------------------------------------------------------------------
+
+    def _read(self) -> list[StoredKey]:
+        with self._store.reading() as tx:
+            return [key for key in keys.all(tx) if key.state is not KeyState.REMOVED]
+
+    def _others(self, key: StoredKey) -> list[StoredKey]:
+        with self._store.reading() as tx:
+            return keys.siblings(tx, key)
+
+    def _again(self, key: StoredKey) -> StoredKey:
+        with self._store.reading() as tx:
+            return keys.numbered(tx, key.number)
+
+    def _apply(self, changes: Sequence[Change], now: int) -> None:
+        with self._store.writing() as tx:
+            keychanges.apply(tx, changes, now=now, keep_private=self._rules().private_folder is not None)
+
+    def _end_private_halves(self) -> None:
+        """Publish the private halves of removed keys whose time has come, or destroy them where nothing is published."""
+        now, folder = int(self._clock()), self._rules().private_folder
+        with self._store.reading() as tx:
+            left = [key for key in keys.all(tx) if key.state is KeyState.REMOVED and key.has_private]
+        for key in left:
+            if folder is not None and not life.may_publish_private(key, now=now):
+                continue
+            try:
+                with self._store.writing() as tx:
+                    if folder is not None:
+                        publish_private(folder, key, keys.private_of(tx, key))
+                    keychanges.destroy_private(tx, key, now=now, action="key.publish" if folder else "key.destroy")
+            except OutdatedError:
+                continue
+            self._journal.note("private key published" if folder else "private key destroyed", key=key.name)
+
+    def _rotate(self, known: Sequence[StoredKey]) -> None:
+        """Begin the rotations whose day has come."""
+        now, every = int(self._clock()), self._rules().rotate
+        for key in known:
+            if key.state is not KeyState.ACTIVE or now - min(key.activated or now, now) < every:
+                continue
+            with self._store.reading() as tx:
+                if rotation.is_under_way(tx, key.domain, key.key_type):
+                    continue
+            try:
+                begun = rotation.rotate(self._store, key.domain, key.algorithm, now=now)
+            except StoreError as error:
+                self._note_once(key, str(error))
+            else:
+                self._journal.note("key rotation begun", key=begun.key.name, record=begun.key.record_name)
+
+    # -- what is told -----------------------------------------------------------------------------------------------------------------
+
+    def _tell(self, changes: Sequence[Change], why: str) -> None:
+        for change in changes:
+            key = change.after
+            if change.action:
+                self._journal.note(_EVENTS[change.action], key=key.name, record=key.record_name, state=key.state.value)
+            if key.state is KeyState.ACTIVE and key.misses >= MISSES:
+                self._note_once(key, why)
+            elif not key.trouble:
+                self._told.pop(key.number, None)
+
+    def _note_once(self, key: StoredKey, why: str) -> None:
+        if self._told.get(key.number) != why:
+            self._told[key.number] = why
+            self._journal.alarm("key in trouble, and signing on", key=key.name, why=why)
+
+
+_EVENTS = {
+    "key.visible": "key visible",
+    "key.unseen": "key not visible any more",
+    "key.activate": "key signs",
+    "key.retire": "key retiring",
+    "key.revoke": "key revoked",
+    "key.remove": "key removed",
+    "key.missing": "key missing in DNS",
+    "key.lost": "key left, as its record is gone",
+    "key.back": "key signs again",
+}
+
+
+def is_due(key: StoredKey, *, now: int, times: Times, urgent: bool = False) -> bool:
+    """Tell whether a key is to be looked at now. ``urgent``: the domain's signing key of this type is missing its record."""
+    if key.looked is None or key.looked > now:
+        return True
+    waits = key.state is KeyState.PENDING or (key.state is KeyState.VISIBLE and bool(key.succession))
+    if urgent or waits or (key.state is KeyState.ACTIVE and key.trouble):
+        patient = key.state is KeyState.PENDING and key.served is None and now - key.created > _DAY
+        every = times.look * (_PATIENT if patient and not urgent else 1)
+    elif key.trouble:
+        every = times.look * _PATIENT
+    else:
+        # From three quarters of an hour to five quarters, the same for a key at all times (Knuth's multiplicative hash).
+        every = times.rest * (750 + key.number * 2_654_435_761 % 500) // 1000
+    return now - key.looked >= every - times.look // 2
