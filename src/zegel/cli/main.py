@@ -17,11 +17,14 @@ from typer.exceptions import TyperException
 
 from zegel import __version__
 from zegel.cli import (
+    audit,
     authenticate,
     backup,
+    bring,
     demo_command,
     dmarc,
     domain,
+    handout,
     init,
     key,
     message,
@@ -58,6 +61,8 @@ app.command("init", cls=Command, help=_("Make the data folder, the master key an
 app.add_typer(postfix.app, name="postfix", help=_("Set up Postfix beside Zegel, and check it."), rich_help_panel=_START)
 app.add_typer(domain.app, name="domain", help=_("The domains that you sign for, and the records they publish."), rich_help_panel=_KEYS)
 app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."), rich_help_panel=_KEYS)
+app.add_typer(bring.app, name="import", help=_("Take over domains and keys from OpenDKIM, rspamd or a file."), rich_help_panel=_KEYS)
+app.add_typer(handout.app, name="export", help=_("Hand out the keys that sign, for OpenDKIM, rspamd or as a file."), rich_help_panel=_KEYS)
 app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(
     sign.sign
 )
@@ -76,6 +81,9 @@ app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, 
 )
 app.command("status", cls=Command, help=_("Tell if all is well; exit status 1 when something is wrong."), rich_help_panel=_CARE)(
     status.status
+)
+app.command("audit", cls=Command, help=_("Tell who changed what and when, and see if the log is whole."), rich_help_panel=_CARE)(
+    audit.audit
 )
 app.command("backup", cls=Command, help=_("Write database and master key together into one new file."), rich_help_panel=_CARE)(
     backup.backup

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from zegel.moving.plan import Plan
-from zegel.store import audit, domains, keys, organisations
+from zegel.store import audit, domains, keychanges, keys, organisations
 from zegel.store.transaction import Transaction
 
 
@@ -37,8 +37,8 @@ def bring(tx: Transaction, plan: Plan, visible: Collection[tuple[str, str]], *, 
             raise RuntimeError("a key that is to come along was not loaded")
         loaded = move.loaded
         keys.add(tx, move.domain, move.selector, loaded.algorithm, loaded.pem, loaded.public, now=now, force=True)
-        if (move.domain, move.selector) in visible:
-            keys.activate(tx, move.domain, move.selector, now=now)
+        if move.signs and (move.domain, move.selector) in visible:
+            keychanges.activate(tx, move.domain, move.selector, now=now)
             active += 1
     done = Brought(len(plan.domains), len(plan.new), active)
     audit.note(tx, "import", origin, now=now, after={"domains": done.domains, "keys": done.keys, "active": done.active})

@@ -86,7 +86,10 @@ class Signer:
 
 @dataclass(slots=True)
 class Found:
-    """What a configuration says. ``key_type`` is the one kind of key that it signs with, when it says so."""
+    """What a configuration says. ``key_type`` is the one kind of key that it signs with, when it says so.
+
+    ``signs`` is False when it is not in use; ``single`` is True for one key that somebody named, which is wanted in the store in any case.
+    """
 
     signers: list[Signer] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
@@ -94,6 +97,8 @@ class Found:
     local: bool = False
     logins: bool = False
     key_type: str | None = None
+    signs: bool = True
+    single: bool = False
 
     def remark(self, weight: Weight, at: str, about: str, sentence: str, /, **values: object) -> None:
         """Add a remark; ``sentence`` is a marked one."""

@@ -59,6 +59,7 @@ def _tell(found: Found, name: str, option: Option) -> None:
 def _mode(found: Found, given: dict[str, Option]) -> None:
     mode = given.get("mode")
     if mode is not None and "s" not in mode.value.lower():
+        found.signs = False
         found.remark(Weight.NOTE, mode.at, mode.name, N_("opendkim only verifies by this file; what is in its tables does not sign today"))
     algorithm = given.get("signaturealgorithm")
     found.key_type = "rsa" if algorithm is None else algorithm.value.lower().partition("-")[0]

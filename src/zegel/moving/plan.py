@@ -5,7 +5,7 @@ Each key file is read and loaded once, as loading takes 36 ms, however many doma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -29,7 +29,10 @@ class Fate(StrEnum):
 
 @dataclass(slots=True)
 class Move:
-    """One key of one domain: for which ``senders`` it signs, and its fate with the reason for it (None: nothing is to be said)."""
+    """One key of one domain: for which ``senders`` it signs, and its fate with the reason for it (None: nothing is to be said).
+
+    ``signs`` is False for a key that comes along and is not to sign.
+    """
 
     domain: Domain
     selector: str
@@ -39,6 +42,7 @@ class Move:
     below: bool = False
     loaded: Loaded | None = None
     fate: Fate = Fate.NEW
+    signs: bool = True
     why: Sentence | None = None
 
 
@@ -73,10 +77,19 @@ class Plan:
         return bool(self.new or self.widened)
 
 
-def make(found: Found, files: Files, owned: Iterable[OwnDomain], stored: Iterable[StoredKey]) -> Plan:
+Keys = Mapping[Source, Loaded | UnreadableError]
+
+
+def load(found: Found, files: Files) -> Keys:
+    """Read and load every key that is named, each once."""
+    sources = {signer.source: signer.at for signer in found.signers}
+    return {source: _loaded(source, files, at) for source, at in sources.items()}
+
+
+def make(found: Found, loaded: Keys, owned: Iterable[OwnDomain], stored: Iterable[StoredKey]) -> Plan:
     """Plan the move of what was found into a store with these domains and keys."""
     plan = Plan(found, _moves(found))
-    _load(plan.moves, files, found.key_type)
+    _fill(plan.moves, loaded, found.key_type)
     ours = {domain.name: domain for domain in owned}
     keys: dict[str, list[StoredKey]] = {}
     for key in stored:
@@ -84,7 +97,10 @@ def make(found: Found, files: Files, owned: Iterable[OwnDomain], stored: Iterabl
     chosen: dict[tuple[str, str], Move] = {}
     # Of several keys of one kind the one for most senders signs: that for a domain before one for single addresses.
     for move in sorted(plan.moves, key=_narrow):
+        move.signs = found.signs
         _judge(move, keys.get(move.domain, ()), chosen)
+        if move.fate is Fate.SPARE and found.single:
+            move.fate, move.signs = Fate.NEW, False
     _overtaken(plan)
     wide = plan.below
     plan.domains = list(dict.fromkeys(move.domain for move in plan.new if move.domain not in ours))
@@ -109,16 +125,13 @@ def _move(signer: Signer) -> Move:
     return Move(signer.domain, signer.selector, signer.source, signer.at, [])
 
 
-def _load(moves: list[Move], files: Files, key_type: str | None) -> None:
-    loaded: dict[Source, Loaded | UnreadableError] = {}
+def _fill(moves: list[Move], loaded: Keys, key_type: str | None) -> None:
     for move in moves:
         if move.fate is Fate.BROKEN:
             continue
         if len(move.domain.labels) < 2:
             _break(move, Sentence(N_("{domain} has one part only, and a domain that signs has two at least"), domain=move.domain))
             continue
-        if move.source not in loaded:
-            loaded[move.source] = _loaded(move.source, files, move.at)
         got = loaded[move.source]
         if isinstance(got, UnreadableError):
             _break(move, Sentence("{error}", error=got))
@@ -151,6 +164,9 @@ def _judge(move: Move, stored: Iterable[StoredKey], chosen: dict[tuple[str, str]
         if key.selector == move.selector and key.public != move.loaded.public:
             sentence = N_("the store has another key {selector} of {domain}; which one is in DNS? Make a new one: zegel key new {domain}")
             _break(move, Sentence(sentence, selector=key.selector, domain=key.domain))
+            return
+        if key.selector == move.selector and key.state in (KeyState.REVOKED, KeyState.REMOVED):
+            _break(move, Sentence(N_("this key was revoked in the store; make a new one: zegel key new {domain}"), domain=key.domain))
             return
         if key.selector == move.selector:
             move.fate = Fate.THERE

@@ -53,6 +53,7 @@ def read(path: str, files: Files) -> Found:
     found = Found()
     settings = _Settings(_whole(path, files))
     if settings.given.get("enabled") is False:
+        found.signs = False
         found.remark(Weight.NOTE, path, "enabled", N_("signing is off by this file; what is in it does not sign today"))
     _tell(found, path, settings)
     try:
