@@ -77,7 +77,7 @@ def _here(move: Move, plan: Plan) -> str:
 
 
 def _show_allow(here: Place, plan: Plan) -> None:
-    lines = allow.lines(plan.found)
+    lines = allow.lines(plan.found, plan.senders)
     if not lines:
         return
     screen.say()

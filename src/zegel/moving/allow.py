@@ -10,9 +10,8 @@ from zegel.moving.model import Found
 _WIDTH = 120
 
 
-def lines(found: Found) -> list[str]:
+def lines(found: Found, senders: Sequence[str]) -> list[str]:
     """The lines, none when nobody is signed for. Every entry has all senders: nothing there tied a host to a name."""
-    senders = found.senders
     if not senders:
         return []
     shown = _sign(senders)

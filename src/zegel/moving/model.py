@@ -103,8 +103,3 @@ class Found:
     def remark(self, weight: Weight, at: str, about: str, sentence: str, /, **values: object) -> None:
         """Add a remark; ``sentence`` is a marked one."""
         self.remarks.append(Remark(weight, at, about, Sentence(sentence, **values)))
-
-    @property
-    def senders(self) -> tuple[str, ...]:
-        """Everybody who is signed for, each once, in the order met."""
-        return tuple(dict.fromkeys(sender for signer in self.signers for sender in signer.senders))

@@ -44,7 +44,7 @@ def load(data: bytes, where: str) -> Loaded:
             continue
         algorithm = f"rsa{key.bits}" if key.type == "rsa" else "ed25519"
         return Loaded(algorithm, key.type, key.public, pem)
-    raise UnreadableError(N_("the key in {where} cannot sign: {detail}"), where=where, detail=trouble)
+    raise UnreadableError(N_("the key in {where} is of no use: {detail}"), where=where, detail=trouble)
 
 
 def _spellings(data: bytes) -> list[bytes]:

@@ -66,6 +66,12 @@ class Plan:
         return {move.domain for move in self.moves if move.below and move.fate in (Fate.NEW, Fate.THERE)}
 
     @property
+    def senders(self) -> tuple[str, ...]:
+        """Everybody who is signed for here then, each once."""
+        signing = (move for move in self.moves if move.fate in (Fate.NEW, Fate.THERE))
+        return tuple(dict.fromkeys(sender for move in signing for sender in move.senders))
+
+    @property
     def broken(self) -> list[Remark]:
         """What stands in the way: each has to be mended, or passed over by the user's own word."""
         keys = [Remark(Weight.BROKEN, m.at, f"{m.selector} {m.domain}", m.why) for m in self.moves if m.fate is Fate.BROKEN and m.why]
