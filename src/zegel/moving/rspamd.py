@@ -137,9 +137,11 @@ def _tables(found: Found, path: str, settings: _Settings, files: Files) -> None:
 
 def _domains(found: Found, path: str, settings: _Settings, files: Files) -> None:
     """The domain section first, then the maps, then the files that the path leads to: as rspamd looks for a key."""
-    selectors = _map(settings, "selector_map", path, files)
-    paths = _map(settings, "path_map", path, files)
+    selectors = _map(found, settings, "selector_map", path, files)
+    paths = _map(found, settings, "path_map", path, files)
     section = settings.given.get("domain", {})
+    if isinstance(section, list):
+        found.remark(Weight.BROKEN, path, "domain", N_("the section domain is there twice, and then rspamd uses neither; make it one"))
     section = section if isinstance(section, dict) else {}
     for name in dict.fromkeys((*section, *selectors, *paths)):
         at = next((entries_[name].at for entries_ in (selectors, paths) if name in entries_), path)
@@ -198,8 +200,17 @@ def _fallback(found: Found, path: str, settings: _Settings, files: Files) -> Non
             _signer(found, settings, domain, selector, where, path)
 
 
-def _map(settings: _Settings, name: str, path: str, files: Files) -> dict[str, Entry]:
-    return {entry.key.lower(): entry for entry in entries(settings.given[name], path, files)} if name in settings.given else {}
+def _map(found: Found, settings: _Settings, name: str, path: str, files: Files) -> dict[str, Entry]:
+    value = settings.given.get(name)
+    if value is None:
+        return {}
+    listed = isinstance(value, list) and not str((value or [""])[0]).startswith(("/", "file:", "fallback+file:"))
+    if listed or (isinstance(value, dict) and not value.keys() & {"url", "urls"}):
+        # lua_maps takes each element of such a list for a name without a value.
+        sentence = N_("rspamd finds nothing in a map that is written within the configuration; nothing is read of it")
+        found.remark(Weight.NOTE, path, name, sentence)
+        return {}
+    return {entry.key.lower(): entry for entry in entries(value, path, files)}
 
 
 def _hosts(found: Found, path: str, settings: _Settings, files: Files) -> None:

@@ -199,9 +199,7 @@ def _add(found: dict[str, Value], name: str, value: Value) -> None:
         found[name] = value
         return
     former = found[name]
-    if isinstance(former, dict) and isinstance(value, dict):
-        found[name] = merge(former, value)
-    elif isinstance(former, list):
+    if isinstance(former, list):
         # One list for all: a copy each time would make many keys dear.
         former.append(value)
     else:

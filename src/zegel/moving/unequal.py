@@ -25,7 +25,8 @@ QUIET = frozenset(
     ldapkeepaliveidle ldapkeepaliveinterval ldapkeepaliveprobes ldaptimeout ldapusetls logresults logwhy maximumheaders
     maximumsignaturestoverify milterdebug minimumkeybits mta mtacommand noheaderb pidfile querycache removearall removearfrom
     requiresafekeys resolvertracing singleauthresult softstart softwareheader strictheaders stricttestmode syslog syslogfacility syslogname
-    syslogsuccess temporarydirectory testdnsdata testpublickeys unprotectedkey userid boguskey weaksyntaxchecks smtpuri x-header
+    syslogsuccess temporarydirectory testdnsdata testpublickeys unprotectedkey userid boguskey weaksyntaxchecks smtpuri
+    unboundconfigfile
     """.split()  # noqa: SIM905 - as above
 )
 

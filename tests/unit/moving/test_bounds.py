@@ -67,7 +67,9 @@ def test_more_entries_than_anybody_has_are_refused() -> None:
     assert any(f"more than {MAX_ENTRIES}" in str(remark.sentence) for remark in found.remarks)
 
 
-@pytest.mark.parametrize("piece", ["a = b;\n", "a { b = c; }\n", "/* */ # x\n", 'k = "v\\"w";\n', "l [ 1, 2 ]\n", 'domain "x.example" { y = z }\n'])
+@pytest.mark.parametrize(
+    "piece", ["a = b;\n", "a { b = c; }\n", "/* */ # x\n", 'k = "v\\"w";\n', "l [ 1, 2 ]\n", 'domain "x.example" { y = z }\n']
+)
 def test_ucl_takes_work_in_step_with_its_length(piece: str) -> None:
     once = steps(lambda: ucl.parse(piece * 200, "x"))
     assert steps(lambda: ucl.parse(piece * 400, "x")) < 2.5 * once

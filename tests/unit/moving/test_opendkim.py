@@ -32,12 +32,17 @@ def said(what: Found, weight: Weight) -> list[tuple[str, str]]:
 
 def test_one_key_for_the_domains_that_are_named() -> None:
     what = found("Domain a.example, b.example # two\nselector  m2020\nKeyFile\t/k/one.private\n")
-    assert signed(what) == [(("a.example",), "a.example", "m2020", "/k/one.private"), (("b.example",), "b.example", "m2020", "/k/one.private")]
+    assert signed(what) == [
+        (("a.example",), "a.example", "m2020", "/k/one.private"),
+        (("b.example",), "b.example", "m2020", "/k/one.private"),
+    ]
     assert (what.key_type, what.signs, what.local, what.logins) == ("rsa", True, True, True)
     assert not said(what, Weight.BROKEN)
 
 
-@pytest.mark.parametrize(("word", "senders"), [("yes", ("a.example", ".a.example")), ("no", ("a.example",)), ("True", ("a.example", ".a.example"))])
+@pytest.mark.parametrize(
+    ("word", "senders"), [("yes", ("a.example", ".a.example")), ("no", ("a.example",)), ("True", ("a.example", ".a.example"))]
+)
 def test_names_below(word: str, senders: tuple[str, ...]) -> None:
     what = found(f"Domain a.example\nSelector s\nKeyFile /k\nSubDomains {word}\n")
     assert what.signers[0].senders == senders
@@ -154,7 +159,11 @@ def test_tables_that_only_a_running_opendkim_can_ask(kind: str) -> None:
 
 
 def test_includes_and_their_depth() -> None:
-    texts = {CONF: "Include /t/more.conf\nSelector s\n", "/t/more.conf": "Domain a.example\nInclude keys.conf\n", "/t/keys.conf": "KeyFile /k\n"}
+    texts = {
+        CONF: "Include /t/more.conf\nSelector s\n",
+        "/t/more.conf": "Domain a.example\nInclude keys.conf\n",
+        "/t/keys.conf": "KeyFile /k\n",
+    }
     assert signed(read(CONF, Texts(texts))) == [(("a.example",), "a.example", "s", "/k")]
     with pytest.raises(UnreadableError, match="more than 5 deep"):
         read(CONF, Texts({CONF: f"Include {CONF}\n"}))

@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def found(signing: str, table: str, more: str = "", files: dict[str, bytes] | None = None) -> tuple[Found, Texts]:
-    usual: dict[str, str | bytes] = {f"/k/{number}": pem(number) for number in range(3)} | {"/k/e": pem(0, "ed25519")}
+    usual: dict[str, str | bytes] = {"/k/e": pem(0, "ed25519"), **{f"/k/{number}": pem(number) for number in range(3)}}
     texts = Texts(usual | {"/c": f"SigningTable refile:/s\nKeyTable file:/t\n{more}", "/s": signing, "/t": table} | (files or {}))
     return opendkim.read("/c", texts), texts
 
@@ -191,6 +191,7 @@ def der(data: bytes) -> bytes:
 
 
 def test_spellings_of_a_key() -> None:
+    # PEM (RFC 7468 2) of PKCS#8 and PKCS#1, and for Ed25519 the octets of RFC 8410 7.
     rsa, public = pem(0), zegel.Key("a.example", "s", pem(0)).public
     assert (load(rsa, "x").algorithm, load(rsa, "x").public) == ("rsa2048", public)
     assert load(der(rsa), "x").public == public
@@ -243,7 +244,12 @@ def test_what_is_no_plain_file_of_a_sane_size(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "long").write_bytes(b"x" * 70_000)
     (tmp_path / "long").chmod(0o600)
-    for path, sentence in (("pipe", "not a plain file"), (".", "not a plain file|directory"), ("none", "not there"), ("\0", "cannot be read")):
+    for path, sentence in (
+        ("pipe", "not a plain file"),
+        (".", "not a plain file|directory"),
+        ("none", "not there"),
+        ("\0", "cannot be read"),
+    ):
         with pytest.raises(UnreadableError, match=sentence):
             Disk().read(str(tmp_path / path))
     with pytest.raises(UnreadableError, match="longer than"):
