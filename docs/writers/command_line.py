@@ -40,6 +40,15 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "key list": ((0, "listed"),),
     "key show": ((0, "shown"),),
     "key activate": ((0, "the key signs"), (1, "DNS does not show its record, or not this one; the key does not sign")),
+    "import opendkim": (
+        (0, "imported, or nothing new to import; what would be, with --dry-run"),
+        (1, "something is wrong there; nothing was imported"),
+    ),
+    "import rspamd": ((0, "the same"), (1, "the same")),
+    "import pem": ((0, "the same"), (1, "the key is of no use, or the store has another of that name")),
+    "export opendkim": ((0, "written"),),
+    "export rspamd": ((0, "written"),),
+    "export pem": ((0, "written"),),
     "sign": ((0, "every message was signed"), (1, "one was not")),
     "spf": ((0, "MAIL FROM passes (for an empty one, the HELO name)"), (1, "it does not")),
     "dmarc": ((0, "DMARC passes"), (1, "it does not: fail, none, or an error")),
@@ -60,6 +69,7 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "outbox drop": ((0, "dropped"), (1, "no such message, or nothing of it waits")),
     "serve": ((0, "ended by SIGTERM or SIGINT"),),
     "status": ((0, "nothing is wrong"), (1, "something is wrong")),
+    "audit": ((0, "shown; the log is whole, with --verify"), (1, "a line was changed or taken out")),
     "backup": ((0, "written"),),
 }
 EXIT_STATUS_OF_ALL = (

@@ -10,13 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from zegel.dkim.crypto import Key
-from zegel.grammar.domain import Domain
-from zegel.store import domains, keys
-from zegel.store.database import Store
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -96,38 +91,6 @@ def test_the_python_on_a_page_runs(page: Path, tmp_path: Path) -> None:
             assert f"# {done.stdout.strip()}\n" in block
         if "result.explanation" in block:
             assert done.stdout == "pass example.be the signature verifies\n"
-
-
-@pytest.mark.parametrize("kind", ["rsa2048", "ed25519"])
-def test_one_key_can_be_brought_from_opendkim(kind: str, tmp_path: Path) -> None:
-    page = (DOCS / "from-opendkim.md").read_text(encoding="utf-8")
-    script = re.search(r"^:caption: bring\.py\n\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert script is not None
-    old = Key.generate("example.be", "mail", "rsa2048" if kind == "rsa2048" else "ed25519")
-    (tmp_path / "mail.private").write_bytes(old.pem)
-    data, name = tmp_path / "data", Domain.parse("example.be")
-    with Store.open(data, now=1) as store, store.writing() as tx:
-        domains.add(tx, name, now=1)
-    command = [sys.executable, "-c", script[1], str(data), "example.be", "mail", str(tmp_path / "mail.private")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    with Store.open(data, now=1) as store, store.reading() as tx:
-        stored = keys.get(tx, name, "mail")
-        assert (stored.algorithm, stored.state, stored.public) == (kind, "pending", old.public)
-        assert keys.private_pem(tx, name, "mail") == old.pem
-
-
-def test_a_short_key_is_not_brought_along(tmp_path: Path) -> None:
-    page = (DOCS / "from-opendkim.md").read_text(encoding="utf-8")
-    script = page.partition(":caption: bring.py\n")[2].partition("```")[0]
-    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "old.pem").write_bytes(short.private_bytes(*pem))
-    command = [sys.executable, "-c", script, str(tmp_path / "data"), "example.be", "mail", str(tmp_path / "old.pem")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert "1024 bits; make a new one" in done.stderr
-    assert not (tmp_path / "data").exists()
 
 
 def test_all_pages_build_with_and_without_what_is_measured(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def remove(ctx: typer.Context, name: Name) -> None:
         from zegel.store import domains
 
         with store.writing() as tx:
-            domains.remove(tx, domain)
+            domains.remove(tx, domain, now=int(time.time()))
     screen.marked(Mark.OK, _("{domain} taken out").format(domain=_with_unicode(domain)))
 
 

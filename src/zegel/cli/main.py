@@ -17,11 +17,14 @@ from typer.exceptions import TyperException
 
 from zegel import __version__
 from zegel.cli import (
+    audit,
     authenticate,
     backup,
+    bring,
     demo_command,
     dmarc,
     domain,
+    handout,
     init,
     key,
     message,
@@ -65,6 +68,8 @@ app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."
 app.add_typer(
     slot.app, name="slot", help=_("Delegation slots: CNAMEs handed out once, for keys that change without anybody."), rich_help_panel=_KEYS
 )
+app.add_typer(bring.app, name="import", help=_("Take over domains and keys from OpenDKIM, rspamd or a file."), rich_help_panel=_KEYS)
+app.add_typer(handout.app, name="export", help=_("Hand out the keys that sign, for OpenDKIM, rspamd or as a file."), rich_help_panel=_KEYS)
 app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(
     sign.sign
 )
@@ -88,6 +93,9 @@ app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, 
 )
 app.command("status", cls=Command, help=_("Tell if all is well; exit status 1 when something is wrong."), rich_help_panel=_CARE)(
     status.status
+)
+app.command("audit", cls=Command, help=_("Tell who changed what and when, and see if the log is whole."), rich_help_panel=_CARE)(
+    audit.audit
 )
 app.command("backup", cls=Command, help=_("Write database and master key together into one new file."), rich_help_panel=_CARE)(
     backup.backup

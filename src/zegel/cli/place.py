@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zegel.cli import people
 from zegel.cli.screen import Refusal
 from zegel.cli.words import _
 from zegel.words import N_
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
 _MAX_NAME = 253
-_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|message|outbox|postfix|quarantine|serve|site|slot|status)\b|\.\.\.)")
+_COMMAND = re.compile(
+    r"(?<![\w/.-])zegel (?=(?:audit|backup|check|domain|export|import|init|key|message|outbox|postfix|quarantine|serve|site|slot|status)\b|\.\.\.)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ class Place:
         from zegel.store.database import Store
 
         text = os.environ.get(_MASTER_KEY)
-        return Store.open(self.data, master_key=masterkey.parse(text) if text else None, create=create)
+        store = Store.open(self.data, master_key=masterkey.parse(text) if text else None, create=create)
+        store.who = people.who()
+        return store
 
     def store_to_look(self) -> Store:
         """Open the store to look at, without its master key. Raises StoreError."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, or_, select
 
 from zegel.store import schema
 from zegel.store.record import printable
@@ -62,12 +62,14 @@ def note(
     tx.connection.execute(insert(table).values(row | {"link": _link(tx, former or _FIRST, row)}))
 
 
-def all(tx: Transaction, *, subject: str | None = None, after: int = 0, most: int = 1000) -> list[Change]:
-    """Return lines in their order, from number ``after`` on, of one subject when named."""
+def all(tx: Transaction, *, subject: str | None = None, since: int | None = None, after: int = 0, most: int = 1000) -> list[Change]:
+    """Return lines in their order, from number ``after`` on, of one subject (or a name below it) and from the second ``since`` on."""
     table = schema.audit
     query = select(table).where(table.c.id > after).order_by(table.c.id).limit(most)
     if subject is not None:
-        query = query.where(table.c.subject == subject)
+        query = query.where(or_(table.c.subject == subject, table.c.subject.endswith(f".{subject}", autoescape=True)))
+    if since is not None:
+        query = query.where(table.c.time >= since)
     return [_change(row) for row in tx.connection.execute(query)]
 
 
@@ -80,6 +82,19 @@ def broken(tx: Transaction) -> int | None:
             return int(row.id)
         former = row.link
     return None
+
+
+def last(tx: Transaction) -> tuple[int, bytes]:
+    """Return how many lines there are, and the link of the last one: to keep elsewhere, as lines taken off the end do not show."""
+    table = schema.audit
+    count = tx.connection.execute(select(func.count()).select_from(table)).scalar_one()
+    link = tx.connection.execute(select(table.c.link).order_by(table.c.id.desc()).limit(1)).scalar()
+    return int(count), bytes(link or _FIRST)
+
+
+def holding(tx: Transaction, link: bytes) -> int | None:
+    """Return the number of the line that has this link, or None: then that line is not there any more."""
+    return tx.connection.execute(select(schema.audit.c.id).where(schema.audit.c.link == link)).scalar()
 
 
 def _link(tx: Transaction, former: bytes, row: Values) -> bytes:

@@ -158,7 +158,8 @@ def _bring_up(folder: Path, engine: Engine, vault: Vault, now: int) -> None:
 def _fill(connection: Connection, vault: Vault, now: int) -> None:
     connection.execute(insert(schema.vault).values(id=1, fingerprint=vault.fingerprint, proof=vault.prove()))
     connection.execute(insert(schema.generation).values(id=1, number=0))
-    organisations.add(Transaction(connection, vault), organisations.DEFAULT, now=now)
+    # Part of making the store: nobody changed anything yet, and the audit log begins empty.
+    connection.execute(insert(schema.organisations).values(name=organisations.DEFAULT, created=now))
 
 
 def _revision(folder: Path, connection: Connection) -> str | None:

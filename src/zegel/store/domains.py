@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Row, Select, delete, insert, select
+from sqlalchemy import Row, Select, delete, insert, select, update
 
 from zegel.grammar.domain import Domain
-from zegel.store import organisations, schema
+from zegel.store import audit, organisations, schema
 from zegel.store.errors import StoreError
 from zegel.store.transaction import Transaction, count_change
 from zegel.words import N_
@@ -35,8 +35,20 @@ def add(tx: Transaction, name: Domain, *, now: int, organisation: str = organisa
         raise StoreError(sentence, domain=name, organisation=taken.organisation)
     values = {"organisation_id": owner, "name": str(name), "sign_subdomains": sign_subdomains, "created": now}
     tx.connection.execute(insert(schema.domains).values(values))
+    audit.note(tx, "domain.add", name, now=now, after={"organisation": organisation, "sign_subdomains": sign_subdomains}, of=owner)
     count_change(tx)
     return OwnDomain(name, organisation, sign_subdomains, now)
+
+
+def sign_below(tx: Transaction, name: Domain, *, now: int) -> None:
+    """Let the keys of a domain sign for names below it too. Raises StoreError when it is unknown."""
+    domain_id, organisation_id = row_ids(tx, name)
+    table = schema.domains
+    changed = tx.connection.execute(update(table).where(table.c.id == domain_id, ~table.c.sign_subdomains).values(sign_subdomains=True))
+    if changed.rowcount:
+        before, after = {"sign_subdomains": False}, {"sign_subdomains": True}
+        audit.note(tx, "domain.change", name, now=now, before=before, after=after, of=organisation_id)
+        count_change(tx)
 
 
 def all(tx: Transaction) -> list[OwnDomain]:
@@ -52,15 +64,18 @@ def get(tx: Transaction, name: Domain) -> OwnDomain:
     return _domain(row)
 
 
-def remove(tx: Transaction, name: Domain) -> None:
+def remove(tx: Transaction, name: Domain, *, now: int) -> None:
     """Take out a domain that has no keys, such as one typed wrong. Raises StoreError when it has, or is unknown."""
-    domain_id, _organisation_id = row_ids(tx, name)
+    domain_id, organisation_id = row_ids(tx, name)
     # Keys of which DNS still has the record, and mail on its way still bears signatures, do not go by the way.
     if tx.connection.execute(select(schema.keys.c.id).where(schema.keys.c.domain_id == domain_id).limit(1)).first() is not None:
         raise StoreError(N_("{domain} has keys, and is not taken out with them; see: zegel key list {domain}"), domain=name)
     for table in (schema.plans, schema.selectors, schema.sightings):
         tx.connection.execute(delete(table).where(table.c.domain_id == domain_id))
+    former = get(tx, name)
     tx.connection.execute(delete(schema.domains).where(schema.domains.c.id == domain_id))
+    before = {"organisation": former.organisation, "sign_subdomains": former.sign_subdomains}
+    audit.note(tx, "domain.remove", name, now=now, before=before, of=organisation_id)
     count_change(tx)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 
-from zegel.store import schema
+from zegel.store import audit, schema
 from zegel.store.errors import StoreError
 from zegel.store.transaction import Transaction
 from zegel.words import N_
@@ -31,6 +31,7 @@ def add(tx: Transaction, name: str, *, now: int) -> Organisation:
     if _find(tx, name) is not None:
         raise StoreError(N_("the organisation {name} is in the store already"), name=name)
     tx.connection.execute(insert(schema.organisations).values(name=name, created=now))
+    audit.note(tx, "organisation.add", name, now=now, after={}, of=row_id(tx, name))
     return Organisation(name, now)
 
 

@@ -7,6 +7,7 @@ insisted upon.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 
@@ -16,6 +17,9 @@ from zegel.words import N_
 
 ALGORITHMS = {"rsa2048": "rsa", "rsa3072": "rsa", "rsa4096": "rsa", "ed25519": "ed25519"}
 """The words of ``Key.generate``, each with its key type: the ``k=`` of the key record (RFC 6376 3.6.1, RFC 8463 4.2)."""
+
+# Keys that were made elsewhere have other sizes; RFC 8301 3.2: 1024 bits at the least.
+_RSA = re.compile(r"rsa(?:102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-7][0-9]{3}|8(?:0[0-9]{2}|1(?:[0-8][0-9]|9[0-2])))")
 
 # Neither vowels nor the pairs that people mix up: no words, no l, 0 or 1.
 _LETTERS = "bcdfghjkmnpqrstvwxz23456789"
@@ -33,7 +37,7 @@ WELL_KNOWN = frozenset(
 
 def key_type(algorithm: str) -> str:
     """Return the ``k=`` word of an algorithm. Raises StoreError for one that Zegel does not know."""
-    found = ALGORITHMS.get(algorithm)
+    found = ALGORITHMS.get(algorithm) or ("rsa" if _RSA.fullmatch(algorithm) else None)
     if found is None:
         raise StoreError(N_("{algorithm!r} is no kind of key; take one of: {known}"), algorithm=algorithm, known=", ".join(ALGORITHMS))
     return found

@@ -91,14 +91,14 @@ def test_only_a_domain_without_keys_is_taken_out(store: Store) -> None:
         domains.add(tx, EXAMPLE, now=5)
     before = store.generation()
     with store.writing() as tx:
-        domains.remove(tx, EXAMPLE)
+        domains.remove(tx, EXAMPLE, now=9)
     assert store.generation() == before + 1
     with store.writing() as tx, pytest.raises(StoreError, match="not in the store"):
-        domains.remove(tx, EXAMPLE)
+        domains.remove(tx, EXAMPLE, now=9)
     with store.writing() as tx:
         domains.add(tx, EXAMPLE, now=6)
         keys.add(tx, EXAMPLE, "one", "ed25519", b"PEM", "AAAA", now=6)
     with store.writing() as tx, pytest.raises(StoreError, match="has keys"):
-        domains.remove(tx, EXAMPLE)
+        domains.remove(tx, EXAMPLE, now=9)
     with store.reading() as tx:
         assert domains.get(tx, EXAMPLE).created == 6

@@ -168,7 +168,7 @@ def test_unknown_things_say_what_to_do(store: Store) -> None:
         with pytest.raises(StoreError, match="zegel domain add"):
             keys.all(tx, nowhere)
         with pytest.raises(StoreError, match="no kind of key"):
-            keys.add(tx, EXAMPLE, "z1", "rsa1024", PEM, "AAAA", now=1)
+            keys.add(tx, EXAMPLE, "z1", "rsa1023", PEM, "AAAA", now=1)
 
 
 def test_keys_are_listed_by_domain_and_age(store: Store) -> None:

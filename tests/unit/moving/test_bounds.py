@@ -1,0 +1,87 @@
+"""The work of a move is bounded: a table twice as long takes twice the work, and each key file is read once. Counted, not timed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from support.texts import Texts, pem
+from zegel.moving import opendkim, plan, rspamd, ucl
+from zegel.moving.model import MAX_ENTRIES, Found, UnreadableError
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many lines of Python some work takes."""
+    count = 0
+
+    def trace(frame: object, event: str, _argument: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type]
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def table(count: int, *, wide: bool = False) -> Texts:
+    names = [f"d{number}.example" for number in range(count)]
+    texts: dict[str, str | bytes] = {
+        "/c": "SigningTable refile:/s\nKeyTable file:/t\n",
+        "/s": "".join(f"*@{'*.' if wide else ''}{name} {name}\n" for name in names),
+        "/t": "".join(f"{name} {name}:mail:/k/{number % 3}\n" for number, name in enumerate(names)),
+        **{f"/k/{number}": pem(number) for number in range(3)},
+    }
+    return Texts(texts)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_table_twice_as_long_takes_twice_the_work(wide: bool) -> None:
+    def move(count: int) -> int:
+        files = table(count, wide=wide)
+        loaded = plan.load(opendkim.read("/c", files), files)
+        return steps(lambda: plan.make(opendkim.read("/c", files), loaded, (), ()))
+
+    move(10)
+    once, twice = move(200), move(400)
+    assert twice < 2.5 * once
+
+
+def test_a_thousand_domains_read_each_key_once() -> None:
+    files = table(1000)
+    found = opendkim.read("/c", files)
+    made = plan.make(found, plan.load(found, files), (), ())
+    assert (len(made.new), len(made.domains), made.broken) == (1000, 1000, [])
+    assert {path: count for path, count in files.readings.items() if path.startswith("/k/")} == {f"/k/{number}": 1 for number in range(3)}
+
+
+def test_more_entries_than_anybody_has_are_refused() -> None:
+    files = Texts({"/c": "SigningTable refile:/s\nKeyTable file:/t\n", "/s": "a b\n" * (MAX_ENTRIES + 1), "/t": ""})
+    found: Found = opendkim.read("/c", files)
+    assert any(f"more than {MAX_ENTRIES}" in str(remark.sentence) for remark in found.remarks)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a = b;\n", "a { b = c; }\n", "/* */ # x\n", 'k = "v\\"w";\n', "l [ 1, 2 ]\n", 'domain "x.example" { y = z }\n']
+)
+def test_ucl_takes_work_in_step_with_its_length(piece: str) -> None:
+    once = steps(lambda: ucl.parse(piece * 200, "x"))
+    assert steps(lambda: ucl.parse(piece * 400, "x")) < 2.5 * once
+
+
+@pytest.mark.parametrize("text", ["{" * 5000, "a {" * 5000, "[" * 5000, "a = [" * 5000, "/*" * 5000, '"' * 5001, "a b " * 5000 + "{"])
+def test_what_goes_on_and_on_is_refused_and_not_followed(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        ucl.parse(text, "x")
+
+
+def test_a_file_that_includes_itself_ends() -> None:
+    files = Texts({"/c": '.include "/c"\n'})
+    with pytest.raises(UnreadableError, match="included"):
+        rspamd.read("/c", files)
