@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zegel.ask import Answer, Dialogue, RRType, ask
 from zegel.check.dmarcmend import absent, higher, repaired
@@ -16,7 +16,7 @@ from zegel.check.dmarcpoints import DmarcPoint
 from zegel.check.item import Item, Level, Point
 from zegel.dmarc import psl
 from zegel.dmarc.discover import Discovery, Lookup, Lookups, Outcome, discover, walk
-from zegel.dmarc.faults import Fault, Note
+from zegel.dmarc.faults import Fault
 from zegel.dmarc.record import Policy, PolicyRecord, Psd, is_record
 from zegel.dmarc.result import PslResult
 from zegel.grammar.domain import Domain
@@ -128,29 +128,28 @@ def _notes(place: Domain, record: PolicyRecord) -> Iterator[Item]:
     for note in record.notes:
         point, level = _NOTED[note.fault]
         clean = clean and point is not DmarcPoint.SYNTAX
-        values = {"fault": note.fault.id, "tag": note.tag, "value": note.value}
-        yield point.item(level, N_("{part}: {fault_told}"), mend=mend, part=_part(note), fault_told=Sentence(note.fault.sentence), **values)
+        values: dict[str, Any] = {"fault": note.fault.id, "tag": note.tag, "value": note.value, "told": Sentence(note.fault.sentence)}
+        if note.value.strip():
+            part = f"{note.tag}={note.value}" if note.tag else note.value.strip()
+            yield point.item(level, N_("{part}: {told}"), mend=mend, part=part, **values)
+        else:
+            yield point.item(level, note.fault.sentence, mend=mend, **values)
     if clean:
         yield DmarcPoint.SYNTAX.item(Level.PASS, N_("the record is written as it must be"))
-
-
-def _part(note: Note) -> str:
-    return f"{note.tag}={note.value}" if note.tag else note.value.strip()
 
 
 def _policies(domain: Domain, place: Domain, facts: DmarcFacts, record: PolicyRecord) -> Iterator[Item]:
     """The policies for the domain, for names below it, and for names that do not exist."""
     policy, applied = facts.discovery.policy, facts.applied
     if facts.discovery.existence_unknown:
-        yield DmarcPoint.POLICY.item(
-            Level.NOT_TESTED, N_("DNS does not say now if {domain} exists, and the policy depends on it"), domain=domain
-        )
+        finding = N_("DNS does not say now if {domain} exists, and the policy depends on it")
+        yield DmarcPoint.POLICY.item(Level.NOT_TESTED, finding, domain=domain)
         return
     if policy is None or applied is None:
         finding = N_("the record has no policy that receivers could apply, and nobody to report that to")
         yield DmarcPoint.POLICY.item(Level.FAIL, finding, mend=repaired(place, record))
         return
-    values = {"policy": str(policy), "applied": str(applied)}
+    values: dict[str, Any] = {"policy": str(policy), "applied": str(applied)}
     if applied is Policy.NONE:
         step = Sentence(N_("Raise it when the reports have shown for a month that all your own mail passes."))
         finding = N_("policy {policy}, applied as {applied}: mail that only claims to be from this domain is delivered like any other")
@@ -201,7 +200,7 @@ def _rest(domain: Domain, place: Domain, record: PolicyRecord) -> Iterator[Item]
         else:
             finding = N_("psd=y says that {domain} is a public suffix, under which others register: every name below stands alone")
             yield DmarcPoint.PSD.item(Level.FAIL, finding, mend=repaired(place, record), domain=place)
-    values = {"dkim": str(record.adkim), "spf": str(record.aspf)}
+    values: dict[str, Any] = {"dkim": str(record.adkim), "spf": str(record.aspf)}
     strict = [name for name, mode in (("DKIM", record.adkim), ("SPF", record.aspf)) if mode == "s"]
     if strict:
         finding = N_("strict for {which}: there the domain of the From address must match to the letter")
@@ -216,7 +215,7 @@ def _older(facts: DmarcFacts) -> Iterator[Item]:
     found, older, point = facts.discovery, facts.older, DmarcPoint.OLDER
     if found.trouble is not None or found.existence_unknown or facts.organization is None:
         return
-    values = {
+    values: dict[str, Any] = {
         "organization": str(facts.organization),
         "older_organization": str(older.organizational_domain),
         "policy_domain": str(found.domain or ""),

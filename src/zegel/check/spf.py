@@ -130,12 +130,8 @@ def _written(facts: SpfFacts, mend: Mended) -> Iterator[Item]:
         behind = [directive.text for directive in record.directives[len(tree.terms) :]]
         yield SpfPoint.AFTER_ALL.item(Level.WARN, N_("behind all stands: {terms}"), mend=mend.records, terms=" ".join(behind)[:200])
     elif record.redirect is not None and any(d.mechanism is Mechanism.ALL for d in record.directives):
-        yield SpfPoint.AFTER_ALL.item(
-            Level.WARN,
-            N_("redirect= is ignored, as the record has all"),
-            mend=mend.records,
-            terms=f"redirect={record.redirect.string}"[:200],
-        )
+        ignored = f"redirect={record.redirect.string}"[:200]
+        yield SpfPoint.AFTER_ALL.item(Level.WARN, N_("{terms} is ignored, as the record has all"), mend=mend.records, terms=ignored)
     if record.unknown:
         words = " ".join(f"{name}={value}" for name, value in record.unknown)[:200]
         yield SpfPoint.MODIFIER.item(Level.WARN, N_("SPF knows nothing of: {terms}"), mend=mend.records, terms=words)
@@ -189,9 +185,7 @@ def _followed(facts: SpfFacts, mend: Mended) -> Iterator[Item]:
     cut = any(term.trouble is Trouble.NOT_FOLLOWED for _, _, term in tree.walk())
     finding = N_("{count} of 10 look-ups are used") if not cut else N_("{count} look-ups are needed at least, of 10 that are allowed")
     level = Level.FAIL if tree.lookups > _LOOKUPS else Level.WARN if cut else Level.PASS
-    step = Sentence(
-        N_("Take out what no longer sends for you; large services are better told by their addresses, or moved to a subdomain.")
-    )
+    step = Sentence(N_("Take out what no longer sends for you; give large services a subdomain of their own to send from."))
     tight = level is Level.FAIL
     yield SpfPoint.LOOKUPS.item(level, finding, mend=mend.records if tight else (), step=step if tight else None, count=tree.lookups)
     yield _voids(tree, mend)
@@ -237,10 +231,7 @@ def _term(facts: SpfFacts, node: Node, term: Term, mend: Mended) -> Iterator[Ite
     finding = sentences.get(term.trouble) if term.trouble else None
     if finding is None or not (own or term.breaks or term.trouble is Trouble.UNANSWERED):
         return
-    if term.trouble is Trouble.UNANSWERED:
-        level = Level.NOT_TESTED
-    else:
-        level = Level.FAIL if term.breaks else Level.WARN
+    level = Level.NOT_TESTED if term.trouble is Trouble.UNANSWERED else Level.FAIL if term.breaks else Level.WARN
     free = term.name in facts.unregistered
     step = Sentence(N_("Anybody could register {name} and then send as this domain: take it out today."), name=term.name) if free else None
     reason = Sentence(term.node.reason.sentence) if term.node and term.node.reason else ""

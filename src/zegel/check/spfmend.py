@@ -42,9 +42,8 @@ def mended(domain: Domain, tree: Node, answer: Answer, *, receives: bool) -> Men
     if not texts:
         if not receives:
             return Mended((txt(domain, "v=spf1 -all"),), Sentence(N_("If the domain sends mail, name its servers in front of -all.")))
-        return Mended(
-            (txt(domain, "v=spf1 mx ~all"),), Sentence(N_("Name the other servers and services that send for it in front of ~all."))
-        )
+        step = Sentence(N_("Name the other servers and services that send for it in front of ~all."))
+        return Mended((txt(domain, "v=spf1 mx ~all"),), step)
     dead = {term.text for term in tree.terms if term.trouble in _DEAD}
     kept, left_out, end = _terms(texts, dead)
     text = " ".join(["v=spf1", *kept, *([end] if end else [])])

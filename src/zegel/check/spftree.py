@@ -192,7 +192,7 @@ class _Walk:
         if self._terms > MAX_TERMS or len(way) > _MAX_DEPTH:
             term.trouble = Trouble.NOT_FOLLOWED
             return
-        spec = node.record.redirect if node.record and term.directive is None else term.directive and term.directive.domain
+        spec = term.directive.domain if term.directive else node.record and node.record.redirect
         name = self._name(spec, node.domain)
         mechanism = Mechanism.INCLUDE if term.directive is None else term.directive.mechanism
         if name is None or mechanism is Mechanism.PTR:
