@@ -31,7 +31,6 @@ class RRType(StrEnum):
     SPF = "SPF"
     DS = "DS"
     TLSA = "TLSA"
-    CAA = "CAA"
 
 
 class Rcode(StrEnum):

@@ -159,11 +159,11 @@ def _plain(name: str) -> str:
 
 
 def _spelled(kind: str, text: str) -> str:
-    """A record as the resolver spells it: octets are one run of hexadecimal digits, and nothing is in quotes."""
+    """A record as the resolver spells it: octets are one run of hexadecimal digits."""
     if kind in (RRType.TLSA, RRType.DS):
         first, second, third, *octets = text.lower().split()
         return " ".join((first, second, third, "".join(octets)))
-    return _plain(text.replace('"', "") if kind == RRType.CAA else text)
+    return _plain(text)
 
 
 def _record(kind: str, item: Record) -> bytes | str:

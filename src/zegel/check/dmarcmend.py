@@ -18,7 +18,7 @@ _MAILBOX = "dmarc-reports"
 
 def absent(domain: Domain, *, sends: bool) -> Record:
     """The first record of a domain that has none: watch, or refuse all where nothing is sent."""
-    return _record(domain, PolicyRecord(p=Policy.NONE if sends else Policy.REJECT, rua=(_mailbox(domain),)))
+    return _record(domain, PolicyRecord(p=Policy.NONE, rua=(_mailbox(domain),))) if sends else refusing(domain, None)
 
 
 def repaired(place: Domain, record: PolicyRecord, *, testing: bool = True, weaker: bool = True) -> tuple[Record, ...]:
@@ -45,6 +45,12 @@ def higher(place: Domain, record: PolicyRecord) -> tuple[Record, ...]:
     """The next stage of a record whose policy has no effect: quarantine, for all names."""
     (found,) = repaired(place, replace(record, p=Policy.QUARANTINE, testing=False, text=""), weaker=False)
     return (found,)
+
+
+def refusing(domain: Domain, record: PolicyRecord | None) -> Record:
+    """The record of a domain that sends nothing: reject, for all names, with the reports that it has."""
+    uris = _mail_only(record.rua) if record is not None else ()
+    return _record(domain, PolicyRecord(p=Policy.REJECT, rua=uris or (_mailbox(domain),)))
 
 
 def _record(domain: Domain, record: PolicyRecord) -> Record:

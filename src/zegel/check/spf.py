@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zegel.ask import Answer, Dialogue, Rcode, RRType, ask, side_by_side, together
 from zegel.check import spftree
@@ -124,7 +124,7 @@ def _written(facts: SpfFacts, mend: Mended) -> Iterator[Item]:
     """What stands in the record itself."""
     tree, record = facts.tree, facts.tree.record
     assert record is not None
-    yield _all(tree, mend)
+    yield from _all(tree, mend)
     text = tree.records[0].decode("ascii")
     if len(record.directives) > sum(term.directive is not None for term in tree.terms):
         behind = [directive.text for directive in record.directives[len(tree.terms) :]]
@@ -144,25 +144,36 @@ def _written(facts: SpfFacts, mend: Mended) -> Iterator[Item]:
         yield SpfPoint.LENGTH.item(Level.WARN, finding, octets=len(text), most=_ADVISED_OCTETS)
 
 
-def _all(tree: Node, mend: Mended) -> Item:
-    last = tree.terms[-1] if tree.terms else None
-    if last is not None and last.directive is None:
-        return SpfPoint.ALL.item(Level.PASS, N_("the record of {domain} decides about all others"), domain=last.name)
-    directive = last.directive if last else None
+def _end(tree: Node) -> Node:
+    """The record whose end decides: that which the last redirect leads to. RFC 7208 6.1."""
+    while tree.terms and tree.terms[-1].directive is None and tree.terms[-1].node is not None:
+        tree = tree.terms[-1].node
+    return tree
+
+
+def _all(tree: Node, mend: Mended) -> Iterator[Item]:
+    end = _end(tree)
+    if end.record is None or (end.terms and end.terms[-1].directive is None):
+        return  # the redirect leads nowhere, or where the message says: an item of its own
+    point, own = SpfPoint.ALL, end is tree
+    records, step = (mend.records, mend.step) if own else ((), None)
+    directive = end.terms[-1].directive if end.terms else None
     if directive is None or directive.mechanism is not Mechanism.ALL:
-        finding = N_("the record has no all at its end: hosts that are not named are neither let in nor refused")
-        return SpfPoint.ALL.item(Level.WARN, finding, mend=mend.records, step=mend.step)
-    match directive.reason:
-        case SpfReason.PERMITTED:
-            finding = N_("{term}: every host in the world may send as this domain")
-            return SpfPoint.ALL.item(Level.FAIL, finding, mend=mend.records, step=mend.step, term=directive.text)
-        case SpfReason.NOT_ASSERTED:
-            finding = N_("{term}: of hosts that are not named nothing is said, as if there were no record")
-            return SpfPoint.ALL.item(Level.FAIL, finding, mend=mend.records, step=mend.step, term=directive.text)
-        case SpfReason.PROBABLY_NOT:
-            return SpfPoint.ALL.item(Level.PASS, N_("{term}: hosts that are not named probably may not send"), term=directive.text)
-        case _:
-            return SpfPoint.ALL.item(Level.PASS, N_("{term}: hosts that are not named may not send"), term=directive.text)
+        finding = N_("the record of {domain} has no all at its end: hosts that are not named are neither let in nor refused")
+        yield point.item(Level.WARN, finding, mend=records, step=step, domain=end.domain, qualifier="")
+        return
+    level, finding = _ENDS[directive.reason]
+    mended_ = {} if level is Level.PASS else {"mend": records, "step": step}
+    values: dict[str, Any] = {"term": directive.text, "domain": end.domain, "qualifier": str(directive)[:1].replace("a", "+"), **mended_}
+    yield point.item(level, finding, **values)
+
+
+_ENDS = {
+    SpfReason.PERMITTED: (Level.FAIL, N_("{term}: every host in the world may send as this domain")),
+    SpfReason.NOT_ASSERTED: (Level.FAIL, N_("{term}: of hosts that are not named nothing is said, as if there were no record")),
+    SpfReason.PROBABLY_NOT: (Level.PASS, N_("{term}: hosts that are not named probably may not send")),
+    SpfReason.NOT_PERMITTED: (Level.PASS, N_("{term}: hosts that are not named may not send")),
+}
 
 
 def _explanation(answer: Answer, name: str) -> Iterator[Item]:

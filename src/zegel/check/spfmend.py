@@ -50,8 +50,8 @@ def mended(domain: Domain, tree: Node, answer: Answer, *, receives: bool) -> Men
     if [text.encode()] == texts:
         return Mended()
     words = ", ".join(left_out)[:200]
-    step = Sentence(N_("Left out, as it cannot be read: {terms}. Write it again as it was meant."), terms=words) if left_out else None
-    return Mended((txt(domain, text),), step)
+    advice = Sentence(N_("Left out, as it cannot be read: {terms}. Write it again as it was meant."), terms=words) if left_out else None
+    return Mended((txt(domain, text),), advice)
 
 
 def _terms(texts: Iterable[bytes], dead: set[str]) -> tuple[list[str], list[str], str]:

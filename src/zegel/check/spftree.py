@@ -192,7 +192,7 @@ class _Walk:
         if self._terms > MAX_TERMS or len(way) > _MAX_DEPTH:
             term.trouble = Trouble.NOT_FOLLOWED
             return
-        spec = term.directive.domain if term.directive else node.record and node.record.redirect
+        spec = term.directive.domain if term.directive else node.record.redirect if node.record else None
         name = self._name(spec, node.domain)
         mechanism = Mechanism.INCLUDE if term.directive is None else term.directive.mechanism
         if name is None or mechanism is Mechanism.PTR:
