@@ -5,7 +5,6 @@ Exit status 0 when nothing is wrong, 1 when something is (with ``--strict`` also
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -50,12 +49,14 @@ def check(
     wanted = list(_wanted(domains or [], file))
     if not wanted:
         raise Refusal(_("name a domain to check, as in: zegel check example.be"))
+    from zegel.adapters import pump
+
     here = place.of(ctx)
     resolver = place.resolver(here.read_config(), zone)
     given = _given(selector or [])
     with ExitStack() as stack:
         options = _options(here, given, stack, resolver, guess=guess, parked=parked)
-        failed = asyncio.run(_run(wanted, resolver, options, fetch=fetch and zone is None, json=json, strict=strict))
+        failed = pump.run(_run(wanted, resolver, options, fetch=fetch and zone is None, json=json, strict=strict))
     raise typer.Exit(int(failed))
 
 

@@ -13,13 +13,14 @@ from support import cases, checks
 from zegel.ask import Question, Rcode
 from zegel.check.dkim import MAX_SELECTORS, Selector, Source
 from zegel.check.item import Area
+from zegel.check.report import Report
 
 RSA1024 = cases.RFC6376_KEY
 ED25519 = cases.RFC8463_ED25519_KEY
 RSA512 = "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAL0k9BjzTBJpjz4xd8cfHM7vSPWwk0JPp9FzwTTkqIzVxW3VSWc2Y6nUrbKPaTGPgUJb1BgPs0q0gxXVfHRPKZ8CAwEAAQ=="
 
 
-def key(value: Any, name: str = "z1", **options: Any) -> checks.Report:
+def key(value: Any, name: str = "z1", **options: Any) -> Report:
     records = value if isinstance(value, (list, Rcode)) else [value]
     kind = {} if isinstance(records, Rcode) else {("example.com", "MX"): ["10 example.com"], ("example.com", "A"): ["192.0.2.1"]}
     options.setdefault("selectors", (Selector(name),))

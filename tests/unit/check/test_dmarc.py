@@ -12,11 +12,12 @@ import pytest
 from support import checks
 from zegel.ask import Rcode
 from zegel.check.item import Area
+from zegel.check.report import Report
 
 GOOD = "v=DMARC1; p=reject; rua=mailto:a@example.com"
 
 
-def dmarc(record: str | list[Any] | Rcode, domain: str = "example.com", more: dict[tuple[str, str], Any] | None = None) -> checks.Report:
+def dmarc(record: str | list[Any] | Rcode, domain: str = "example.com", more: dict[tuple[str, str], Any] | None = None) -> Report:
     value = [record] if isinstance(record, str) and not isinstance(record, Rcode) else record
     return checks.report({("_dmarc.example.com", "TXT"): value, ("example.com", "TXT"): ["v=spf1 a -all"], **(more or {})}, domain)
 

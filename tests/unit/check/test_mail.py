@@ -16,7 +16,8 @@ import zegel
 from support import checks
 from zegel.ask import Answer, Question, Rcode, rehearse
 from zegel.check.item import Area
-from zegel.check.report import Options, check
+from zegel.check.mx import host_of
+from zegel.check.report import Options, Report, check
 from zegel.check.transport import Fetched
 from zegel.grammar.domain import Domain
 
@@ -96,6 +97,14 @@ def test_servers_and_addresses_are_bounded() -> None:
     assert counts[0] == counts[1] == counts[2] < 150
 
 
+def test_the_null_mx_of_a_zone_file_and_of_the_wire() -> None:
+    for record in ("0 .", "0 ", "0"):
+        assert host_of(record) == ""
+    found = checks.report("example.com. MX 0 .\n")
+    assert found.facts.mx.null
+    assert not found.facts.mx.receives
+
+
 # --- report destinations
 
 
@@ -152,7 +161,7 @@ def test_destinations_are_bounded() -> None:
 # --- transport
 
 
-def signed(zone: Mapping[tuple[str, str], Any], *names: str, trusted: bool = True) -> checks.Report:
+def signed(zone: Mapping[tuple[str, str], Any], *names: str, trusted: bool = True) -> Report:
     """Checked with a resolver that says of these names that DNSSEC signs their answers."""
     found = zegel.Zone.from_dict(zone)
 

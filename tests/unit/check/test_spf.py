@@ -13,6 +13,7 @@ import zegel
 from support import checks
 from zegel.ask import Question, Rcode, RRType
 from zegel.check.item import Area
+from zegel.check.report import Report
 from zegel.check.spftree import MAX_QUESTIONS, MAX_TERMS
 
 OTHERS: dict[tuple[str, str], Any] = {
@@ -22,7 +23,7 @@ OTHERS: dict[tuple[str, str], Any] = {
 }
 
 
-def spf(record: str | list[Any], more: dict[tuple[str, str], Any] | None = None, **options: Any) -> checks.Report:
+def spf(record: str | list[Any], more: dict[tuple[str, str], Any] | None = None, **options: Any) -> Report:
     records = record if isinstance(record, list) else [record]
     return checks.report({("example.com", "TXT"): records, **OTHERS, **(more or {})}, **options)
 
