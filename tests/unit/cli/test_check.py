@@ -25,7 +25,8 @@ _dmarc.bad.example. TXT "v=DMARC1; pct=50; p=none; rua=mailto:a@bad.example"
 parked.example. MX 0 .
 parked.example. TXT "v=spf1 -all"
 *._domainkey.parked.example. TXT "v=DKIM1; p="
-_dmarc.parked.example. TXT "v=DMARC1; p=reject; rua=mailto:a@parked.example"
+_dmarc.parked.example. TXT "v=DMARC1; p=reject; rua=mailto:a@good.example"
+*._report._dmarc.good.example. TXT "v=DMARC1;"
 """
 
 
