@@ -23,31 +23,28 @@ _TABLES: tuple[tuple[str, str, type[Point]], ...] = (
     ("BIMI", "The logo, which is optional. Its draft is no RFC: the sections are those of what it builds on.", BimiPoint),
     ("Domain without mail", "Only for a domain that has none, by its own records or by `--parked`.", ParkedPoint),
 )
+_WRITTEN = "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->"
 _ABOUT = """
-Every item of `zegel check` has an id that stays the same: it stands in `--json`, and scripts may rely on it. An item ends as `pass`, `warn`,
-`fail`, `info` (to know) or `not_tested` (it cannot be told from here, or DNS does not answer now). Some items are there only when there is
-something to say. How to read a check is told under [Check a domain](../check.md).
+Every item of `zegel check` has an id that stays the same: it stands in `--json`, and scripts may rely on it. An item ends as `pass`,
+`warn`, `fail`, `info` (to know) or `not_tested` (it cannot be told from here, or DNS does not answer now). Some items are there only when
+there is something to say. How to read a check is told under [Check a domain](../check.md).
+"""
+_SHARED = """
+`spf.shared` knows these by the names that they tell their customers to include. Of those who host their customers' own programs it warns,
+as any of these programs may send.
 """
 
 
 def page() -> str:
     """The text of checks.md."""
-    parts = [
-        "# What a domain is checked for",
-        "<!-- Written by docs/writers: change the code or the writer, then say make pages. -->",
-        _ABOUT.strip(),
-    ]
+    parts = ["# What a domain is checked for", _WRITTEN, _ABOUT.strip()]
     for title, about, table in _TABLES:
-        rows = [f"| `{point.id}` | {point.sentence[0].upper()}{point.sentence[1:]}. | {point.section} |" for point in table]
-        parts += [f"## {title}", about, "\n".join(["| Id | Why it matters | From |", "|---|---|---|", *rows])]
-    parts += [
-        "## Services that many share",
-        "`spf.shared` knows these by the names that they tell their customers to include. Of those who host their",
-    ]
-    parts[-1] += " customers' own programs it warns, as any of these programs may send."
-    rows = [
-        f"| {service.name} | {', '.join(f'`{name}`' for name in names)} | {'yes' if service.hosting else ''} |"
-        for service, names in services()
-    ]
-    parts += ["\n".join(["| Service | Names | Hosts customers |", "|---|---|---|", *rows])]
+        points = [(f"`{point.id}`", f"{point.sentence[0].upper()}{point.sentence[1:]}.", point.section) for point in table]
+        parts += [f"## {title}", about, _table(("Id", "Why it matters", "From"), points)]
+    shared = [(service.name, ", ".join(f"`{name}`" for name in names), "yes" if service.hosting else "") for service, names in services()]
+    parts += ["## Services that many share", _SHARED.strip(), _table(("Service", "Names", "Hosts customers"), shared)]
     return "\n\n".join(parts) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
+    return "\n".join(["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)])

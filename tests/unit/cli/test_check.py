@@ -103,7 +103,7 @@ def test_for_programs(zegel: Run, zone: Path) -> None:
 
 
 def test_selectors_are_guessed_when_asked_to(zegel: Run, zone: Path) -> None:
-    assert "mail (guessed)" in zegel("check", "good.example", "--guess", "--zone", zone).text
+    assert "selectors that were guessed: mail" in zegel("check", "good.example", "--guess", "--zone", zone).text
     assert "no selector of this domain is known here" in zegel("check", "good.example", "--zone", zone).text
 
 
