@@ -34,23 +34,8 @@ _MISUSED = (
     (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)", N_("Got unexpected extra arguments ({name})")),
     (r"Invalid value for '(?P<name>[^']*)': (?P<detail>.*)", N_("Invalid value for '{name}': {detail}")),
 )
-_ORDER = (
-    "demo",
-    "init",
-    "postfix",
-    "domain",
-    "key",
-    "import",
-    "export",
-    "sign",
-    "verify",
-    "authenticate",
-    "spf",
-    "dmarc",
-    "serve",
-    "status",
-    "audit",
-    "backup",
+_ORDER = tuple(
+    "demo init postfix check domain key slot import export sign verify authenticate spf dmarc message quarantine site outbox serve status audit backup".split()  # noqa: SIM905
 )
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from zegel.grammar.taglist import format_tags
 
 STRING_OCTETS = 255
+_NAMES = ("CNAME", "MX", "NS", "PTR")  # types whose value ends in a name
 TTL = 3600
 
 
@@ -92,7 +93,8 @@ def as_zone_line(record: Record, *, zone: str | None = None, ttl: int = TTL) -> 
 
 
 def _data(record: Record) -> str:
-    return f"{as_value(record).removesuffix('.')}."
+    value = as_value(record)
+    return f"{value.removesuffix('.')}." if record.type in _NAMES else value
 
 
 def _escaped(string: str) -> str:
