@@ -20,6 +20,9 @@ from support.mta import Mta
 from support.proof import results
 from support.servers import wait_for
 from zegel import app
+from zegel.app import daemon as daemon_room
+from zegel.app import shared
+from zegel.app.part import Announce, Commit
 from zegel.authres.claim import normal
 from zegel.config import Config, ConfigError, Inbound, parse
 from zegel.gateway.recorder import Rules
@@ -31,6 +34,7 @@ from zegel.store.database import Store
 from zegel.store.errors import StoreError
 from zegel.store.messages import Keeping, Owners
 from zegel.store.retention import Term
+from zegel.store.snapshot import Snapshot
 from zegel.verdict.policy import Mode, Site
 
 
@@ -276,21 +280,61 @@ def test_a_reload_while_the_store_is_followed_is_not_undone(daemon: Daemon, monk
     def slowly(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
         if threading.current_thread() is not threading.main_thread():
             following.set()
-            wait_for(lambda: running[0]._settings.site.mode is Mode.REJECT, 10, "the reload")
+            wait_for(lambda: running[0].shared.settings.site.mode is Mode.REJECT, 10, "the reload")
         return make_site(inbound, store)
 
     async def run() -> tuple[Mode, bool]:
         with Store.open(daemon.data) as store:
             running.append(app.Daemon(parse('[metrics]\nlisten = ""\n'), store, lambda: parse('[inbound]\nmode = "reject"\n')))
-            monkeypatch.setattr(app, "make_site", slowly)
-            task = asyncio.create_task(running[0]._follow_store())
+            monkeypatch.setattr(shared, "make_site", slowly)
+            task = asyncio.create_task(running[0].follow_store())
             daemon.add_key("shop.example", "s1")
             await asyncio.to_thread(following.wait, 20)
-            running[0]._reload()
-            await asyncio.sleep(app._POLL_SECONDS * 1.5)
+            running[0].reload()
+            await asyncio.sleep(daemon_room._POLL_SECONDS * 1.5)
             task.cancel()
-            site = running[0]._settings.site
+            site = running[0].shared.settings.site
             return site.mode, site.own_domains.holding(Domain.parse("shop.example")) is not None
 
     running: list[app.Daemon] = []
     assert asyncio.run(run()) == (Mode.REJECT, True)
+
+
+class Stubborn:
+    """A part that cannot take over another configuration, nor stop in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def start(self, announce: Announce) -> None:
+        self.calls.append("start")
+
+    def prepare(self, config: Config) -> Commit:
+        raise ConfigError("not this one")
+
+    def changed(self, snapshot: Snapshot) -> None:
+        self.calls.append(f"changed {len(snapshot.domains)}")
+
+    async def stop(self, seconds: float) -> None:
+        raise OSError("stuck")
+
+
+def test_a_part_that_refuses_a_configuration_keeps_all_of_them_as_they_are(daemon: Daemon) -> None:
+    async def run() -> list[str]:
+        with Store.open(daemon.data) as store:
+            running = app.Daemon(
+                parse('[metrics]\nlisten = ""\n[milter]\nlisten = ["inet:127.0.0.1:0"]'), store, lambda: parse('[inbound]\nmode = "reject"')
+            )
+            part = Stubborn()
+            running._parts.insert(0, part)
+            task = asyncio.create_task(running.run(lambda _: None))
+            await asyncio.sleep(0)
+            running.reload()
+            assert running.shared.settings.site.mode is Mode.OBSERVE
+            await asyncio.to_thread(daemon.add_key, "shop.example", "s1")
+            await asyncio.to_thread(wait_for, lambda: len(part.calls) > 1, 20, "the change is told")
+            running._stop.set()
+            assert await task == 0  # the milter ended, though the other part did not
+            return part.calls
+
+    assert asyncio.run(run()) == ["start", "changed 2"]
