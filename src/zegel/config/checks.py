@@ -8,6 +8,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
+from zegel.config import check as test_mail
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.sections import Allow, Config, Messages, Milter
@@ -30,6 +31,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
         _check_allow(entry)
     _check_messages(config.messages)
     _check_rest(config)
+    test_mail.check(config.check)
 
 
 def _check_limits(data: dict[str, Any], limits: Limits) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.check import Check
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -125,6 +126,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     outbound: Outbound = Outbound()
     inbound: Inbound = Inbound()
     signing: Signing = Signing()
+    check: Check = Check()
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()

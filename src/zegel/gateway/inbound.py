@@ -14,12 +14,14 @@ from zegel.adapters.journal import OUTCOMES, About
 from zegel.ask import Dialogue
 from zegel.dkim.header import Header
 from zegel.gateway.settings import Settings
+from zegel.gateway.testmail import BodyCopy, TestMail
 from zegel.gateway.way import Envelope, keep
 from zegel.milter.edits import Outcome
 from zegel.store.record import Result
 from zegel.verdict.authenticate import AFTERWARDS, Authentication, Verdict, shared
 from zegel.verdict.edits import Claims, outcome
 from zegel.verdict.evidence import Evidence
+from zegel.verdict.policy import Action
 
 
 class Inbound:
@@ -30,6 +32,7 @@ class Inbound:
         evidence = Evidence(envelope.client.address, envelope.helo, envelope.sender, authserv_id=settings.authserv_id, now=settings.clock())
         self._checking = Authentication(evidence, settings.site, settings.limits)
         self._header: Header | None = None
+        self._copy: BodyCopy | None = None  # of mail to the address that answers
         self._budget = Budget(shared(settings.limits))
         self._asking = [self._ask(self._checking.ask_sender())]
 
@@ -43,13 +46,17 @@ class Inbound:
         checking.evidence = replace(checking.evidence, recipients=tuple(self._envelope.recipients))
         checking.read_header(header)
         self._asking.append(self._ask(checking.ask_header()))
+        tests = self._settings.test_mails
+        if tests is not None and header is not None and tests.wants(self._envelope.recipients):
+            self._copy = BodyCopy()
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""
+        copied = self._copy is None or self._copy.feed(data)
         if self._checking.needs_body:
             self._checking.feed(data)
             return False
-        return True
+        return copied
 
     def end(self, about: About, claims: Claims) -> Coroutine[Any, Any, Outcome]:
         """Wait for DNS, judge, and say what happens."""
@@ -77,8 +84,15 @@ class Inbound:
             story=verdict.story,
             header=self._header,
         )
+        self._hand_over(about, verdict)
         quarantine = settings.quarantine
         return outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+
+    def _hand_over(self, about: About, verdict: Verdict) -> None:
+        """Give a test mail that is accepted to who answers it."""
+        copy, header, tests = self._copy, self._header, self._settings.test_mails
+        if copy is not None and header is not None and tests is not None and verdict.action is Action.ACCEPT:
+            tests.take(TestMail(header, copy.octets(), copy.whole, verdict, about.queue_id))
 
     def stop(self) -> None:
         """Stop asking: nobody waits for the answers any more. What a task may have failed with is nobody's either."""
