@@ -22,7 +22,7 @@ from zegel.check.message.path import Envelope
 from zegel.check.reply import Thread, reply
 from zegel.config.check import Check
 from zegel.dkim.sign import Style, sign_message
-from zegel.gateway.testmail import TestMail
+from zegel.gateway.testmail import Trial
 from zegel.grammar.address import Mailbox, mailboxes
 from zegel.limits import Limits
 from zegel.verdict.authenticate import shared
@@ -45,7 +45,7 @@ class Means:
 
 
 class Answers:
-    """Who answers (:class:`zegel.gateway.testmail.TestMails`). ``table`` may be changed at any time; with no address nobody is answered."""
+    """Who answers (:class:`zegel.gateway.testmail.Answering`). ``table`` may be changed at any time; with no address nobody is answered."""
 
     def __init__(self, table: Check, means: Callable[[], Means], hand_over: HandOver, journal: Journal, clock: Callable[[], float]) -> None:
         self._means, self._hand_over, self._journal, self._clock = means, hand_over, journal, clock
@@ -71,7 +71,7 @@ class Answers:
         wanted = ours.address.lower()
         return any(recipient.removeprefix("<").removesuffix(">").lower() == wanted for recipient in recipients)
 
-    def take(self, mail: TestMail) -> None:
+    def take(self, mail: Trial) -> None:
         """Answer one message, or note why not."""
         ours = self._ours
         if ours is None:
@@ -94,7 +94,7 @@ class Answers:
             return Refused.NO_KEY
         return self._rates.take(to, self._table, self._clock())
 
-    async def _answer(self, mail: TestMail, ours: Mailbox, to: Mailbox) -> None:
+    async def _answer(self, mail: Trial, ours: Mailbox, to: Mailbox) -> None:
         try:
             means = self._means()
             found = mail.verdict.findings.client

@@ -6,7 +6,7 @@ are translated as they are written; what comes from DNS or a message is shown as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from zegel.check.item import Area, Item, Level
@@ -92,7 +92,7 @@ class _Page:
                 class_=f"answer {sheet.level}",
             ),
             self._to_do(sheet, number),
-            *(self._area(area, items, number) for area, items in sheet.by_area()),
+            *(self._area(area, items, _anchors(sheet, number)) for area, items in sheet.by_area()),
             self._profiles(sheet.profiles),
             class_="sheet",
             id=f"s{number}",
@@ -103,17 +103,17 @@ class _Page:
         if not wanted:
             return None
         entries = []
+        anchors = _anchors(sheet, number)
         for item in wanted:
-            place = next(place for place, other in enumerate(sheet.items) if other is item)
             step = self._(item.step) if item.step is not None else self._(N_("publish the record that stands there"))
-            link = element("a", self._(item.finding), href=f"#s{number}-{place}")
+            link = element("a", self._(item.finding), href=f"#{anchors[id(item)]}")
             entries.append(element("li", link, element("br"), element("span", step, class_="step")))
         return joined((element("h2", self._(N_("What to do"))), element("ol", *entries, class_="todo")))
 
-    def _area(self, area: Area, items: Iterable[Item], number: int) -> Html:
-        return element("section", element("h2", self._(AREAS[area])), *(self._item(item, number) for item in items))
+    def _area(self, area: Area, items: Iterable[Item], anchors: Mapping[int, str]) -> Html:
+        return element("section", element("h2", self._(AREAS[area])), *(self._item(item, anchors[id(item)]) for item in items))
 
-    def _item(self, item: Item, number: int) -> Html:
+    def _item(self, item: Item, anchor: str) -> Html:
         told = [element("p", self._(item.finding), class_="said")]
         if item.why is not None and item.level is not Level.PASS:
             told.append(element("p", self._(item.why), class_="why"))
@@ -123,7 +123,7 @@ class _Page:
             told.append(element("p", self._(item.step), class_="step"))
         told += map(self._record, item.mend)
         told.append(element("span", item.id, class_="id"))
-        return element("div", self._mark(item.level), element("div", *told), class_=f"item {item.level}")
+        return element("div", self._mark(item.level), element("div", *told), class_=f"item {item.level}", id=anchor)
 
     def _record(self, record: Record) -> Html:
         where = self._(Sentence(N_("{type} record at {name}"), type=record.type, name=record.name))
@@ -156,6 +156,11 @@ class _Page:
 
     def _mark_cell(self, level: Level | None) -> Html:
         return element("td", self._mark(level) if level is not None else None)
+
+
+def _anchors(sheet: Sheet, number: int) -> dict[int, str]:
+    """Where each item of a sheet stands in the page, by its identity: two items may be equal."""
+    return {id(item): f"s{number}-{place}" for place, item in enumerate(sheet.items)}
 
 
 def _lines(seen: Sequence[str]) -> list[str]:

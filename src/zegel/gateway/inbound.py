@@ -14,7 +14,7 @@ from zegel.adapters.journal import OUTCOMES, About
 from zegel.ask import Dialogue
 from zegel.dkim.header import Header
 from zegel.gateway.settings import Settings
-from zegel.gateway.testmail import BodyCopy, TestMail
+from zegel.gateway.testmail import BodyCopy, Trial
 from zegel.gateway.way import Envelope, keep
 from zegel.milter.edits import Outcome
 from zegel.store.record import Result
@@ -46,7 +46,7 @@ class Inbound:
         checking.evidence = replace(checking.evidence, recipients=tuple(self._envelope.recipients))
         checking.read_header(header)
         self._asking.append(self._ask(checking.ask_header()))
-        tests = self._settings.test_mails
+        tests = self._settings.answering
         if tests is not None and header is not None and tests.wants(self._envelope.recipients):
             self._copy = BodyCopy()
 
@@ -90,9 +90,9 @@ class Inbound:
 
     def _hand_over(self, about: About, verdict: Verdict) -> None:
         """Give a test mail that is accepted to who answers it."""
-        copy, header, tests = self._copy, self._header, self._settings.test_mails
+        copy, header, tests = self._copy, self._header, self._settings.answering
         if copy is not None and header is not None and tests is not None and verdict.action is Action.ACCEPT:
-            tests.take(TestMail(header, copy.octets(), copy.whole, verdict, about.queue_id))
+            tests.take(Trial(header, copy.octets(), copy.whole, verdict, about.queue_id))
 
     def stop(self) -> None:
         """Stop asking: nobody waits for the answers any more. What a task may have failed with is nobody's either."""

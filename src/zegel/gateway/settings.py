@@ -11,7 +11,7 @@ from zegel.adapters.journal import Journal
 from zegel.adapters.keyring import Keyring
 from zegel.dkim.sign import Style
 from zegel.gateway.outbound import Policy
-from zegel.gateway.testmail import TestMails
+from zegel.gateway.testmail import Answering
 from zegel.limits import Limits
 from zegel.store.record import Recording
 from zegel.verdict.policy import Site
@@ -29,7 +29,7 @@ class Quarantine:
 class Settings:
     """The settings of now. ``authserv_id`` is in A-labels and lower case; ``subjects`` tells that subjects are recorded too.
 
-    ``test_mails`` answers mail to one address with a report on it, where the site wants that.
+    ``answering`` answers mail to one address with a report on it, where the site wants that.
     """
 
     policy: Policy
@@ -43,5 +43,5 @@ class Settings:
     site: Site = field(default_factory=Site)
     quarantine: Quarantine = field(default_factory=Quarantine)
     subjects: bool = False
-    test_mails: TestMails | None = None
+    answering: Answering | None = None
     clock: Callable[[], float] = time.time

@@ -1,7 +1,7 @@
 """Mail to the address that answers with a report: what of such a message is kept until its verdict is there.
 
 The header is at hand in any case; of the body a bounded copy is kept, and only of mail to that address. Who answers, and whether, is not
-decided here: :class:`TestMails` is built above.
+decided here: :class:`Answering` is built above.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zegel.verdict.authenticate import Verdict
 MAX_BODY = 256 * 1024
 
 
-class TestMail(NamedTuple):
+class Trial(NamedTuple):
     """One message to that address, after its verdict. ``whole`` tells that ``body`` is all of it."""
 
     header: Header
@@ -24,13 +24,13 @@ class TestMail(NamedTuple):
     queue_id: str
 
 
-class TestMails(Protocol):
+class Answering(Protocol):
     """Who answers."""
 
     def wants(self, recipients: list[str]) -> bool:
         """Tell if one of these is the address that answers."""
 
-    def take(self, mail: TestMail) -> None:
+    def take(self, mail: Trial) -> None:
         """Take one message; it waits for nothing and raises nothing."""
 
 

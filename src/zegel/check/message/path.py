@@ -66,7 +66,9 @@ def _read(value: bytes) -> Hop:
     text = " ".join(value[:_MAX_FIELD].decode("utf-8", "replace").split())
     clauses, _, date = text.rpartition(";")
     clauses = clauses or text
-    sender, taker, protocol = _FROM.match(clauses), _BY.search(clauses), _WITH.search(clauses)
+    sender, taker = _FROM.match(clauses), _BY.search(clauses)
+    # "with" may stand in the comment about TLS as well, before "by".
+    protocol = _WITH.search(clauses, taker.end() if taker else 0)
     said = protocol[1] if protocol else ""
     return Hop(
         printable(sender[1], longest=_SHOWN) if sender else "",

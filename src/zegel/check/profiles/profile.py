@@ -52,7 +52,7 @@ def flawless(item: Item) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Demand:
     """One test: the body's own id and what it asks, in our words.
 
     ``items`` are the ids that it is answered from, each judged by ``judge``; without any it cannot be tested from here, and ``note`` says
@@ -77,13 +77,13 @@ class Profile:
     name: str
     title: str
     source: str
-    tests: tuple[Test, ...]
+    tests: tuple[Demand, ...]
 
 
 class Line(NamedTuple):
     """One test of a profile with its result, and the items that it was answered from."""
 
-    test: Test
+    test: Demand
     result: Result
     items: tuple[Item, ...] = ()
 
@@ -130,7 +130,7 @@ def answer(profile: Profile, items: Sequence[Item], *, no_mail: bool = False) ->
     return Outcome(profile, tuple(_line(test, by_id, no_mail=no_mail) for test in profile.tests))
 
 
-def _line(test: Test, by_id: dict[str, list[Item]], *, no_mail: bool) -> Line:
+def _line(test: Demand, by_id: dict[str, list[Item]], *, no_mail: bool) -> Line:
     if no_mail and test.mail_only:
         return Line(test, Result.NOT_APPLICABLE)
     found = [by_id.get(id, []) for id in test.items]
