@@ -109,7 +109,7 @@ class Answers:
         except Exception as error:  # whatever it is, it is ours, and the mail itself has been taken
             self._journal.fault(error)
         else:
-            self._journal.note("test mail answered", queue_id=mail.queue_id, level=str(report.level))
+            self._journal.note("test mail answered", queue_id=mail.queue_id, result=str(report.level))
 
     async def stop(self, seconds: float) -> None:
         """Let the answers that are being written end, for so long at most."""

@@ -64,9 +64,10 @@ def reply(report: MessageReport, thread: Thread, ours: Mailbox, to: Mailbox, *, 
         message["References"] = " ".join((*earlier, thread.message_id))
     message["Auto-Submitted"] = "auto-replied"  # RFC 3834 3.1.7
     message["X-Auto-Response-Suppress"] = "All"  # what Exchange goes by
-    message["Content-Language"] = language
     text = "\n\n".join((translate(_INTRO).format(address=ours.address), letter(sheet, translate=translate), translate(_OUTRO)))
     message.set_content(text, cte="quoted-printable")
     html = page([sheet], language=language, translate=translate, now=report.now, version=__version__)
     message.add_alternative(html, subtype="html", cte="base64")
+    message["Content-Language"] = language
+    message.set_boundary(f"={token}=")
     return message.as_bytes()

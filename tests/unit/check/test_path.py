@@ -98,7 +98,7 @@ def test_traces_of_what_made_it() -> None:
     fields = b"X-PHP-Originating-Script: 33:contact.php\r\nX-Mailer: PHPMailer 6.9\r\nX-Drupal-Mail: contact\r\nX-Other: no\r\n"
     found = report(signed(fields + MAIL))
     assert one(found, "message.software").seen == (
-        "X-Php-Originating-Script: 33:contact.php (PHP mail())",
+        "X-PHP-Originating-Script: 33:contact.php (PHP mail())",
         "X-Mailer: PHPMailer 6.9",
         "X-Drupal-Mail: contact (Drupal)",
     )

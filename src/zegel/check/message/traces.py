@@ -63,10 +63,10 @@ def traces(header: Header) -> list[str]:
             writer = next((name for start, name in FAMILIES.items() if key.startswith(start)), None)
         if writer is None:
             continue
-        (line,) = header.lines("relaxed", (place,))
-        text = readable(line[: 8 * _SHOWN].partition(b":")[2].decode("utf-8", "replace"), longest=_SHOWN)
-        name = "-".join(part.capitalize() for part in key.split("-"))
-        found.append(f"{name}: {text}{f' ({writer})' if writer else ''}")
+        (line,) = header.lines("simple", (place,))
+        name, _, value = line[: 8 * _SHOWN].partition(b":")
+        text = readable(value.decode("utf-8", "replace"), longest=_SHOWN)
+        found.append(f"{name.decode('ascii', 'replace').strip()}: {text}{f' ({writer})' if writer else ''}")
         if len(found) == _MOST:
             break
     return found
