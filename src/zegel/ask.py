@@ -7,7 +7,7 @@ socket, no clock and no event loop here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar, cast
@@ -28,6 +28,9 @@ class RRType(StrEnum):
     CNAME = "CNAME"
     NS = "NS"
     SOA = "SOA"
+    SPF = "SPF"
+    DS = "DS"
+    TLSA = "TLSA"
 
 
 class Rcode(StrEnum):
@@ -48,7 +51,7 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What DNS said. TXT records are ``bytes`` (their strings joined, RFC 6376 3.6.2.2), all others text; ``ttl`` is in seconds.
+    """What DNS said. TXT and SPF records are ``bytes`` (their strings joined, RFC 6376 3.6.2.2), all others text; ``ttl`` is in seconds.
 
     ``asked`` is False where a budget was used up: nobody asked, or nobody waited for the end, and nothing is known of the servers.
     """
@@ -97,6 +100,12 @@ def together(first: Dialogue[A], second: Dialogue[B], *, leave: float = 0.0) -> 
     """
     results = yield Together((first, second), leave)
     return cast("tuple[A, B]", results)
+
+
+def side_by_side(branches: Iterable[Dialogue[A]]) -> Dialogue[tuple[A, ...]]:
+    """Run any number of dialogues of one kind side by side and return their results, in the order given."""
+    results = yield Together(tuple(branches))
+    return cast("tuple[A, ...]", results)
 
 
 def rehearse(dialogue: Dialogue[R], answer: Callable[[Question], Answer], asked: list[Question] | None = None) -> R:

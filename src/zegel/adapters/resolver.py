@@ -58,7 +58,7 @@ class Resolver:
         if not self._servers:
             raise ValueError("no name server is known; give one, for example 127.0.0.1")
         self._timeout, self._tries = timeout, tries
-        self._trust_ad = trust_ad and all(server.address.is_loopback for server in self._servers)
+        self.trusts_ad = trust_ad and all(server.address.is_loopback for server in self._servers)
         self._answers = Answers()
         self._flying: dict[Question, _Flight] = {}
         self._turns = Turns(_socket_cap())
@@ -97,7 +97,7 @@ class Resolver:
                 said = False
                 try:
                     self.asked += 1
-                    answer = await exchange(server.address, question, timeout=self._timeout, authentic=self._trust_ad)
+                    answer = await exchange(server.address, question, timeout=self._timeout, authentic=self.trusts_ad)
                     said = answer.rcode is not Rcode.TIMEOUT
                 finally:
                     self._turns.give_back(zone, answered=said)

@@ -25,6 +25,7 @@ _HEADER = struct.Struct("!6H")
 _FIXED = struct.Struct("!HHIH")  # type, class, TTL and length, between the owner and the data of a record. RFC 1035 3.2.1
 _IN, _OPT = 1, 41
 _TYPES = {RRType.A: 1, RRType.NS: 2, RRType.CNAME: 5, RRType.SOA: 6, RRType.PTR: 12, RRType.MX: 15, RRType.TXT: 16, RRType.AAAA: 28}
+_TYPES |= {RRType.DS: 43, RRType.TLSA: 52, RRType.SPF: 99}
 _NS, _CNAME, _SOA = _TYPES[RRType.NS], _TYPES[RRType.CNAME], _TYPES[RRType.SOA]
 _RESPONSE, _OPCODE, _TRUNCATED, _RECURSE, _AUTHENTIC = 0x8000, 0x7800, 0x0200, 0x0100, 0x0020
 _NOERROR, FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, _REFUSED = range(6)
@@ -173,7 +174,7 @@ class _Reply:
         start, end, _ = place
         data = self._packet[start:end]
         match rrtype:
-            case RRType.TXT:
+            case RRType.TXT | RRType.SPF:
                 return _strings(data)
             case RRType.A | RRType.AAAA:
                 if len(data) != (4 if rrtype is RRType.A else 16):
@@ -181,6 +182,10 @@ class _Reply:
                 return socket.inet_ntop(socket.AF_INET if rrtype is RRType.A else socket.AF_INET6, data)
             case RRType.MX:
                 return f"{data[0] << 8 | data[1]} {self._only_name(start + 2, end)}"
+            case RRType.TLSA:  # RFC 6698 2.1
+                return f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}"
+            case RRType.DS:  # RFC 4034 5.1
+                return f"{data[0] << 8 | data[1]} {data[2]} {data[3]} {data[4:].hex()}"
             case RRType.SOA:
                 primary, _, at = self._name(start)
                 numbers = struct.unpack("!5I", self._packet[end - 20 : end])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Record = bytes | str | tuple[bytes | str, ...]
 _MAX_CNAMES = 8
 _TTL = 3600
+_TEXTS = (RRType.TXT, RRType.SPF)
 _NXDOMAIN = Answer(Rcode.NXDOMAIN, ttl=_TTL)
 _NODATA = Answer(Rcode.NOERROR, ttl=_TTL)
 
@@ -57,8 +58,9 @@ class Zone:
             raise ValueError(f"this is no zone file: {error}") from None
         answers: dict[tuple[str, str], Answer] = {}
         for (name, rdtype), (ttl, found) in collected.records.items():
-            records = tuple(b"".join(r.strings) if rdtype == dns.rdatatype.TXT else _plain(r.to_text()) for r in found)
-            answers[_plain(name.to_text()), dns.rdatatype.to_text(rdtype)] = Answer(Rcode.NOERROR, records, ttl)
+            kind = dns.rdatatype.to_text(rdtype)
+            records = tuple(b"".join(r.strings) if kind in _TEXTS else _spelled(kind, r.to_text()) for r in found)
+            answers[_plain(name.to_text()), kind] = Answer(Rcode.NOERROR, records, ttl)
         return cls(answers)
 
     @classmethod
@@ -156,8 +158,16 @@ def _plain(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
+def _spelled(kind: str, text: str) -> str:
+    """A record as the resolver spells it: octets are one run of hexadecimal digits."""
+    if kind in (RRType.TLSA, RRType.DS):
+        first, second, third, *octets = text.lower().split()
+        return " ".join((first, second, third, "".join(octets)))
+    return _plain(text)
+
+
 def _record(kind: str, item: Record) -> bytes | str:
     strings = item if isinstance(item, tuple) else (item,)
-    if kind in ("TXT", "*"):
+    if kind in (*_TEXTS, "*"):
         return b"".join(part if isinstance(part, bytes) else part.encode() for part in strings)
     return " ".join(part if isinstance(part, str) else part.decode() for part in strings)

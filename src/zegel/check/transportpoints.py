@@ -1,0 +1,17 @@
+"""What is looked at in transport: each point with its id, the section that it comes from, and why it matters."""
+
+from __future__ import annotations
+
+from zegel.check.item import Point
+from zegel.words import N_
+
+
+class TransportPoint(Point):
+    """What is looked at in transport."""
+
+    DNSSEC = ("transport.dnssec", "RFC 4035 4.9.3", N_("unsigned answers can be forged: mail then goes to a stranger's server"))
+    TLSA = ("transport.tlsa", "RFC 7672 3.1", N_("with TLSA, senders know which certificate to expect and do not go on without"))
+    MTA_STS = ("transport.mta_sts", "RFC 8461 3.1", N_("without MTA-STS or DANE, senders go on without TLS when somebody takes it away"))
+    POLICY = ("transport.mta_sts_policy", "RFC 8461 3.2", N_("a policy that cannot be read, or names other servers, guards nothing"))
+    TLS_RPT = ("transport.tls_rpt", "RFC 8460 3", N_("who asks for TLS should hear when it fails"))
+    STARTTLS = ("transport.starttls", "RFC 8461 4.2", N_("without TLS, mail is read by whoever carries it"))
