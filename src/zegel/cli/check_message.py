@@ -176,5 +176,5 @@ def _item_json(item: Item) -> dict[str, Any]:
         "seen": list(item.seen),
         "mend": [{"name": record.name, "type": record.type, "value": as_value(record)} for record in item.mend],
         "step": str(item.step) if item.step is not None else "",
-        "values": {name: value if isinstance(value, (str, int, bool)) else str(value) for name, value in item.values.items()},
+        "values": {name: value if isinstance(value, (str, int)) else str(value) for name, value in item.values.items()},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_a_partly_signed_body_is_a_fault() -> None:
         ({"expire": 3600}, "message.dkim.times", Level.INFO),
     ],
 )
-def test_how_well_it_is_made(options: dict[str, object], id: str, level: Level) -> None:
+def test_how_well_it_is_made(options: dict[str, Any], id: str, level: Level) -> None:
     assert levels(report(signed(**options)))[id] is level
 
 

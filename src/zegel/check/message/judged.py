@@ -9,7 +9,7 @@ import ipaddress
 
 from zegel.arc.result import ArcStatus
 from zegel.ask import RRType
-from zegel.check.item import Area, Item, Level
+from zegel.check.item import Area, Item, Level, Value
 from zegel.dkim.result import DkimStatus
 from zegel.dmarc.result import DmarcResult, DmarcStatus
 from zegel.grammar.domain import Domain
@@ -44,7 +44,7 @@ def spf(verdict: Verdict, *, known: bool) -> list[Item]:
     reason = Sentence(result.reason.sentence)
     shown = Sentence(N_("SPF of {domain} for {ip}: {status}, {reason}"), domain=domain, ip=ip, status=result.status, reason=reason)
     seen = tuple(printable(text, longest=_MAX_RECORD) for text in (*_record(verdict, result.domain)[:1], result.cause.place) if text)
-    values: dict[str, str | int | bool] = {"status": str(result.status), "reason": result.reason.id, "domain": str(domain), "ip": ip}
+    values: dict[str, Value] = {"status": str(result.status), "reason": result.reason.id, "domain": str(domain), "ip": ip}
     values["aligned"] = verdict.dmarc.aligned_spf
     if result.status is SpfStatus.PASS:
         return [Item("message.spf", Area.SPF, Level.PASS, shown, seen=seen, values=values)]
@@ -91,7 +91,7 @@ def dmarc(verdict: Verdict, older: DmarcResult | None) -> list[Item]:
     reason = Sentence(result.reason.sentence)
     shown = Sentence(N_("DMARC of {domain}: {status}, {reason}"), domain=domain, status=result.status, reason=reason)
     seen = _policy(result)
-    values: dict[str, str | int | bool] = {"status": str(result.status), "reason": result.reason.id, "domain": str(domain)}
+    values: dict[str, Value] = {"status": str(result.status), "reason": result.reason.id, "domain": str(domain)}
     levels = {DmarcStatus.PASS: Level.PASS, DmarcStatus.TEMPERROR: Level.WARN}
     level = levels.get(result.status, Level.FAIL)
     mend: tuple[Record, ...] = ()

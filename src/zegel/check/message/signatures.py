@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from zegel.check.item import Area, Item, Level
+from zegel.check.item import Area, Item, Level, Value
 from zegel.dkim.header import Header
 from zegel.dkim.result import DkimReason, DkimResult, DkimStatus
 from zegel.dkim.sign import SIGNED
@@ -65,7 +65,7 @@ def items(header: Header, verdict: Verdict, found: Sequence[Seen]) -> list[Item]
 
 def _result(seen: Seen, *, aligned: bool) -> Item:
     result = seen.result
-    values: dict[str, str | int | bool] = {"status": str(result.status), "reason": result.reason.id, "aligned": aligned}
+    values: dict[str, Value] = {"status": str(result.status), "reason": result.reason.id, "aligned": aligned}
     values |= {"domain": str(result.domain or ""), "selector": result.selector or "", "bits": result.key_bits or 0}
     shown = Sentence(N_("signature of {domain}: {status}"), domain=result.domain or "?", status=result.status)
     why = None
@@ -113,7 +113,7 @@ def _bits(header: Header, seen: Seen, signature: Signature, now: float) -> Item 
     bits = seen.result.key_bits
     if not bits or signature.key_type != "rsa":
         return None
-    values: dict[str, str | int | bool] = {"bits": bits, "selector": str(signature.selector)}
+    values: dict[str, Value] = {"bits": bits, "selector": str(signature.selector)}
     shown = Sentence(N_("the RSA key {selector} has {bits} bits"), selector=signature.selector, bits=bits)
     if bits >= _GOOD_BITS:
         return Item("message.dkim.bits", Area.DKIM, Level.PASS, shown, values=values)

@@ -1,12 +1,12 @@
 """A profile: the tests of a body that asks something of senders, each answered from the items of a check.
 
 A test passes when everything that it looks at was seen to be right; one thing that is wrong makes it fail. What no item speaks of, and what
-cannot be tested from here, is "not tested", never a pass. A test that a domain without mail need not pass does not apply to one.
+cannot be tested from here, is "not tested", never a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zegel.check.item import Item, Level
 from zegel.words import N_, Sentence
 
+_SILENT = (Level.NOT_TESTED, Level.INFO)
 Judge = Callable[[Item], bool | None]  # True for good, False for bad, None for "says nothing here"
 
 
@@ -43,31 +44,44 @@ RESULTS = {
 
 def not_failed(item: Item) -> bool | None:
     """Good unless the item failed; a warning of ours is no matter to this body."""
-    return None if item.level in (Level.NOT_TESTED, Level.INFO) else item.level is not Level.FAIL
+    return None if item.level in _SILENT else item.level is not Level.FAIL
 
 
 def flawless(item: Item) -> bool | None:
     """Good only when the item passed."""
-    return None if item.level in (Level.NOT_TESTED, Level.INFO) else item.level is Level.PASS
+    return None if item.level in _SILENT else item.level is Level.PASS
+
+
+def value_in(name: str, *good: str) -> Judge:
+    """Good when a value of the item is one of these; what failed without it is bad."""
+
+    def judge(item: Item) -> bool | None:
+        if item.level is Level.NOT_TESTED:
+            return None
+        value = item.values.get(name)
+        return str(value) in good if value is not None else False if item.level is Level.FAIL else None
+
+    return judge
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """One test: the body's own id and what it asks, in our words.
 
-    ``items`` are the ids that it is answered from, each judged by ``judge``; without any it cannot be tested from here, and ``note`` says
-    why. Every id named must be there to pass, unless ``any_of`` says that one is enough. ``mail_only`` tests do not apply where a domain
-    says that it has no mail.
+    ``items`` are the ids that it is answered from, each judged by ``judge``: all must be there and good; ``a|b`` is the first of these that
+    is there. ``clear`` are ids that must not have failed, and may be absent: items that speak of trouble alone. Without any item it cannot
+    be tested from here, and ``note`` says why. ``unless`` is a state of the domain (:mod:`zegel.check.profiles.known`) in which it does not
+    apply.
     """
 
     id: str
     title: str
     items: tuple[str, ...] = ()
     judge: Judge = not_failed
+    clear: tuple[str, ...] = ()
     need: Need = Need.MUST
     note: str = ""
-    any_of: bool = False
-    mail_only: bool = False
+    unless: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +136,36 @@ class Outcome(NamedTuple):
         return Sentence(N_("{title}: met, all {tested} tests pass"), **values)
 
 
-def answer(profile: Profile, items: Sequence[Item], *, no_mail: bool = False) -> Outcome:
-    """The outcome of a profile for the items of one domain; ``no_mail`` tells that the domain says it has no mail."""
+def answer(profile: Profile, items: Sequence[Item], states: Collection[str] = ()) -> Outcome:
+    """The outcome of a profile for the items of one domain or message, which is in these ``states``."""
     by_id: dict[str, list[Item]] = {}
     for item in items:
         by_id.setdefault(item.id, []).append(item)
-    return Outcome(profile, tuple(_line(test, by_id, no_mail=no_mail) for test in profile.tests))
+    return Outcome(profile, tuple(_line(test, by_id, states) for test in profile.tests))
 
 
-def _line(test: Demand, by_id: dict[str, list[Item]], *, no_mail: bool) -> Line:
-    if no_mail and test.mail_only:
+def _line(test: Demand, by_id: Mapping[str, list[Item]], states: Collection[str]) -> Line:
+    if test.unless and test.unless in states:
         return Line(test, Result.NOT_APPLICABLE)
-    found = [by_id.get(id, []) for id in test.items]
-    flat = tuple(item for items in found for item in items)
+    found = [next((by_id[id] for id in names.split("|") if id in by_id), []) for names in test.items]
+    troubles = [by_id.get(id, []) for id in test.clear]
     judged = [_together(map(test.judge, items)) for items in found]
-    if test.any_of:
-        result = Result.PASS if True in judged else Result.FAIL if False in judged and None not in judged else Result.NOT_TESTED
+    spoilt = {_spoils(item) for items in troubles for item in items}
+    if False in judged or True in spoilt:
+        result = Result.FAIL
+    elif None in judged or None in spoilt or not judged:
+        result = Result.NOT_TESTED
     else:
-        result = Result.FAIL if False in judged else Result.NOT_TESTED if None in judged or not judged else Result.PASS
-    return Line(test, result, flat)
+        result = Result.PASS
+    return Line(test, result, tuple(item for items in (*found, *troubles) for item in items))
 
 
 def _together(judged: Iterable[bool | None]) -> bool | None:
-    """All items of one id: bad when one is bad, good when one is good, and unknown when none says anything."""
+    """All items of one id: bad when one is bad, unknown when one is or there are none, else good."""
     seen = set(judged)
-    return False if False in seen else True if True in seen else None
+    return False if False in seen else None if None in seen or not seen else True
+
+
+def _spoils(item: Item) -> bool | None:
+    """Whether an item that speaks of trouble does; None when it could not be tested."""
+    return None if item.level is Level.NOT_TESTED else item.level is Level.FAIL
