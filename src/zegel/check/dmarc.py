@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from zegel.ask import Answer, Dialogue, RRType, ask
-from zegel.check.dmarcmend import absent, higher, repaired
+from zegel.check.dmarcmend import STRENGTH, absent, higher, repaired
 from zegel.check.dmarcpoints import DmarcPoint
 from zegel.check.item import Item, Level, Point
 from zegel.dmarc import psl
@@ -24,7 +24,6 @@ from zegel.words import N_, Sentence
 
 _NEARLY = re.compile(rb"\W{0,8}v\W{0,3}=\W{0,3}dmarc", re.IGNORECASE)
 _MAX_LABELS = 8  # RFC 9989 5.1.8
-_STRENGTH = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
 
 
 class DmarcFacts(NamedTuple):
@@ -73,8 +72,8 @@ def judge(domain: Domain, facts: DmarcFacts, *, sends: bool) -> Iterator[Item]:
     record, place = facts.discovery.record, facts.discovery.domain
     if record is not None and place is not None:
         yield from _notes(place, record)
+        yield from _rest(place, record)
         yield from _policies(domain, place, facts, record)
-        yield from _rest(domain, place, record)
     yield from _older(facts)
 
 
@@ -149,7 +148,12 @@ def _policies(domain: Domain, place: Domain, facts: DmarcFacts, record: PolicyRe
         finding = N_("the record has no policy that receivers could apply, and nobody to report that to")
         yield DmarcPoint.POLICY.item(Level.FAIL, finding, mend=repaired(place, record))
         return
+    if place == domain:
+        yield from _below(place, record)
     values: dict[str, Any] = {"policy": str(policy), "applied": str(applied)}
+    if record.testing:
+        finding = N_("t=y: receivers apply one level less than the policy says")
+        yield DmarcPoint.TESTING.item(Level.WARN, finding, mend=repaired(place, record, testing=False), **values)
     if applied is Policy.NONE:
         step = Sentence(N_("Raise it when the reports have shown for a month that all your own mail passes."))
         finding = N_("policy {policy}, applied as {applied}: mail that only claims to be from this domain is delivered like any other")
@@ -158,11 +162,6 @@ def _policies(domain: Domain, place: Domain, facts: DmarcFacts, record: PolicyRe
         yield DmarcPoint.POLICY.item(Level.PASS, N_("policy quarantine: mail that fails is set aside"), **values)
     else:
         yield DmarcPoint.POLICY.item(Level.PASS, N_("policy reject: mail that fails may be refused"), **values)
-    if record.testing:
-        finding = N_("t=y: receivers apply one level less than the policy says")
-        yield DmarcPoint.TESTING.item(Level.WARN, finding, mend=repaired(place, record, testing=False), **values)
-    if place == domain:
-        yield from _below(place, record)
 
 
 def _below(place: Domain, record: PolicyRecord) -> Iterator[Item]:
@@ -170,7 +169,7 @@ def _below(place: Domain, record: PolicyRecord) -> Iterator[Item]:
     below, absent_ = (record.policy_for(subdomain=True, exists=exists) for exists in (True, False))
     if own is None or below is None or absent_ is None:
         return
-    mend = repaired(place, record, weaker=False)
+    mend = repaired(place, record)
     for point, policy, weak, strong in (
         (
             DmarcPoint.SUBDOMAINS,
@@ -185,13 +184,13 @@ def _below(place: Domain, record: PolicyRecord) -> Iterator[Item]:
             N_("names that do not exist have the policy {policy}"),
         ),
     ):
-        if _STRENGTH[policy] < _STRENGTH[own]:
+        if STRENGTH[policy] < STRENGTH[own]:
             yield point.item(Level.WARN, weak, mend=mend, policy=str(policy), own=str(own))
         else:
             yield point.item(Level.PASS, strong, policy=str(policy), own=str(own))
 
 
-def _rest(domain: Domain, place: Domain, record: PolicyRecord) -> Iterator[Item]:
+def _rest(place: Domain, record: PolicyRecord) -> Iterator[Item]:
     """psd= and the modes of alignment."""
     if record.psd is Psd.PUBLIC_SUFFIX:
         below = Domain(f"x.{place}")

@@ -13,6 +13,7 @@ from zegel.dmarc.record import Policy, PolicyRecord, Psd, ReportUri, format_reco
 from zegel.grammar.domain import Domain
 from zegel.rollout.records import Record
 
+STRENGTH = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
 _MAILBOX = "dmarc-reports"
 
 
@@ -21,18 +22,21 @@ def absent(domain: Domain, *, sends: bool) -> Record:
     return _record(domain, PolicyRecord(p=Policy.NONE, rua=(_mailbox(domain),))) if sends else refusing(domain, None)
 
 
-def repaired(place: Domain, record: PolicyRecord, *, testing: bool = True, weaker: bool = True) -> tuple[Record, ...]:
-    """The record without what is wrong with it; without ``t=y`` too, or without weaker policies below, when told so.
+def repaired(place: Domain, record: PolicyRecord, *, testing: bool = True) -> tuple[Record, ...]:
+    """The record without what is wrong with it, and without ``t=y`` when told so; policies below that are weaker follow the domain's own.
 
     A policy that could not be read stands for none (RFC 9989 4.10.1). Nothing when that is what is there.
     """
+    policy = record.p or Policy.NONE
+    below = record.sp if record.sp is not None and STRENGTH[record.sp] >= STRENGTH[policy] else None
+    absent_ = record.np if record.np is not None and STRENGTH[record.np] >= STRENGTH[below or policy] else None
     mended = replace(
         record,
-        p=record.p or Policy.NONE,
+        p=policy,
+        sp=below,
+        np=absent_,
         psd=record.psd if record.psd is Psd.ORGANIZATION else Psd.UNKNOWN,
         testing=record.testing and testing,
-        sp=record.sp if weaker else None,
-        np=record.np if weaker else None,
         rua=_mail_only(record.rua) or (_mailbox(place),),
         ruf=_mail_only(record.ruf),
         fo=record.fo if record.ruf else PolicyRecord().fo,
@@ -43,8 +47,7 @@ def repaired(place: Domain, record: PolicyRecord, *, testing: bool = True, weake
 
 def higher(place: Domain, record: PolicyRecord) -> tuple[Record, ...]:
     """The next stage of a record whose policy has no effect: quarantine, for all names."""
-    (found,) = repaired(place, replace(record, p=Policy.QUARANTINE, testing=False, text=""), weaker=False)
-    return (found,)
+    return repaired(place, replace(record, p=Policy.QUARANTINE, text=""), testing=False)
 
 
 def refusing(domain: Domain, record: PolicyRecord | None) -> Record:

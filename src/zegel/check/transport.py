@@ -22,11 +22,10 @@ _USABLE_TLSA = ("2", "3")  # RFC 7672 3.1.3: PKIX usages are not for SMTP
 
 
 class Fetched(NamedTuple):
-    """What came of fetching the policy file: its text, or why there is none (a marked sentence, with a detail)."""
+    """What came of fetching the policy file: its text, or None and why."""
 
     text: str | None
-    trouble: str = ""
-    detail: str = ""
+    trouble: Sentence | str = ""
 
 
 class TransportFacts(NamedTuple):
@@ -137,8 +136,7 @@ def policy_items(fetched: Fetched | None, hosts: Sequence[str]) -> Iterator[Item
         yield point.item(Level.NOT_TESTED, N_("the policy file of MTA-STS was not fetched"), step=step)
         return
     if fetched.text is None:
-        finding = N_("the policy file of MTA-STS cannot be had: {told} ({detail})")
-        yield point.item(Level.FAIL, finding, told=Sentence(fetched.trouble), detail=fetched.detail[:200])
+        yield point.item(Level.FAIL, N_("the policy file of MTA-STS cannot be had: {told}"), told=fetched.trouble)
         return
     policy = mtasts.parse_policy(fetched.text)
     seen = fetched.text[:1000].splitlines()[:20]

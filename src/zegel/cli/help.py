@@ -34,7 +34,7 @@ _MISUSED = (
     (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)", N_("Got unexpected extra arguments ({name})")),
     (r"Invalid value for '(?P<name>[^']*)': (?P<detail>.*)", N_("Invalid value for '{name}': {detail}")),
 )
-_ORDER = ("demo", "init", "postfix", "domain", "key", "sign", "verify", "authenticate", "spf", "dmarc", "serve", "status", "backup")
+_ORDER = tuple("demo init postfix check domain key sign verify authenticate spf dmarc serve status backup".split())  # noqa: SIM905
 
 
 def _plain(params: list[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from zegel import __version__
 from zegel.cli import (
     authenticate,
     backup,
+    check,
     demo_command,
     dmarc,
     domain,
@@ -56,6 +57,9 @@ app.command("init", cls=Command, help=_("Make the data folder, the master key an
     init.init
 )
 app.add_typer(postfix.app, name="postfix", help=_("Set up Postfix beside Zegel, and check it."), rich_help_panel=_START)
+app.command(
+    "check", cls=Command, help=_("Check if domains are DKIM-proof, and tell which records would mend what is wrong."), rich_help_panel=_KEYS
+)(check.check)
 app.add_typer(domain.app, name="domain", help=_("The domains that you sign for, and the records they publish."), rich_help_panel=_KEYS)
 app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."), rich_help_panel=_KEYS)
 app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(

@@ -38,6 +38,8 @@ class Mark(Enum):
     OK = ("✓", "+", "green")
     WRONG = ("✗", "x", "bold red")
     NOTE = ("!", "!", "yellow")
+    PLAIN = ("·", "-", "dim")
+    UNKNOWN = ("?", "?", "cyan")
 
     def __init__(self, sign: str, plain: str, style: str) -> None:
         self.sign, self.plain, self.style = sign, plain, style
@@ -213,9 +215,12 @@ class Bar:
 
 
 @contextmanager
-def bar(text: str, total: int | None) -> Iterator[Bar | None]:
-    """Show progress on standard error when that is a terminal; None when it is not, or when results that scroll by show it already."""
-    if not sys.stderr.isatty() or (sys.stdout.isatty() and total not in (None, 1)):
+def bar(text: str, total: int | None, *, beside: bool = False) -> Iterator[Bar | None]:
+    """Show progress on standard error when that is a terminal; None when it is not, or when results that scroll by show it already.
+
+    ``beside`` shows it below such results too: whoever writes them makes room for it (:meth:`Bar.aside`).
+    """
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and total not in (None, 1) and not beside):
         yield None
         return
     shown = Bar(text, total)

@@ -71,7 +71,7 @@ def as_value(record: Record) -> str:
 
 def as_zone_line(record: Record) -> str:
     """The record as one line of a zone file (RFC 1035 5.1). Its strings are quoted: bare, the semicolons would start a comment."""
-    strings = " ".join(f'"{_escaped(string)}"' for string in record.strings)
+    strings = " ".join(f'"{_escaped(string)}"' if record.type == "TXT" else string for string in record.strings)
     return f"{record.name}. {TTL} IN {record.type} {strings}"
 
 

@@ -1,0 +1,163 @@
+"""``zegel check``: is a domain DKIM-proof, what is wrong, and which record would mend it.
+
+Exit status 0 when nothing is wrong, 1 when something is (with ``--strict`` also for warnings), 2 for usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zegel.cli import place, screen
+from zegel.cli.place import Place
+from zegel.cli.screen import Refusal
+from zegel.cli.words import _
+
+if TYPE_CHECKING:
+    from zegel.adapters.converse import AsyncResolver
+    from zegel.check.dkim import Selector
+    from zegel.check.report import Options
+    from zegel.grammar.domain import Domain
+
+_MAX_DOMAINS = 100_000
+_MAX_SELECTORS = 50
+
+
+def check(
+    ctx: typer.Context,
+    domains: Annotated[list[str] | None, typer.Argument(metavar="DOMAIN", help=_("The domains to check, anybody's."))] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=_("Check the domains in this file too, one a line; - is standard input."))
+    ] = None,
+    selector: Annotated[list[str] | None, typer.Option(metavar="NAME", help=_("Look at this DKIM selector; once for each."))] = None,
+    guess: Annotated[bool, typer.Option("--guess", help=_("Try well-known DKIM selectors too."))] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help=_("Fetch the policy file of MTA-STS over HTTPS."))] = False,
+    parked: Annotated[bool, typer.Option("--parked", help=_("The domains have no mail: check that they say so."))] = False,
+    strict: Annotated[bool, typer.Option("--strict", help=_("Exit status 1 for warnings too."))] = False,
+    zone: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=_("Answer from this zone file instead of DNS."), exists=True, dir_okay=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each domain."))] = False,
+) -> None:
+    """Check domains."""
+    wanted = list(_wanted(domains or [], file))
+    if not wanted:
+        raise Refusal(_("name a domain to check, as in: zegel check example.be"))
+    here = place.of(ctx)
+    resolver = place.resolver(here.read_config(), zone)
+    given = _given(selector or [])
+    with ExitStack() as stack:
+        options = _options(here, given, stack, resolver, guess=guess, parked=parked)
+        failed = asyncio.run(_run(wanted, resolver, options, fetch=fetch and zone is None, json=json, strict=strict))
+    raise typer.Exit(int(failed))
+
+
+def _wanted(named: Sequence[str], file: Path | None) -> Iterator[Domain]:
+    """The domains, each once, in order. Raises Refusal, OSError."""
+    seen: set[Domain] = set()
+    for text, where in (*((text, "") for text in named), *_lines(file)):
+        try:
+            found = place.domain(text)
+        except Refusal as error:
+            raise Refusal(f"{where}{error}") from None
+        if found not in seen:
+            seen.add(found)
+            yield found
+
+
+def _lines(file: Path | None) -> Iterator[tuple[str, str]]:
+    """The lines of a file that name something, each with its place for an error."""
+    if file is None:
+        return
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Refusal(_("{file} is not text; write one domain a line").format(file=file)) from None
+    lines = text.removeprefix("\ufeff").splitlines()
+    if len(lines) > _MAX_DOMAINS:
+        raise Refusal(_("{file} has more than {most} lines; split it").format(file=file, most=_MAX_DOMAINS))
+    for number, line in enumerate(lines, 1):
+        word = line.partition("#")[0].strip()
+        if word:
+            yield word, f"{file}:{number}: "
+
+
+def _given(names: Sequence[str]) -> tuple[Selector, ...]:
+    from zegel.check.dkim import Selector
+    from zegel.grammar.domain import Domain
+
+    if len(names) > _MAX_SELECTORS:
+        raise Refusal(_("at most {most} selectors can be looked at").format(most=_MAX_SELECTORS))
+    found = []
+    for name in names:
+        try:
+            found.append(Selector(str(Domain.parse(name))))
+        except ValueError:
+            raise Refusal(_("'{text}' cannot be a selector; take letters, digits and hyphens").format(text=name[:100])) from None
+    return tuple(found)
+
+
+def _options(
+    here: Place, given: tuple[Selector, ...], stack: ExitStack, resolver: AsyncResolver, *, guess: bool, parked: bool
+) -> Callable[[Domain], Options]:
+    """What is known of each domain; the store is opened when there is one."""
+    from zegel.check.dkim import Selector, Source
+    from zegel.check.report import Options
+
+    guesses: tuple[Selector, ...] = ()
+    if guess:
+        from zegel.store.selectors import WELL_KNOWN
+
+        guesses = tuple(Selector(name, Source.GUESSED) for name in sorted(WELL_KNOWN))
+    known = _known(here, stack)
+    trusted = bool(getattr(resolver, "trusts_ad", False))
+    return lambda domain: Options((*given, *known(domain), *guesses), trusted=trusted, parked=True if parked else None)
+
+
+def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[Selector, ...]]:
+    """What our own store knows; nothing where there is none. Raises StoreError for one that cannot be opened."""
+    if not (here.data / "zegel.db").exists():
+        return lambda domain: ()
+    from zegel.check import known
+
+    store = stack.enter_context(here.store_to_look())
+    tx = stack.enter_context(store.reading())
+    return lambda domain: known.selectors(tx, domain)
+
+
+async def _run(
+    wanted: list[Domain], resolver: AsyncResolver, options: Callable[[Domain], Options], *, fetch: bool, json: bool, strict: bool
+) -> bool:
+    """Check and show; True when something is wrong."""
+    from zegel.check.plain import as_plain
+    from zegel.check.run import check_many, check_one
+    from zegel.cli import checked
+
+    if len(wanted) == 1 and not json:
+        with screen.waiting(_("Asking DNS")):
+            report = await check_one(wanted[0], resolver, options(wanted[0]), fetch=fetch)
+        checked.show(report)
+        return report.failed(strict=strict)
+    wrong, answers = 0, Counter[str]()
+    width = max(map(len, wanted))
+    with screen.bar(_("Checking"), len(wanted), beside=True) as bar:
+        async for report in check_many(wanted, resolver, options, fetch=fetch):
+            with bar.aside() if bar else ExitStack():
+                if json:
+                    screen.json_line(as_plain(report))
+                else:
+                    checked.line(report, width)
+            if bar:
+                bar.advance()
+            wrong += report.failed(strict=strict)
+            answers[report.proof.answer] += 1
+    if not json:
+        checked.total(answers, wrong)
+    return wrong > 0
