@@ -73,7 +73,7 @@ class _Page:
         return element(
             "section",
             element("h1", self._(Sentence(N_("{count} domains"), count=len(sheets)))),
-            element("table", element("thead", top), element("tbody", *rows)),
+            element("table", element("thead", top), element("tbody", *rows), class_="overview"),
             class_="sheet",
         )
 
@@ -122,8 +122,8 @@ class _Page:
         if item.step is not None:
             told.append(element("p", self._(item.step), class_="step"))
         told += map(self._record, item.mend)
-        told.append(element("span", item.id, class_="id"))
-        return element("div", self._mark(item.level), element("div", *told), class_=f"item {item.level}", id=anchor)
+        name = element("span", item.id, class_="id")
+        return element("div", self._mark(item.level), element("div", *told), name, class_=f"item {item.level}", id=anchor)
 
     def _record(self, record: Record) -> Html:
         where = self._(Sentence(N_("{type} record at {name}"), type=record.type, name=record.name))
@@ -155,7 +155,7 @@ class _Page:
         )
 
     def _mark_cell(self, level: Level | None) -> Html:
-        return element("td", self._mark(level) if level is not None else None)
+        return element("td", self._mark(level) if level is not None else None, class_="sign")
 
 
 def _anchors(sheet: Sheet, number: int) -> dict[int, str]:

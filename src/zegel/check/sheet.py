@@ -9,6 +9,8 @@ from typing import NamedTuple
 from zegel.check.item import Area, Item, Level
 from zegel.check.message.examine import MessageReport
 from zegel.check.profiles.profile import Outcome
+from zegel.check.proof import Answer
+from zegel.check.report import Report
 from zegel.words import N_, Sentence
 
 AREAS = {
@@ -73,6 +75,16 @@ class Sheet(NamedTuple):
         """The worst level in an area; None where nothing was looked at."""
         levels = {item.level for item in self.items if item.area is area}
         return next((level for level in (*_WORST, Level.NOT_TESTED, Level.PASS, Level.INFO) if level in levels), None)
+
+
+_ANSWERS = {Answer.YES: Level.PASS, Answer.NO: Level.FAIL, Answer.UNKNOWN: Level.NOT_TESTED}
+
+
+def of_domain(report: Report, profiles: Sequence[Outcome] = ()) -> Sheet:
+    """The sheet of a domain, under the name that people write."""
+    level, said = _ANSWERS[report.proof.answer], report.proof.sentence
+    kind = Sentence(N_("Is this domain DKIM-proof?"))
+    return Sheet(kind, report.domain.unicode, level, said, report.items, profiles=tuple(profiles))
 
 
 def of_message(report: MessageReport, profiles: Sequence[Outcome] = ()) -> Sheet:

@@ -29,15 +29,15 @@ a { color: inherit; text-decoration-color: var(--line); }
 .facts td { padding: .1rem 0; border: 0; }
 ol.todo { margin: .4rem 0 0; padding-left: 1.4rem; }
 ol.todo li { margin: .35rem 0; padding-left: .2rem; }
-.item { display: grid; grid-template-columns: 1.5rem 1fr; padding: .55rem 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
+.item { position: relative; display: grid; grid-template-columns: 1.5rem minmax(0, 1fr); padding: .4rem 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
 .item:last-child { border-bottom: 0; }
-.item .said { margin: 0; }
+.item .said { margin: 0; padding-right: 10rem; }
 .item.fail .said, .item.warn .said { font-weight: 600; }
 .mark { font-weight: 700; color: var(--note); }
 .mark.pass { color: var(--pass); } .mark.warn { color: var(--warn); } .mark.fail { color: var(--fail); }
 .why, .step { font-size: .92rem; }
 .why, .id { color: var(--soft); }
-.id { font-size: .78rem; }
+.id { position: absolute; top: .55rem; right: 0; font-size: .75rem; }
 .step::before { content: "\\2192\\00a0"; color: var(--soft); }
 code, pre { font: .82rem/1.45 "Cascadia Mono", "Liberation Mono", Consolas, monospace; }
 pre { margin: .35rem 0 0; padding: .45rem .7rem; background: var(--shade); white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -50,9 +50,15 @@ th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); v
 td.mark, th.narrow { white-space: nowrap; }
 td.word { white-space: nowrap; }
 tr { break-inside: avoid; }
+.overview { margin-top: 1rem; }
+.overview th, .overview td { overflow-wrap: normal; }
+.overview td:first-child { min-width: 9rem; overflow-wrap: anywhere; }
+.overview th, .overview td.sign { white-space: nowrap; text-align: left; }
+.sheet > h1:first-child { margin-top: 1.8rem; }
 .sheet + .sheet { margin-top: 4rem; }
 .foot { margin-top: 3rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .82rem; }
-@media (max-width: 34rem) { body { padding: 1.2rem 1rem 2rem; } h1 { font-size: 1.5rem; } }
+@media (max-width: 34rem) { body { padding: 1.2rem 1rem 2rem; } h1 { font-size: 1.5rem; }
+  .id { display: none; } .item .said { padding-right: 0; } }
 @page { size: A4; margin: 18mm 18mm 20mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10.5pt; }

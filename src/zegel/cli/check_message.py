@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zegel.cli import messages, page_file, place, screen
+from zegel.cli import messages, place, screen
 from zegel.cli.messages import Source
+from zegel.cli.outcomes import Beside
+from zegel.cli.outcomes import as_json as outcome_json
+from zegel.cli.outcomes import show as show_outcomes
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _, told
@@ -20,9 +24,10 @@ if TYPE_CHECKING:
     from zegel.check.item import Item
     from zegel.check.message.examine import MessageReport
     from zegel.check.message.path import Envelope
+    from zegel.check.profiles.profile import Outcome
     from zegel.limits import Limits
 
-_MARKS = {"pass": Mark.OK, "fail": Mark.WRONG, "warn": Mark.NOTE}
+_MARKS = {"pass": Mark.OK, "warn": Mark.NOTE, "fail": Mark.WRONG, "info": Mark.PLAIN, "not_tested": Mark.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +41,29 @@ class Session:
     now: float | None = None
 
 
-def check_messages(where: Place, files: Sequence[str], session: Session, *, json: bool, html: Path | None) -> int:
+def check_messages(where: Place, files: Sequence[str], session: Session, beside: Beside, *, json: bool) -> int:
     """Report on each message; the exit status: 0 when none has a fault, 1 when one has, 2 when one cannot be read."""
     if session.ip:
         _check_address(session.ip)
-    if session.helo and not session.ip:
+    elif session.helo:
         raise Refusal(_("--helo goes with --ip: the name is that of the server which brings the message"))
     config = where.read_config()
     resolver = place.resolver(config, session.zone)
-    reports: list[MessageReport] = []
-    unreadable = 0
+    wrong, unreadable = False, False
     with asyncio.Runner() as runner, screen.bar(_("Checking"), len(files)) as bar:
         for source in messages.sources(files):
             message = source.read()
             if message is None:
-                unreadable += 1
+                unreadable = True
             else:
                 report = runner.run(_judge(message, session, resolver, config.limits))
-                reports.append(report)
-                if html is None or json:
-                    _show(source, report, json=json)
+                wrong = wrong or any(item.level == "fail" for item in report.items)
+                with bar.aside() if bar else ExitStack():
+                    _show(source, report, beside.message(report), json=json)
             if bar is not None:
                 bar.advance()
-    if html is not None and reports:
-        from zegel.check.sheet import of_message
-
-        page_file.write(html, [of_message(report) for report in reports], now=reports[0].now)
-        if not json:
-            screen.say(_("The report is in {file}; print it from a browser.").format(file=html))
-    return 2 if unreadable else int(any(str(item.level) == "fail" for report in reports for item in report.items))
+    beside.finish(quiet=json)
+    return 2 if unreadable else int(wrong or beside.failed)
 
 
 async def _judge(message: bytes, session: Session, resolver: AsyncResolver, limits: Limits) -> MessageReport:
@@ -115,9 +114,9 @@ def _check_address(ip: str) -> None:
         raise Refusal(_("'{text}' is no IP address; write it as in 192.0.2.1 or 2001:db8::1").format(text=ip)) from None
 
 
-def _show(source: Source, report: MessageReport, *, json: bool) -> None:
+def _show(source: Source, report: MessageReport, outcomes: Sequence[Outcome], *, json: bool) -> None:
     if json:
-        screen.json_line(as_json(source.name, report))
+        screen.json_line({**as_json(source.name, report), "profiles": [outcome_json(outcome) for outcome in outcomes]})
         return
     from zegel.check.sheet import AREAS, of_message
 
@@ -129,17 +128,14 @@ def _show(source: Source, report: MessageReport, *, json: bool) -> None:
         screen.say(_(AREAS[area]), style="bold")
         for item in items:
             _show_item(item)
+    show_outcomes(outcomes)
 
 
 def _show_item(item: Item) -> None:
     """One line with its mark; what was seen, why it matters and what to do below it, where all is not well."""
     from zegel.rollout.records import as_zone_line
 
-    mark = _MARKS.get(item.level)
-    if mark is None:
-        screen.say(f"- {told(item.finding)}")
-    else:
-        screen.marked(mark, told(item.finding))
+    screen.marked(_MARKS[item.level], told(item.finding))
     if item.level == "pass":
         return
     for seen in item.seen:
@@ -153,6 +149,8 @@ def _show_item(item: Item) -> None:
 
 def as_json(name: str, report: MessageReport) -> dict[str, Any]:
     """A report as values for JSON; sentences are in English."""
+    from zegel.check.plain import as_item
+
     return {
         "file": name,
         "level": str(report.level),
@@ -160,21 +158,5 @@ def as_json(name: str, report: MessageReport) -> dict[str, Any]:
         "subject": report.subject,
         "author": report.author,
         "message_id": report.message_id,
-        "items": [_item_json(item) for item in report.items],
-    }
-
-
-def _item_json(item: Item) -> dict[str, Any]:
-    from zegel.rollout.records import as_value
-
-    return {
-        "id": item.id,
-        "area": str(item.area),
-        "level": str(item.level),
-        "finding": str(item.finding),
-        "why": str(item.why) if item.why is not None else "",
-        "seen": list(item.seen),
-        "mend": [{"name": record.name, "type": record.type, "value": as_value(record)} for record in item.mend],
-        "step": str(item.step) if item.step is not None else "",
-        "values": {name: value if isinstance(value, (str, int)) else str(value) for name, value in item.values.items()},
+        "items": [as_item(item) for item in report.items],
     }

@@ -96,6 +96,8 @@ def test_internet_nl_of_a_good_domain() -> None:
         (changed(spf=["v=spf1 include:no.example -all"]), "mail_auth_spf_policy", "mail_auth_spf_exist"),
         (changed(spf=["v=spf1 " + "a:x.example.be " * 11 + "-all"]), "mail_auth_spf_policy", "mail_auth_spf_exist"),
         (changed(spf=[]), "mail_auth_spf_exist", "mail_auth_dmarc_exist"),
+        ({**GOOD, ("_smtp._tls.example.be", "TXT"): []}, "tlsrpt", "mail_auth_dmarc_exist"),
+        ({**GOOD, ("mx.example.be", "AAAA"): []}, "mail_ipv6_mx_address", "mail_auth_dmarc_exist"),
     ],
 )
 def test_internet_nl_finds_the_fault(records: dict[tuple[str, str], Any], failed: str, passed: str) -> None:
