@@ -143,7 +143,11 @@ class Journal:
 
     def note(self, event: str, **words: object) -> None:
         """Something about the daemon itself."""
-        self._write(event, words)
+        self._write(event, _lines(words))
+
+    def alert(self, event: str, **words: object) -> None:
+        """Something that somebody has to look after."""
+        self._write(event, _lines(words), level=logging.ERROR)
 
     def _write(self, event: str, words: Mapping[str, object], *, level: int = logging.INFO) -> None:
         try:
@@ -177,6 +181,10 @@ def set_up_log(*, terminal: bool | None = None) -> None:
 def _short(result: DkimResult) -> str:
     who = f" d={result.domain} s={result.selector}" if result.domain else ""
     return f"{result.status}{who} ({_line(result.explanation)})"
+
+
+def _lines(words: Mapping[str, object]) -> dict[str, object]:
+    return {name: _line(value) if isinstance(value, str) else value for name, value in words.items()}
 
 
 def _line(text: str) -> str:

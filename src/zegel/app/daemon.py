@@ -17,6 +17,8 @@ from zegel.app.expiry import Expiry
 from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
+from zegel.app.post import Post
+from zegel.app.reports import Reports
 from zegel.app.shared import Shared
 from zegel.config import Config
 from zegel.store.database import Store
@@ -41,7 +43,8 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
-    return [Records(shared), Metrics(shared), Expiry(shared), Milter(shared)]
+    post = Post(shared)
+    return [Records(shared), Metrics(shared), Expiry(shared), post, Reports(shared, post), Milter(shared)]
 
 
 class Daemon:

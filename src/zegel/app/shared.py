@@ -43,7 +43,7 @@ class Shared:
         self.config, self.store, self.vault = config, store, store.vault
         self.journal = Journal()
         self.keyring = Keyring()
-        self._machine = socket.getfqdn()  # asked once: it may ask DNS, and a reload must not wait
+        self.machine = socket.getfqdn()  # asked once: it may ask DNS, and a reload must not wait
         self.snapshot = self._load()
         self.resolver = make_resolver(config)
         destinations = Destinations(lambda: self.resolver)
@@ -97,15 +97,15 @@ class Shared:
         return depot
 
     def _settings_for(self, config: Config, resolver: AsyncResolver) -> Settings:
-        if not config.inbound.authserv_id and self._machine.partition(".")[0] == "localhost":
+        if not config.inbound.authserv_id and self.machine.partition(".")[0] == "localhost":
             # RFC 8601 2.5: the id is to be this site's own, and everybody is localhost.
-            self.journal.note("this machine has no name of its own; set inbound.authserv_id in zegel.toml", name=self._machine)
+            self.journal.note("this machine has no name of its own; set inbound.authserv_id in zegel.toml", name=self.machine)
         return Settings(
             Policy(config.outbound),
             self.keyring,
             resolver,
             self.journal,
-            normal(config.inbound.authserv_id or self._machine),
+            normal(config.inbound.authserv_id or self.machine),
             Style(config.signing.canonicalization, expire=config.signing.expire or None),
             config.limits,
             self.recorder,

@@ -47,8 +47,17 @@ class Means:
 class Answers:
     """Who answers (:class:`zegel.gateway.testmail.Answering`). ``table`` may be changed at any time; with no address nobody is answered."""
 
-    def __init__(self, table: Check, means: Callable[[], Means], hand_over: HandOver, journal: Journal, clock: Callable[[], float]) -> None:
-        self._means, self._hand_over, self._journal, self._clock = means, hand_over, journal, clock
+    def __init__(
+        self,
+        table: Check,
+        means: Callable[[], Means],
+        hand_over: HandOver,
+        journal: Journal,
+        clock: Callable[[], float],
+        *,
+        version: str,
+    ) -> None:
+        self._means, self._hand_over, self._journal, self._clock, self._version = means, hand_over, journal, clock, version
         self._rates = Rates()
         self._tasks: set[asyncio.Task[None]] = set()
         self.table = table
@@ -103,7 +112,8 @@ class Answers:
             report = await converse(dialogue, means.resolver, Budget(shared(means.limits)))
             asked = b" ".join(mail.header.values("content-language")[:1])[:40].decode("ascii", "replace")
             language = asked_for(report.subject, asked, self._table.language)
-            message = reply(report, Thread.of(mail.header), ours, to, language=language, token=secrets.token_hex(12))
+            thread, token = Thread.of(mail.header), secrets.token_hex(12)
+            message = reply(report, thread, ours, to, language=language, token=token, version=self._version)
             signed = sign_message(message, means.keyring.find(ours.domain), means.style, now=int(self._clock())) + message
             await self._hand_over(to.address, signed)
         except Exception as error:  # whatever it is, it is ours, and the mail itself has been taken

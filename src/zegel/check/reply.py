@@ -12,7 +12,6 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import NamedTuple
 
-from zegel import __version__
 from zegel.check.language import translator
 from zegel.check.letter import letter
 from zegel.check.message.examine import MessageReport
@@ -48,8 +47,8 @@ def _ids(header: Header, name: str) -> list[str]:
     return _MESSAGE_ID.findall(value.decode("ascii", "replace"))
 
 
-def reply(report: MessageReport, thread: Thread, ours: Mailbox, to: Mailbox, *, language: str, token: str) -> bytes:
-    """The whole message, CRLF line ends. ``token`` makes its Message-ID one of a kind: letters and digits."""
+def reply(report: MessageReport, thread: Thread, ours: Mailbox, to: Mailbox, *, language: str, token: str, version: str) -> bytes:
+    """The whole message, CRLF line ends. ``token`` makes its Message-ID one of a kind: letters and digits; ``version`` is ours."""
     translate = translator(language)
     sheet = of_message(report)
     message = EmailMessage(policy=SMTP.clone(max_line_length=998, cte_type="7bit"))
@@ -66,7 +65,7 @@ def reply(report: MessageReport, thread: Thread, ours: Mailbox, to: Mailbox, *, 
     message["X-Auto-Response-Suppress"] = "All"  # what Exchange goes by
     text = "\n\n".join((translate(_INTRO).format(address=ours.address), letter(sheet, translate=translate), translate(_OUTRO)))
     message.set_content(text, cte="quoted-printable")
-    html = page([sheet], language=language, translate=translate, now=report.now, version=__version__)
+    html = page([sheet], language=language, translate=translate, now=report.now, version=version)
     message.add_alternative(html, subtype="html", cte="base64")
     message["Content-Language"] = language
     message.set_boundary(f"={token}=")

@@ -11,6 +11,7 @@ from typing import Any
 from zegel.config import check as test_mail
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
+from zegel.config.outbox import check_outbox
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
@@ -31,6 +32,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     for entry in config.outbound.allow:
         _check_allow(entry)
     _check_messages(config.messages)
+    check_outbox(config.outbox)
     _check_rest(config)
     test_mail.check(config.check)
 

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from zegel.config.check import Check
+from zegel.config.outbox import Outbox
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -133,4 +134,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
+    outbox: Outbox = Outbox()
     limits: Limits = Limits()

@@ -23,6 +23,11 @@ WAIT_SECONDS = 10
 class StoreError(SpokenError):
     """The store cannot do it; the text says what to do next."""
 
+    @property
+    def busy(self) -> bool:
+        """Another process held the lock for longer than anybody waits."""
+        return self.sentence == _BUSY
+
 
 _FULL = N_("the disk that holds {folder} is full; nothing was changed. Make room there and do it again")
 _READ_ONLY = N_("{folder} cannot be written (read-only); nothing was changed. Run this as the user that owns it, or mount it writable")

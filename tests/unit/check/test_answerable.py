@@ -140,7 +140,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def answered(message: bytes, language: str = "en") -> tuple[bytes, EmailMessage]:
-    octets = reply(report(message), Thread.of(header(message)), OURS, JOE, language=language, token="abc")
+    octets = reply(report(message), Thread.of(header(message)), OURS, JOE, language=language, token="abc", version="1")
     parsed = email.message_from_bytes(octets, policy=email.policy.SMTP)
     assert isinstance(parsed, EmailMessage)
     return octets, parsed

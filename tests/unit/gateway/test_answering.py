@@ -61,7 +61,7 @@ class Box:
 def answers(box: Box, table: Check = TABLE, keys: tuple[zegel.Key, ...] = (OWN,)) -> tuple[Answers, Journal]:
     journal = Journal()
     keyring = Keyring([DomainKeys(Domain("example.org"), keys)])
-    return Answers(table, lambda: Means(ZONE, keyring, Style(), Limits()), box, journal, time.time), journal
+    return Answers(table, lambda: Means(ZONE, keyring, Style(), Limits()), box, journal, time.time, version="1"), journal
 
 
 def send(server: Server, message: bytes, *, client: str = GOOD, sender: str = "a@partner.example", recipient: str = OURS) -> Any:
@@ -178,7 +178,7 @@ def test_few_are_written_at_a_time() -> None:
 
         journal = Journal()
         keyring = Keyring([DomainKeys(Domain("example.org"), (OWN,))])
-        found = Answers(TABLE, lambda: Means(ZONE, keyring, Style(), Limits()), hand_over, journal, time.time)
+        found = Answers(TABLE, lambda: Means(ZONE, keyring, Style(), Limits()), hand_over, journal, time.time, version="1")
         verdict = inbound.judge(signed(), ZONE, mail_from="a@partner.example")
         split = split_message(signed(), header_bytes=100_000)
         for number in range(MAX_TASKS + 5):

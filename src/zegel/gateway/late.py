@@ -1,0 +1,109 @@
+"""What has waited too long, and what is over: notices that mail is late, the end of its time, and the rows that nobody needs any more.
+
+A message runs out, or is told to be late, only by a try: after that time it was tried once more, and in vain. So nothing runs out for the
+reason alone that the one next hop was away, or this daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from zegel.adapters.postlog import PostLog
+from zegel.gateway.notices import Notices
+from zegel.gateway.outbox import Outbox, Posting
+from zegel.gateway.terms import Terms
+from zegel.store import post
+from zegel.store.post import Item, Outcome, State
+
+T = TypeVar("T")
+
+_BATCH = 100
+_TIDY_BATCH = 500
+
+
+class Disk(Protocol):
+    """What it needs of the courier."""
+
+    terms: Terms
+
+    def clock(self) -> float:
+        """The time of now."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Read from the outbox."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Write to it. Raises StoreError."""
+
+    async def persist(self, work: Callable[[Connection], T]) -> T:
+        """Write to it, as often as it takes."""
+
+    def arrived(self, routes: set[str], messages: int = 0) -> None:
+        """Something new is on disk."""
+
+
+class Late:
+    """Looks after what is late."""
+
+    def __init__(self, disk: Disk, outbox: Outbox, notices: Notices, log: PostLog) -> None:
+        self._disk, self._outbox, self._notices, self._log = disk, outbox, notices, log
+
+    async def look(self, route: str) -> None:
+        """Give up what has run out on a route, and tell of what is late. Raises StoreError."""
+        terms = self._disk.terms
+        while items := await self._disk.read(lambda tx: post.overdue(tx, route, seconds=terms.expiry, limit=_BATCH)):
+            for item in items:
+                await self._give_up(item)
+        if not terms.warn:
+            return
+        while items := await self._disk.read(lambda tx: post.overdue(tx, route, seconds=terms.warn, unwarned=True, limit=_BATCH)):
+            for item in items:
+                await self._warn(item)
+
+    async def tidy(self) -> None:
+        """Forget what was over long enough ago, and give its room back to the disk. Raises StoreError."""
+        before = int(self._disk.clock()) - self._disk.terms.keep
+        while await self._disk.write(lambda tx: post.forget(tx, before=before, limit=_TIDY_BATCH)) == _TIDY_BATCH:
+            pass
+        await asyncio.to_thread(self._outbox.spool.shrink)
+
+    async def _give_up(self, item: Item) -> None:
+        now = self._disk.clock()
+        days = self._disk.terms.outbox.expiry_days
+        outcomes = tuple(
+            Outcome(recipient.position, State.FAILED, f"given up after {days:g} days; last answer: {recipient.answer}")
+            for recipient in item.recipients
+        )
+        data = await self._disk.read(lambda tx: post.body(tx, item.id)) or b""
+        notice = self._notices.failed(item, data, outcomes, now=now, expired=True)
+
+        def write(tx: Connection) -> str:
+            post.settle(tx, item.id, outcomes, now=int(now), tried=False)
+            return self._outbox.add(tx, notice) if notice else ""
+
+        told = await self._disk.persist(write)
+        self._log.failed(item.queue_id, item.site, len(outcomes), "", outcomes[0].answer)
+        self.told(item, "failed", notice, told)
+
+    async def _warn(self, item: Item) -> None:
+        now = self._disk.clock()
+        data = await self._disk.read(lambda tx: post.body(tx, item.id)) or b""
+        notice = self._notices.delayed(item, data, now=now, until=item.received + self._disk.terms.expiry)
+
+        def write(tx: Connection) -> str:
+            post.warned(tx, item.id)
+            return self._outbox.add(tx, notice) if notice else ""
+
+        self.told(item, "delayed", notice, await self._disk.persist(write))
+
+    def told(self, item: Item, kind: str, notice: Posting | None, queue_id: str) -> None:
+        """Tell the log that a contact is told, or that nobody is."""
+        if notice is None:
+            self._log.untold(item.queue_id, item.site)
+            return
+        self._log.notice(kind, item.queue_id, queue_id)
+        self._disk.arrived({post.route_of(address, direct=self._disk.terms.direct) for address in notice.recipients})

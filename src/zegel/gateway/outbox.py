@@ -1,0 +1,184 @@
+"""The outbox as those see it who hand mail in: :meth:`Outbox.put` returns when the message is on disk, and not before.
+
+What is put is on its way from then on, whatever happens to this process; what could not be put is refused, and who handed it in still has
+it. The courier (:mod:`zegel.gateway.courier`) sends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from zegel.config.outbox import Outbox as Settings
+from zegel.store import post
+from zegel.store.group import Group
+from zegel.store.post import Posting
+from zegel.store.spool import Spool
+from zegel.words import N_, SpokenError
+
+__all__ = ["Full", "Outbox", "Posting", "TooLarge"]  # Posting: who hands mail in finds all here
+
+# Of the disk, kept for writing down what becomes of the mail that has been taken.
+RESERVE = 32 << 20
+# A page that is written is in the log first, and then once more in the file.
+_TWICE = 2
+_COUNT_SECONDS = 1.0  # between two counts
+
+
+class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
+    """The outbox has no room for this now: SMTP's 452 4.3.1."""
+
+
+class TooLarge(SpokenError):  # noqa: N818
+    """The message is larger than any may be: SMTP's 552 5.3.4."""
+
+
+class _Batch:
+    """What is put until the thread gets to it: one job, one commit."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Posting, asyncio.Future[str]]] = []
+        self._lock = threading.Lock()
+        self._sealed = False
+
+    def join(self, posting: Posting, future: asyncio.Future[str]) -> bool:
+        """Take one more; False when it is too late."""
+        with self._lock:
+            if not self._sealed:
+                self.entries.append((posting, future))
+            return not self._sealed
+
+    def seal(self) -> list[Posting]:
+        """Take no more; what there is."""
+        with self._lock:
+            self._sealed = True
+            return [posting for posting, _future in self.entries]
+
+
+class Outbox:
+    """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
+
+    ``arrived`` is called, in the loop, with the routes of what was put and the number of messages, once they are
+    on disk.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        settings: Callable[[], Settings],
+        *,
+        clock: Callable[[], float] = time.time,
+        reserve: int = RESERVE,
+    ) -> None:
+        self.spool, self._settings, self._clock, self._reserve = spool, settings, clock, reserve
+        self.group = Group(spool)
+        self.arrived: Callable[[set[str], int], None] = lambda _routes, _messages: None
+        self._batch: _Batch | None = None
+        # Of the thread: the newest number, and what is there, counted at the last look and never less than it is.
+        self._last, self._weight, self._counted = 0, 0, float("-inf")
+
+    def start(self) -> None:
+        """Begin to take mail."""
+        self.group.start()
+
+    async def put(self, posting: Posting) -> str:
+        """Take a message; returns its queue id when it is on disk. Raises Full, TooLarge, StoreError; ValueError for what is no message."""
+        _check(posting)
+        most = self._settings().max_message_bytes
+        if len(posting.data) > most:
+            sentence = N_("the message has {size} octets, and at most {most} are taken (outbox.max_message_bytes)")
+            raise TooLarge(sentence, size=len(posting.data), most=most)
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        if self._batch is None or not self._batch.join(posting, future):
+            batch = self._batch = _Batch()
+            batch.join(posting, future)
+            written = self.group.hand_in(lambda tx: self._take(tx, batch.seal()))
+            written.add_done_callback(lambda done: self._taken(batch, done))
+        return await future
+
+    def add(self, tx: Connection, posting: Posting) -> str:
+        """In the group's thread: take a message of our own, in the transaction of what it tells of and whatever room there is."""
+        self._last = self._stamp(tx)
+        post.add(tx, [(self._last, posting)], now=int(self._clock()), direct=self._settings().direct)
+        self._weight += posting.weight
+        return post.queue_id(self._last)
+
+    async def close(self) -> None:
+        """Write what was put, and take no more."""
+        await self.group.close()
+
+    def _taken(self, batch: _Batch, done: asyncio.Future[list[str | Full]]) -> None:
+        """In the loop: answer those who wait."""
+        error = done.exception()
+        results: Sequence[str | BaseException] = [error] * len(batch.entries) if error else done.result()
+        routes, messages = set[str](), 0
+        for (posting, future), result in zip(batch.entries, results, strict=True):
+            if not isinstance(result, BaseException):
+                messages += 1
+                routes.update(post.route_of(address, direct=self._settings().direct) for address in posting.recipients)
+            if future.done():  # whoever put it has gone
+                continue
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if routes:
+            self.arrived(routes, messages)
+
+    # -- in the thread ---------------------------------------------------------------------------------------------------------------
+
+    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[str | Full]:
+        """Write all for which there is room; what became of each."""
+        room = self.spool.free() - self._reserve
+        results: list[str | Full] = []
+        entries: list[tuple[int, Posting]] = []
+        for posting in postings:
+            room -= _TWICE * posting.weight
+            refusal = self._refusal(tx, posting.weight, room)
+            if refusal is not None:
+                room += _TWICE * posting.weight
+                results.append(refusal)
+                continue
+            self._last = self._stamp(tx)
+            self._weight += posting.weight
+            entries.append((self._last, posting))
+            results.append(post.queue_id(self._last))
+        if entries:
+            post.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)
+        return results
+
+    def _refusal(self, tx: Connection, weight: int, room: int) -> Full | None:
+        if room < 0:
+            sentence = N_("the disk that holds {folder} is nearly full; make room there, and mail is taken again")
+            return Full(sentence, folder=self.spool.folder)
+        most = self._settings().max_bytes
+        if self._counted == float("-inf") or (self._weight + weight > most and self._clock() - self._counted > _COUNT_SECONDS):
+            # What has been delivered since is not in it any more.
+            self._weight, self._counted = post.weight(tx), self._clock()
+        if self._weight + weight > most:
+            self._weight -= post.make_room(tx, self._weight + weight - most)
+        if self._weight + weight > most:
+            sentence = N_("the outbox holds {most} octets of mail that waits, and takes no more (outbox.max_bytes); see: zegel outbox list")
+            return Full(sentence, most=most)
+        return None
+
+    def _stamp(self, tx: Connection) -> int:
+        """A new number: the microsecond of now, and larger than any."""
+        return max((self._last or post.newest(tx)) + 1, time.time_ns() // 1000)
+
+
+def _check(posting: Posting) -> None:
+    """Misuse that would harm the next hop or be lost on the way: whoever puts mail has looked at it before."""
+    data = posting.data
+    if not posting.recipients:
+        raise ValueError("a message needs a recipient")
+    if not data.endswith(b"\r\n") or not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+        # A bare CR or LF is a line end to some servers: RFC 5321 2.3.8 forbids it, and smuggling lives on it.
+        raise ValueError("a message has CRLF line ends, and no other CR or LF")
+    for address in (posting.sender, posting.contact, *posting.recipients):
+        if not set(address).isdisjoint("\r\n\0<> ") and not address.startswith('"'):
+            raise ValueError("an address of the envelope has a character that none may have")

@@ -1,0 +1,99 @@
+"""Group commit: one thread writes to the outbox, and whatever waits for it goes into one transaction.
+
+A commit costs an fsync, of which a small machine has some hundreds in a second. While one is on its way, others queue up, and the next
+commit makes all of them safe at once. Nobody is answered before the commit that holds his work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from zegel.store.errors import StoreError
+from zegel.store.spool import Spool
+from zegel.words import N_
+
+T = TypeVar("T")
+Job = Callable[[Connection], Any]
+
+# Jobs of one transaction: others may want to write as well.
+MOST = 512
+
+
+class Group:
+    """The writing thread of one event loop, from :meth:`start` to :meth:`close`. Jobs are done in their order."""
+
+    def __init__(self, spool: Spool, *, most: int = MOST) -> None:
+        self._spool, self._most = spool, most
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._jobs: deque[tuple[Job, asyncio.Future[Any]]] = deque()
+        self._wanted = threading.Condition()
+        self._closing = False
+        self.commits = 0
+        # Not a daemon thread: the process must not end in the middle of a commit that somebody was promised.
+        self._thread = threading.Thread(target=self._run, name="outbox")
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def hand_in(self, job: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Have it done; the future is done once it is on disk, or fails with StoreError (or what the job raises), and then nothing is."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        with self._wanted:
+            if self._closing:
+                future.set_exception(StoreError(N_("Zegel is stopping; nothing was written")))
+                return future
+            self._jobs.append((job, future))
+            self._wanted.notify()
+        return future
+
+    async def close(self) -> None:
+        """Do what was handed in, and end the thread."""
+        with self._wanted:
+            self._closing = True
+            self._wanted.notify()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    # -- in the thread ---------------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        assert self._loop is not None
+        while batch := self._next():
+            self._loop.call_soon_threadsafe(_answer, self._done(batch))
+
+    def _next(self) -> list[tuple[Job, asyncio.Future[Any]]]:
+        with self._wanted:
+            while not self._jobs and not self._closing:
+                self._wanted.wait()
+            return [self._jobs.popleft() for _ in range(min(self._most, len(self._jobs)))]
+
+    def _done(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[tuple[asyncio.Future[Any], Any, BaseException | None]]:
+        try:
+            with self._spool.writing() as tx:
+                found = [job(tx) for job, _future in batch]
+            self.commits += 1
+        except BaseException as error:
+            if len(batch) == 1 or (isinstance(error, StoreError) and error.busy):
+                # A lock that others hold is waited for once, not once for each.
+                return [(future, None, error) for _job, future in batch]
+            # One of them is at fault, or is too large for what is left of the disk: the others need not suffer.
+            return [answer for each in batch for answer in self._done([each])]
+        return [(future, result, None) for (_job, future), result in zip(batch, found, strict=True)]
+
+
+def _answer(results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, error in results:
+        if future.done():  # nobody waits any more
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

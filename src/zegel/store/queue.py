@@ -1,0 +1,66 @@
+"""What people see of the outbox, and what they do with it: list, show, try again, drop.
+
+They may do so while the daemon runs: it looks at the count of changes once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select, update
+
+from zegel.store import post
+from zegel.store.post import Item, State, items, waits
+from zegel.store.spool import messages, recipients, state
+
+
+def find(tx: Connection, identity: int) -> Item | None:
+    """One message, with all its recipients."""
+    rows = tx.execute(select(recipients).where(recipients.c.message_id == identity).order_by(recipients.c.position))
+    return next(iter(items(tx, rows)), None)
+
+
+def listed(tx: Connection, *, states: Iterable[State], limit: int, below: int | None = None) -> list[Item]:
+    """Messages with a recipient in one of these states, newest first, with those recipients."""
+    words = [state.value for state in states]
+    wanted = select(recipients.c.message_id).where(recipients.c.state.in_(words))
+    if below is not None:
+        wanted = wanted.where(recipients.c.message_id < below)
+    ids = tx.execute(wanted.distinct().order_by(recipients.c.message_id.desc()).limit(limit)).scalars().all()
+    rows = tx.execute(
+        select(recipients).where(recipients.c.message_id.in_(ids), recipients.c.state.in_(words)).order_by(recipients.c.message_id.desc())
+    )
+    return items(tx, rows)
+
+
+def count(tx: Connection) -> dict[State, int]:
+    """How many recipients there are in each state."""
+    found: dict[str, int] = dict(tx.execute(select(recipients.c.state, func.count()).group_by(recipients.c.state)).tuples().all())
+    return {each: int(found.get(each.value, 0)) for each in State}
+
+
+def retry(tx: Connection, identity: int | None, *, now: int) -> int:
+    """Have a message tried now, or all that wait; one that failed or was dropped waits again. How many recipients that are."""
+    if identity is None:
+        changed = tx.execute(update(recipients).where(waits()).values(due=now)).rowcount
+    else:
+        again = (State.WAITING.value, State.FAILED.value, State.DROPPED.value)
+        one = update(recipients).where(recipients.c.message_id == identity, recipients.c.state.in_(again))
+        changed = tx.execute(one.values(due=now, state=State.WAITING.value)).rowcount if post.body(tx, identity) is not None else 0
+        if changed:
+            tx.execute(update(messages).where(messages.c.id == identity).values(finished=None))
+    _count_change(tx)
+    return int(changed)
+
+
+def drop(tx: Connection, identity: int, *, now: int) -> int:
+    """Send a message to none of its recipients that still wait, and tell nobody. How many recipients that are."""
+    one = update(recipients).where(recipients.c.message_id == identity, waits())
+    changed = int(tx.execute(one.values(state=State.DROPPED.value, sending=False)).rowcount)
+    post.finish(tx, [identity], now=now)
+    _count_change(tx)
+    return changed
+
+
+def _count_change(tx: Connection) -> None:
+    tx.execute(update(state).values(changes=state.c.changes + 1))
