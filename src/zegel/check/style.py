@@ -29,7 +29,8 @@ a { color: inherit; text-decoration-color: var(--line); }
 .facts td { padding: .1rem 0; border: 0; }
 ol.todo { margin: .4rem 0 0; padding-left: 1.4rem; }
 ol.todo li { margin: .35rem 0; padding-left: .2rem; }
-.item { position: relative; display: grid; grid-template-columns: 1.5rem minmax(0, 1fr); padding: .4rem 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
+.item { position: relative; display: grid; grid-template-columns: 1.5rem minmax(0, 1fr); padding: .4rem 0;
+  border-bottom: 1px solid var(--line); break-inside: avoid; }
 .item:last-child { border-bottom: 0; }
 .item .said { margin: 0; padding-right: 10rem; }
 .item.fail .said, .item.warn .said { font-weight: 600; }
