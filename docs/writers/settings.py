@@ -34,6 +34,7 @@ TABLES = {
     "outbound": "Which mail is yours to sign, and who may sign as whom.",
     "inbound": "What is written on mail that comes in, and what may happen to it. A new installation observes.",
     "signing": "How signatures look.",
+    "check": "The address that answers test mail with a report, and how often.",
     "dns": "Who is asked for records.",
     "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",

@@ -55,6 +55,7 @@ def site() -> Iterator[Site]:
 
 
 def test_a_test_mail_is_answered_once_and_signed(site: Site) -> None:
+    """From the empty sender, as RFC 3834 3.3 has it."""
     arrived = site.send(site.signed(PLAIN))
     assert results(arrived.data).startswith("mail.example.org; dkim=pass")
     site.daemon.wait_log('event="test mail answered"')

@@ -1,7 +1,8 @@
 """Whether a test mail may be answered: never a robot, never a list, and nobody who did not prove to be the sender. RFC 3834 2.
 
-An answer goes to the address of MAIL FROM (RFC 3834 4). Anybody can write any there: so its domain must be proven, by SPF or by a DKIM
-signature of that domain, and belong to the author's. A forged sender gets nothing from us.
+An answer goes to the address of MAIL FROM (RFC 3834 4). Anybody can write any there, and a report is large: RFC 3834 2 wants none of those
+"without specific knowledge that the request was actually authorized". So its domain must be proven, by SPF or by a DKIM signature of that
+domain, and belong to the author's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Refused(Reason):
     AUTOMATIC = ("automatic", "RFC 3834 5", N_("a program wrote it (Auto-Submitted)"))
     LIST = ("list", "RFC 3834 2", N_("it came over a mailing list"))
     BULK = ("bulk", "RFC 3834 2", N_("it says that it is bulk mail (Precedence)"))
-    NOT_PROVEN = ("not_proven", "RFC 3834 4", N_("neither SPF nor DKIM proves the domain of its sender"))
+    NOT_PROVEN = ("not_proven", "RFC 3834 2", N_("neither SPF nor DKIM proves the domain of its sender"))
     NOT_ALIGNED = ("not_aligned", "RFC 9989 4.4", N_("its sender's domain is not that of the author"))
     SENDER_PAUSE = ("sender_pause", "RFC 3834 2", N_("this sender got an answer a short time ago"))
     DOMAIN_LIMIT = ("domain_limit", "RFC 3834 2", N_("its domain got as many answers as one may have in an hour"))

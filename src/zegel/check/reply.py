@@ -1,4 +1,4 @@
-"""The answer to a test mail: the report as plain text and as HTML in one message. RFC 3834 3, RFC 2046 5.1.4.
+"""The answer to a test mail: the report as plain text and as HTML in one message. RFC 3834 3.1, RFC 2046 5.1.4.
 
 It says of itself that a program wrote it, belongs to the thread of the mail that it answers, and is written in 7 bits, so that no server
 has a reason to change what is signed.
@@ -26,7 +26,7 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,200}@[A-Za-z0-9.\[
 _MOST_REFERENCES = 20
 _LONGEST_SUBJECT = 120
 _INTRO = N_("This is the report on the mail that you sent to {address}.")
-_OUTRO = N_("A program wrote this, once for one mail. Nobody reads an answer to it.")
+_OUTRO = N_("A program wrote this, once for one mail.")
 
 
 class Thread(NamedTuple):
@@ -57,7 +57,7 @@ def reply(report: MessageReport, thread: Thread, ours: Mailbox, to: Mailbox, *, 
     message["Subject"] = f"Auto: {report.subject[:_LONGEST_SUBJECT] or '-'}"  # RFC 3834 3.1.5
     message["Date"] = formatdate(report.now, usegmt=True)
     message["Message-ID"] = f"<{token}@{ours.domain}>"
-    if thread.message_id:
+    if thread.message_id:  # RFC 3834 3.1.6
         message["In-Reply-To"] = thread.message_id
         earlier = [one for one in thread.references if one != thread.message_id][-_MOST_REFERENCES:]
         message["References"] = " ".join((*earlier, thread.message_id))

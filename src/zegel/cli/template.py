@@ -12,7 +12,8 @@ def text() -> str:
     """The text of the file, in the reader's language."""
     return (
         "\n\n".join(
-            f"{part}" for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _messages(), _metrics(), _limits())
+            f"{part}"
+            for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _check(), _dns(), _messages(), _metrics(), _limits())
         )
         + "\n"
     )
@@ -165,6 +166,24 @@ def _signing() -> str:
             ),
         ),
         ("expire", "0", _("Seconds that a signature holds (x=), at least 3600, for example 1209600 for two weeks; 0 sets no end.")),
+    )
+
+
+def _check() -> str:
+    return _section(
+        "check",
+        (
+            "answer",
+            '""',
+            _(
+                "An address of a domain that you sign for, such as check@example.be: mail to it is answered with a report on it.\n"
+                "Postfix has to take mail for it (an alias, or a mailbox that nobody reads). Empty answers nobody."
+            ),
+        ),
+        ("language", '"en"', _("The language of a report where the mail asks for none: en or nl.")),
+        ("pause", "600", _("Seconds before the same sender gets another answer.")),
+        ("hourly", "100", _("Answers in an hour, to all together.")),
+        ("domain_hourly", "20", _("Answers in an hour, to one domain.")),
     )
 
 

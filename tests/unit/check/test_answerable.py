@@ -1,4 +1,4 @@
-"""Who gets an answer to a test mail: only a person who has proven to be the sender. RFC 3834 2 and 4."""
+"""Who gets an answer to a test mail: only a person who has proven to be the sender. RFC 3834 2, RFC 3834 4, RFC 3834 5."""
 
 from __future__ import annotations
 
@@ -147,6 +147,7 @@ def answered(message: bytes, language: str = "en") -> tuple[bytes, EmailMessage]
 
 
 def test_an_answer() -> None:
+    """RFC 3834 3.1, RFC 3834 3.1.5, RFC 3834 3.1.6, RFC 3834 3.1.7; both forms as in RFC 2046 5.1.4."""
     message = MAIL.replace(b"MIME-Version", b"References: <0@example.org> junk\r\nMIME-Version")
     octets, parsed = answered(signed(message))
     wanted = {
@@ -193,6 +194,7 @@ def test_nothing_of_the_mail_breaks_the_answer(message: bytes) -> None:
 
 
 def test_a_message_without_an_id_begins_no_thread() -> None:
+    """RFC 5322 3.6.4."""
     _octets, parsed = answered(MAIL.replace(b"Message-ID", b"X-ID"))
     assert parsed["In-Reply-To"] is None
     assert parsed["References"] is None

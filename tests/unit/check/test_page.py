@@ -157,6 +157,7 @@ def test_markup() -> None:
     ],
 )
 def test_the_language_of_an_answer(subject: str, content: str, language: str) -> None:
+    """A word of the Subject, else Content-Language (RFC 3282 2)."""
     assert asked_for(subject, content, "en") == language
 
 

@@ -1,4 +1,4 @@
-"""The way of a message as its header tells it: read with care, bounded, and never believed."""
+"""The way of a message as its header tells it: read with care, bounded, and never believed. RFC 5321 4.4."""
 
 from __future__ import annotations
 

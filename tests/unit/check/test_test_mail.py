@@ -156,12 +156,15 @@ def test_one_click_unsubscribe() -> None:
     [
         (LIST.split(b"\r\n")[0] + b"\r\n", "List-Unsubscribe-Post stands 0 times"),
         (LIST + LIST.split(b"\r\n")[0] + b"\r\n", "List-Unsubscribe stands 2 times"),
-        (LIST.replace(b"https:", b"http:"), "has 0 https addresses"),
+        (LIST.replace(b"https:", b"http:"), "an address with http"),
+        (LIST.replace(b"<https:", b"<http://example.org/x>, <https:"), "an address with http"),
+        (LIST.replace(b"https:", b"ftp:"), "has 0 https addresses"),
         (LIST.replace(b"mailto:u@", b"https://"), "has 2 https addresses"),
         (LIST.replace(b"One-Click", b"Two"), "another value"),
     ],
 )
 def test_one_click_that_is_none(fields: bytes, said: str) -> None:
+    """RFC 8058 3.1; the addresses as in RFC 2369 3.2."""
     item = one(report(signed(fields + MAIL)), "message.unsubscribe")
     assert item.level is Level.FAIL
     assert said in str(item.finding)

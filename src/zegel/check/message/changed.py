@@ -1,4 +1,4 @@
-"""What changed a body after it was signed, where that can be proven. RFC 6376 3.7, RFC 7960 2 and 3.
+"""What changed a body after it was signed, where that can be proven. RFC 6376 3.7.
 
 A body hash that does not match says only that something changed. Here the usual changes are undone one at a time, and the body is hashed
 again: when the hash is the signer's, that change was the only one, beyond doubt. Nothing else is named. The octets that may be hashed for
@@ -91,7 +91,7 @@ def _mbox(body: bytes, encoding: bytes) -> bytes | None:
 
 
 def _dots(body: bytes, encoding: bytes) -> bytes | None:
-    """Two dots at the beginning of a line where there was one: the dot of SMTP was added twice (RFC 5321 4.5.2)."""
+    """Two dots at the beginning of a line where there was one: the dot of SMTP was added twice."""
     return re.sub(rb"(?m)^\.\.", b".", body)
 
 
@@ -106,7 +106,7 @@ def _long_lines(body: bytes, encoding: bytes) -> bytes | None:
 
 
 def _quoted(body: bytes, encoding: bytes) -> bytes | None:
-    """8-bit text that a server turned into quoted-printable, as the next one took only 7 bits (RFC 6152 3)."""
+    """8-bit text that a server turned into quoted-printable, as the next one took only 7 bits."""
     if encoding.strip().lower() != b"quoted-printable":
         return None
     return _as_lines(quopri.decodestring(body))

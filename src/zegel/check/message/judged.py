@@ -1,6 +1,6 @@
 """What the verdict on a message says to its owner: author, SPF, DMARC by both RFCs, seals, each with what would mend it.
 
-The verdict is the receiver's; nothing here judges again. RFC 7208 2.6, RFC 9989 5.3, RFC 7489 6.6, RFC 8617 5.2.
+The verdict is the receiver's; nothing here judges again. RFC 7208 2.6, RFC 9989 5.3, RFC 7489 6.6.3, RFC 8617 5.2.
 """
 
 from __future__ import annotations

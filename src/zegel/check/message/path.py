@@ -26,7 +26,7 @@ _SHOWN = 120
 _FROM = re.compile(r"\A\s*from\s+(.{1,400}?)(?=\s+(?:by|via|with|id|for)\s|;|\Z)", re.IGNORECASE | re.DOTALL)
 _BY = re.compile(r"(?:\A|\s)by\s+([^\s;()]{1,255})", re.IGNORECASE)
 _WITH = re.compile(r"\swith\s+([A-Za-z0-9-]{1,40})", re.IGNORECASE)
-# RFC 3848 and RFC 6531 4.3: the protocols with STARTTLS end in S or SA.
+# RFC 3848: the protocols with STARTTLS end in S or SA.
 _TLS = re.compile(r"(?:UTF8)?(?:E?SMTP|LMTP)SA?", re.IGNORECASE)
 _TLS_COMMENT = re.compile(r"\b(?:version=|using |\()TLS ?v?1[._][0-3]", re.IGNORECASE)
 

@@ -20,7 +20,7 @@ from zegel.words import N_, Sentence
 
 MAX_SHOWN = 10
 _GOOD_BITS = 2048  # RFC 8301 3.2: "SHOULD use RSA keys of at least 2048 bits"
-_QUEUE_DAYS, _DAY = 5, 86_400  # RFC 5321 4.5.4.1: "generally at least 4-5 days"
+_QUEUE_DAYS, _DAY = 5, 86_400  # how long mail may wait in queues
 _AHEAD = 300  # seconds that clocks may differ
 _EXPECTED = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")  # of RFC 6376 5.4.1, what readers rely on
 _LIST = tuple(name for name in SIGNED if name.startswith("list-"))

@@ -39,12 +39,18 @@ def items(header: Header, verdict: Verdict) -> list[Item]:
 
 
 def _fault(fields: list[bytes], posts: list[bytes]) -> Sentence | None:
-    """What is wrong with the two fields. RFC 8058 3.1 and RFC 8058 2: each once, one https URI, and this one value."""
+    """What is wrong with the two fields. RFC 8058 3.1: each once, and this one value.
+
+    "The List-Unsubscribe header field MUST contain one HTTPS URI. It MAY contain other non-HTTP/S URIs".
+    """
     if len(fields) != 1:
         return Sentence(N_("List-Unsubscribe stands {count} times, it must stand once"), count=len(fields))
     if len(posts) != 1:
         return Sentence(N_("List-Unsubscribe-Post stands {count} times, it must stand once"), count=len(posts))
-    secure = [uri for uri in _URI.findall(fields[0][:_MAX_FIELD]) if uri.strip().lower().startswith(b"https://")]
+    found = [uri.strip().lower() for uri in _URI.findall(fields[0][:_MAX_FIELD])]
+    secure = [uri for uri in found if uri.startswith(b"https://")]
+    if any(uri.startswith(b"http://") for uri in found):
+        return Sentence(N_("List-Unsubscribe has an address with http, it must be https"))
     if len(secure) != 1:
         return Sentence(N_("List-Unsubscribe has {count} https addresses, it must have one"), count=len(secure))
     if b"".join(posts[0].split()).lower() != b"list-unsubscribe=one-click":
