@@ -88,6 +88,7 @@ def parse_record(text: bytes) -> StsRecord:
         if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             notes.append(Note(N_("a part is no field=value"), part[:100]))
         elif name in found:
+            # RFC 8461 3.1: two ids, and nobody can tell if the policy has changed.
             notes.append(Note(N_("a field is there more than once"), name))
         else:
             found[name] = value
@@ -115,12 +116,12 @@ def parse_policy(text: str) -> StsPolicy:
         elif name == "mx":
             mx.append(value.lower().removesuffix("."))
         elif name in found:
-            # RFC 8461 3.2: "If any field other than "mx" is duplicated, all entries except for the first MUST be ignored."
+            # RFC 8461 3.2: "all entries except for the first SHALL be ignored"; only "mx" may be repeated.
             notes.append(Note(N_("a key is there more than once, and only the first counts"), name, fatal=False))
         else:
             found[name] = value
             if name not in ("version", "mode", "max_age"):
-                # RFC 8461 3.2: fields that are not known MUST be ignored.
+                # RFC 8461 3.2: "unknown fields SHALL be ignored".
                 notes.append(Note(N_("a key that MTA-STS does not know"), name, fatal=False))
     mode = _mode(found, notes)
     age = _age(found, notes)

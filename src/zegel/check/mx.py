@@ -61,7 +61,7 @@ class MxFacts(NamedTuple):
     @property
     def null(self) -> bool:
         """True when the domain says that it takes no mail. RFC 7505 3."""
-        return any(_host(record) == "" for record in self.answer.records)
+        return any(host_of(record) == "" for record in self.answer.records)
 
     @property
     def receives(self) -> bool:
@@ -77,7 +77,7 @@ def look(domain: Domain) -> Dialogue[MxFacts]:
     if not answer.records:
         own = yield from side_by_side([ask(domain, RRType.A), ask(domain, RRType.AAAA)])
         return MxFacts(answer, (), own)
-    found = sorted({(_preference(record), host) for record in answer.records if (host := _host(record))})[:MAX_HOSTS]
+    found = sorted({(_preference(record), host) for record in answer.records if (host := host_of(record))})[:MAX_HOSTS]
     hosts = yield from side_by_side([_look_host(preference, host) for preference, host in found])
     return MxFacts(answer, hosts)
 
@@ -87,9 +87,9 @@ def _look_host(preference: int, name: str) -> Dialogue[Host]:
     return Host(preference, name, four, six, alias)
 
 
-def _host(record: bytes | str) -> str:
+def host_of(record: bytes | str) -> str:
     """The name in an MX record; "" for the null MX, whose name is the root."""
-    return str(record).strip().rpartition(" ")[2].removesuffix(".").lower()
+    return str(record).partition(" ")[2].strip().removesuffix(".").lower()
 
 
 def _preference(record: bytes | str) -> int:

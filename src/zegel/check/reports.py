@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zegel.ask import Answer, Dialogue, RRType, ask, side_by_side
 from zegel.check.dmarc import DmarcFacts
 from zegel.check.item import Item, Level, Point, txt
+from zegel.check.mx import host_of
 from zegel.dmarc import record as policy_record
 from zegel.dmarc.discover import Lookups, walk
 from zegel.dmarc.record import ReportUri
@@ -109,8 +110,7 @@ def judge(facts: DmarcFacts, found: ReportsFacts, *, sends: bool) -> Iterator[It
 def _deliverable(one: Destination) -> Iterator[Item]:
     point, (mx, *addresses) = ReportsPoint.DELIVERABLE, one.mail
     values: dict[str, Any] = {"tag": one.tag, "host": str(one.host)}
-    null = any(str(record).strip().rpartition(" ")[2] in ("", ".") for record in mx.records)
-    if null:
+    if any(host_of(record) == "" for record in mx.records):
         yield point.item(Level.FAIL, N_("{host} takes no mail (null MX), so no reports either"), seen=[str(one.uri)], **values)
     elif mx.records or any(answer.records for answer in addresses):
         yield point.item(Level.PASS, N_("{host} has servers that take mail"), **values)

@@ -6,7 +6,6 @@ not met), 2 for usage.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -73,12 +72,14 @@ def check(
     wanted = list(_wanted(domains or [], file))
     if not wanted:
         raise Refusal(_("name a domain to check, as in: zegel check example.be"))
+    from zegel.adapters import pump
+
     here = place.of(ctx)
     resolver = place.resolver(here.read_config(), zone)
     given = _given(selector or [])
     with ExitStack() as stack:
         options = _options(here, given, stack, resolver, guess=guess, parked=parked)
-        failed = asyncio.run(_run(wanted, resolver, options, beside, fetch=fetch and zone is None, json=json, strict=strict))
+        failed = pump.run(_run(wanted, resolver, options, beside, fetch=fetch and zone is None, json=json, strict=strict))
     beside.finish(quiet=json)
     raise typer.Exit(int(beside.failed if beside.profiles else failed))
 

@@ -69,13 +69,16 @@ def show(report: Report) -> None:
 
 def line(report: Report, width: int) -> None:
     """Show the check of one domain among many: the answer, the counts, and the ids of what is wrong."""
+    from zegel.check.item import Level
+
     mark = _ANSWERS[report.proof.answer]
     console = screen.console()
     counts = report.counts
     ids = ", ".join(dict.fromkeys(item.id for item in report.items if item.level == "fail"))
     answer = {"yes": _("yes"), "no": _("no"), "unknown": _("not told")}[report.proof.answer]
-    numbers = f"{counts['fail']:>3} {counts['warn']:>3}"  # type: ignore[index]
-    text = Text.assemble(mark.text(console.encoding), f" {report.domain:<{width}}  {answer:<9}{numbers}  ", (screen.safe(ids), "dim"))
+    wrong, unsure = Mark.WRONG.text(console.encoding), Mark.NOTE.text(console.encoding)
+    numbers = Text.assemble(f"{counts[Level.FAIL]:>3}", wrong, f"{counts[Level.WARN]:>4}", unsure, "  ")
+    text = Text.assemble(mark.text(console.encoding), f" {report.domain:<{width}}  {answer:<9}", numbers, (screen.safe(ids), "dim"))
     console.print(text, soft_wrap=True)
 
 

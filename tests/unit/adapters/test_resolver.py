@@ -194,6 +194,6 @@ def test_addresses() -> None:
 
 
 def test_the_ad_bit_is_believed_from_loopback_only() -> None:
-    assert zegel.Resolver(["127.0.0.1"], trust_ad=True)._trust_ad is True
-    assert zegel.Resolver(["127.0.0.1", "192.0.2.1"], trust_ad=True)._trust_ad is False
-    assert zegel.Resolver(["127.0.0.1"])._trust_ad is False
+    assert zegel.Resolver(["127.0.0.1"], trust_ad=True).trusts_ad is True
+    assert zegel.Resolver(["127.0.0.1", "192.0.2.1"], trust_ad=True).trusts_ad is False
+    assert zegel.Resolver(["127.0.0.1"]).trusts_ad is False
