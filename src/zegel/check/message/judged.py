@@ -141,7 +141,9 @@ def _carried(verdict: Verdict) -> Item:
         shown = Sentence(N_("the valid signatures are of {domains}, not of {domain}"), domains=", ".join(passing), domain=domain)
     else:
         shown = Sentence(N_("no valid signature is known to be aligned with {domain}"), domain=domain)
-    step = Sentence(N_("let the server sign with {tag}"), tag=f"d={domain}")
+    # One of its own that does not hold is told by itself: another signature would not mend it.
+    broken = any(result.domain is not None and domain is not None and domain.within(result.domain) for result in verdict.dkim)
+    step = None if broken else Sentence(N_("let the server sign with {tag}"), tag=f"d={domain}")
     return Item("message.aligned", Area.DMARC, Level.FAIL, shown, why, step=step)
 
 
