@@ -17,6 +17,7 @@ from typing import Any
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
 from zegel.arc.result import ArcReason, ArcResult
+from zegel.check.answerable import Refused
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.sign import hop_may_break
 from zegel.dmarc.faults import Fault
@@ -143,6 +144,11 @@ CHAPTERS = (
         "Websites: why a sender is not corrected",
         ForeignReason,
         about="Refused (550): each answer says which address to use.",
+    ),
+    Chapter(
+        "Test mail: why one gets no answer",
+        Refused,
+        about="They stand in the log, in the line `test mail not answered`. The mail itself is taken as any other.",
     ),
 )
 

@@ -20,6 +20,7 @@ from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
 from zegel.app.post import Post
+from zegel.app.reports import Reports
 from zegel.app.shared import Shared
 from zegel.app.submissions import Submissions
 from zegel.config import Config
@@ -53,6 +54,7 @@ def make_parts(shared: Shared) -> list[Part]:
         Expiry(shared),
         KeyKeeping(shared),
         post,
+        Reports(shared, post),
         submissions,
         LocalMail(shared, submissions),
         Milter(shared),

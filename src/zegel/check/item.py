@@ -41,6 +41,10 @@ class Area(StrEnum):
     TRANSPORT = "transport"
     BIMI = "bimi"
     PARKED = "parked"
+    # Of a message: the way it came, its chain of seals, and its form.
+    PATH = "path"
+    ARC = "arc"
+    MESSAGE = "message"
 
 
 Value = str | int | bool | Sentence

@@ -21,12 +21,13 @@ def as_plain(report: Report) -> dict[str, Any]:
         "against": list(proof.against),
         "parked": report.facts.parked,
         "counts": {str(level): count for level, count in sorted(report.counts.items())},
-        "items": [_item(item) for item in report.items],
+        "items": [as_item(item) for item in report.items],
         "spf_tree": _node(report.facts.spf.tree),
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def as_item(item: Item) -> dict[str, Any]:
+    """One item of any report."""
     return {
         "id": item.id,
         "area": str(item.area),

@@ -1,6 +1,7 @@
 """``zegel check``: is a domain DKIM-proof, what is wrong, and which record would mend it.
 
-Exit status 0 when nothing is wrong, 1 when something is (with ``--strict`` also for warnings), 2 for usage.
+Exit status 0 when nothing is wrong, 1 when something is (with ``--strict`` also for warnings; with ``--profile`` when what it demands is
+not met), 2 for usage.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zegel.cli import place, screen
+from zegel.cli import outcomes, place, screen
+from zegel.cli.check_message import Session, check_messages
+from zegel.cli.outcomes import Beside
 from zegel.cli.place import Place
 from zegel.cli.screen import Refusal
 from zegel.cli.words import _
@@ -43,9 +46,29 @@ def check(
     zone: Annotated[
         Path | None, typer.Option(metavar="FILE", help=_("Answer from this zone file instead of DNS."), exists=True, dir_okay=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each domain."))] = False,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=_("What others ask: google, yahoo, microsoft, internet.nl, bod-18-01, belgium or all.")),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write the report as a page for people, to print."))] = None,
+    message: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help=_("Check this test mail instead of a domain; - is standard input."))
+    ] = None,
+    ip: Annotated[
+        str, typer.Option(metavar="ADDRESS", help=_("Of a test mail: the host that sent it, where its header does not tell."))
+    ] = "",
+    helo: Annotated[str, typer.Option(metavar="NAME", help=_("The name that this host gave in HELO or EHLO."))] = "",
+    mail_from: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_("The sender of the envelope, instead of Return-Path."))] = None,
+    now: Annotated[float | None, typer.Option(metavar="EPOCH", help=_("The time to judge a test mail at, in seconds since 1970."))] = None,
+    json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each domain or test mail."))] = False,
 ) -> None:
-    """Check domains."""
+    """Check domains, or test mails."""
+    beside = Beside(profile or (), html, now=now)
+    if message:
+        if domains or file:
+            raise Refusal(_("check either domains or test mails, not both at once"))
+        session = Session(ip, helo, mail_from, zone, now)
+        raise typer.Exit(check_messages(place.of(ctx), message, session, beside, json=json))
     wanted = list(_wanted(domains or [], file))
     if not wanted:
         raise Refusal(_("name a domain to check, as in: zegel check example.be"))
@@ -56,8 +79,9 @@ def check(
     given = _given(selector or [])
     with ExitStack() as stack:
         options = _options(here, given, stack, resolver, guess=guess, parked=parked)
-        failed = pump.run(_run(wanted, resolver, options, fetch=fetch and zone is None, json=json, strict=strict))
-    raise typer.Exit(int(failed))
+        failed = pump.run(_run(wanted, resolver, options, beside, fetch=fetch and zone is None, json=json, strict=strict))
+    beside.finish(quiet=json)
+    raise typer.Exit(int(beside.failed if beside.profiles else failed))
 
 
 def _wanted(named: Sequence[str], file: Path | None) -> Iterator[Domain]:
@@ -134,7 +158,14 @@ def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[Selector, 
 
 
 async def _run(
-    wanted: list[Domain], resolver: AsyncResolver, options: Callable[[Domain], Options], *, fetch: bool, json: bool, strict: bool
+    wanted: list[Domain],
+    resolver: AsyncResolver,
+    options: Callable[[Domain], Options],
+    beside: Beside,
+    *,
+    fetch: bool,
+    json: bool,
+    strict: bool,
 ) -> bool:
     """Check and show; True when something is wrong."""
     from zegel.check.plain import as_plain
@@ -144,15 +175,20 @@ async def _run(
     if len(wanted) == 1 and not json:
         with screen.waiting(_("Asking DNS")):
             report = await check_one(wanted[0], resolver, options(wanted[0]), fetch=fetch)
-        checked.show(report)
+        found = beside.domain(report)
+        if found:
+            outcomes.show(found)  # the list that was asked for, and nothing else
+        else:
+            checked.show(report)
         return report.failed(strict=strict)
     wrong, answers = 0, Counter[str]()
     width = max(map(len, wanted))
     with screen.bar(_("Checking"), len(wanted), beside=True) as bar:
         async for report in check_many(wanted, resolver, options, fetch=fetch):
+            found = beside.domain(report)
             with bar.aside() if bar else ExitStack():
                 if json:
-                    screen.json_line(as_plain(report))
+                    screen.json_line({**as_plain(report), "profiles": list(map(outcomes.as_json, found))})
                 else:
                     checked.line(report, width)
             if bar:

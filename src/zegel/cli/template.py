@@ -20,6 +20,7 @@ def text() -> str:
                 _inbound(),
                 _signing(),
                 _keys(),
+                _check(),
                 _dns(),
                 _zone(),
                 _messages(),
@@ -213,6 +214,24 @@ def _keys() -> str:
                 'The name of a folder below the data folder, for example "published-keys"; empty publishes none, and destroys them.'
             ),
         ),
+    )
+
+
+def _check() -> str:
+    return _section(
+        "check",
+        (
+            "answer",
+            '""',
+            _(
+                "An address of a domain that you sign for, such as check@example.be: mail to it is answered with a report on it.\n"
+                "Postfix has to take mail for it (an alias, or a mailbox that nobody reads). Empty answers nobody."
+            ),
+        ),
+        ("language", '"en"', _("The language of a report where the mail asks for none: en or nl.")),
+        ("pause", "600", _("Seconds before the same sender gets another answer.")),
+        ("hourly", "100", _("Answers in an hour, to all together.")),
+        ("domain_hourly", "20", _("Answers in an hour, to one domain.")),
     )
 
 

@@ -34,3 +34,8 @@ def _(sentence: str) -> str:
 def told(said: Sentence | SpokenError) -> str:
     """Translate what a lower floor says, and fill it in."""
     return said.told(_)
+
+
+def language() -> str:
+    """The language of these words, as an HTML page names it."""
+    return str(_catalogue().info().get("language", "en"))

@@ -8,6 +8,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
+from zegel.config import check as test_mail
 from zegel.config import keys, publishing
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
@@ -40,6 +41,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     keys.check(config.keys)
     publishing.check(config.zone)
     _check_rest(config)
+    test_mail.check(config.check)
 
 
 def _check_limits(data: dict[str, Any], limits: Limits) -> None:

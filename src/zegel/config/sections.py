@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.check import Check
 from zegel.config.handover import Handover
 from zegel.config.keys import Keys
 from zegel.config.outbox import Outbox
@@ -134,6 +135,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     inbound: Inbound = Inbound()
     signing: Signing = Signing()
     keys: Keys = Keys()
+    check: Check = Check()
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()

@@ -17,6 +17,7 @@ from zegel.dkim.header import Header
 from zegel.gateway import sealing
 from zegel.gateway.keeping import LATER, Copy, passed, token, token_removals
 from zegel.gateway.settings import Settings
+from zegel.gateway.testmail import BodyCopy, Trial
 from zegel.gateway.way import Envelope, keep
 from zegel.milter.edits import InsertHeader, Outcome
 from zegel.store.record import Result
@@ -36,6 +37,7 @@ class Inbound:
         self._header: Header | None = None
         self._bodies: BodyHashes | None = None  # for a seal
         self._copy: Copy | None = None  # for the quarantine
+        self._sample: BodyCopy | None = None  # of mail to the address that answers
         self._budget = Budget(shared(settings.limits))
         self._asking = [self._ask(self._checking.ask_sender())]
 
@@ -54,15 +56,19 @@ class Inbound:
         if depot is not None and header is not None and self._settings.site.mode_for(checking.evidence.recipients) is not Mode.OBSERVE:
             self._copy = Copy(depot, header)
         self._asking.append(self._ask(checking.ask_header()))
+        tests = self._settings.answering
+        if tests is not None and header is not None and tests.wants(self._envelope.recipients):
+            self._sample = BodyCopy()
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""
         if self._copy is not None:
             self._copy.feed(data)
+        sampled = self._sample is None or self._sample.feed(data)
         if self._checking.needs_body:
             self._checking.feed(data)
             return False
-        return self._copy is None
+        return sampled and self._copy is None
 
     def end(self, about: About, claims: Claims) -> Coroutine[Any, Any, Outcome]:
         """Wait for DNS, judge, and say what happens."""
@@ -98,6 +104,7 @@ class Inbound:
         )
         if kept is not None:
             return kept
+        self._hand_over(about, verdict)
         quarantine = settings.quarantine
         said = outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
         seal = self._seal(verdict)
@@ -138,6 +145,12 @@ class Inbound:
             return []
         keys = self._settings.keyring.find(self._settings.seal_as)
         return sealing.seal(verdict, self._header, self._bodies, keys[0]) if keys else []
+
+    def _hand_over(self, about: About, verdict: Verdict) -> None:
+        """Give a test mail that is accepted to who answers it."""
+        sample, header, tests = self._sample, self._header, self._settings.answering
+        if sample is not None and header is not None and tests is not None and verdict.action is Action.ACCEPT:
+            tests.take(Trial(header, sample.octets(), sample.whole, verdict, about.queue_id))
 
     def stop(self) -> None:
         """Stop asking: nobody waits for the answers any more. What a task may have failed with is nobody's either."""

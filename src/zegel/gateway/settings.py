@@ -11,6 +11,7 @@ from zegel.adapters.journal import Journal
 from zegel.adapters.keyring import Keyring
 from zegel.dkim.sign import Style
 from zegel.gateway.outbound import Policy
+from zegel.gateway.testmail import Answering
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.store.quarantine import Depot
@@ -33,7 +34,8 @@ class Quarantine:
 class Settings:
     """The settings of now. ``authserv_id`` is in A-labels and lower case; ``subjects`` tells that subjects are recorded too.
 
-    ``seal_as`` is the domain of ours whose key seals mail from outside (ARC); None seals nothing.
+    ``seal_as`` is the domain of ours whose key seals mail from outside (ARC); None seals nothing. ``answering`` answers mail to one address
+    with a report on it, where the site wants that.
     """
 
     policy: Policy
@@ -48,4 +50,5 @@ class Settings:
     quarantine: Quarantine = field(default_factory=Quarantine)
     subjects: bool = False
     seal_as: Domain | None = None
+    answering: Answering | None = None
     clock: Callable[[], float] = time.time

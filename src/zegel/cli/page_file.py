@@ -1,0 +1,32 @@
+"""Writes a report as an HTML file, in the language of the command line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zegel import __version__
+from zegel.cli.words import _, language
+
+if TYPE_CHECKING:
+    from zegel.check.sheet import Sheet
+
+
+def write(file: Path, sheets: Sequence[Sheet], *, now: float) -> None:
+    """Write the page whole or not at all. Raises OSError."""
+    from zegel.check.page import page
+
+    text = page(sheets, language=language(), translate=_, now=now, version=__version__)
+    folder = file.absolute().parent
+    handle, made = tempfile.mkstemp(prefix=".zegel-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(made, 0o644)  # a report is for others to read
+        os.replace(made, file)
+    except BaseException:
+        os.unlink(made)
+        raise
