@@ -14,8 +14,8 @@ import pytest
 from support.nexthop import NextHop
 from support.outbox import TEXT, rig
 from support.servers import unavailable
-from zegel.gateway.outbox import Full, Posting, TooLarge
-from zegel.store import errors, sqlite
+from zegel.gateway.outbox import RESERVE, Full, Posting, TooLarge
+from zegel.store import errors
 from zegel.store.errors import StoreError
 from zegel.store.posting import State
 from zegel.store.spool import NAME
@@ -153,11 +153,12 @@ def test_a_full_disk_refuses_new_mail_and_loses_none(small_disk: Path, capfd: py
 def test_while_room_is_kept_what_was_taken_can_be_sent(small_disk: Path) -> None:
     async def run() -> None:
         with NextHop() as hop:
-            async with rig(small_disk, f"127.0.0.1:{hop.port}", started=False, reserve=1_200_000) as made:
+            await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+            async with rig(small_disk, f"127.0.0.1:{hop.port}", started=False, reserve=RESERVE) as made:
                 accepted = 0
                 with pytest.raises(Full, match="nearly full"):
                     for _ in range(400):
-                        await made.put(data=b"x" * 20_000 + b"\r\n")
+                        await made.put(data=b"x" * 400_000 + b"\r\n")
                         accepted += 1
                 assert accepted > 5
                 await made.courier.start()
@@ -169,8 +170,8 @@ def test_while_room_is_kept_what_was_taken_can_be_sent(small_disk: Path) -> None
 
 
 def test_a_locked_database_is_waited_for_and_then_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = sqlite.sqlite3.connect
-    monkeypatch.setattr(sqlite.sqlite3, "connect", lambda *words, **more: connect(*words, **{**more, "timeout": 0.5}))
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *words, **more: connect(*words, **{**more, "timeout": 0.5}))
 
     async def run() -> None:
         async with rig(tmp_path, NOWHERE, started=False) as made:
@@ -192,8 +193,8 @@ def test_a_locked_database_is_waited_for_and_then_refused(tmp_path: Path, monkey
 
 
 def test_a_result_that_cannot_be_written_is_kept_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = sqlite.sqlite3.connect
-    monkeypatch.setattr(sqlite.sqlite3, "connect", lambda *words, **more: connect(*words, **{**more, "timeout": 0.1}))
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *words, **more: connect(*words, **{**more, "timeout": 0.1}))
 
     async def run() -> None:
         with NextHop() as hop:
