@@ -59,6 +59,8 @@ class _Talk(socketserver.StreamRequestHandler):
             while line := self.rfile.readline(1 << 16):
                 self.server.commands.append(line.decode("utf-8", "replace").rstrip("\r\n"))
                 self._do(line.decode("utf-8").strip())
+        if isinstance(self.connection, ssl.SSLSocket):  # the one that the listener closes is below it
+            self.connection.close()
 
     def _say(self, *lines: str) -> None:
         if lines[0] == HANG:
