@@ -1,4 +1,4 @@
-"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like. RFC 5321 2.3.10 calls that an originator.
+"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like; an originator, RFC 5321 2.3.10.
 
 It hands the message to the daemon by its local socket, and when there is no daemon into the drop folder, where the daemon finds it. Whose
 message it is the system tells the daemon; nothing that is said here could. PHP starts this program for each mail: standard library only,
