@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from docs.writers import manual, reference
+from docs.writers import manual, reference, sendmail
 
 DOCS = Path(__file__).parent.parent
 
@@ -14,6 +14,7 @@ def pages() -> dict[Path, str]:
     """Every written page and its text."""
     return {
         DOCS / "man" / "zegel.1": manual.command(),
+        DOCS / "man" / "zegel-sendmail.1": sendmail.command(),
         DOCS / "man" / "zegel.toml.5": manual.configuration(),
         DOCS / "reference" / "command-line.md": reference.command_line(),
         DOCS / "reference" / "configuration.md": reference.configuration(),

@@ -46,21 +46,21 @@ _EXAMPLE = (
 def command() -> str:
     """The text of zegel.1."""
     program, *commands = command_line.read()
-    lines = [_title("ZEGEL", 1), ".SH NAME", f"zegel \\- {_text('e-mail authentication beside Postfix: sign, verify, look after keys')}"]
-    lines += [".SH SYNOPSIS", ".B zegel", _text("[OPTIONS] COMMAND [ARGS]...")]
-    lines += [".SH DESCRIPTION", *_paragraphs(_DESCRIPTION)]
-    lines += [".SH OPTIONS", "These stand before the command.", *_items((item.typed, item.help) for item in program.items)]
+    lines = [_title("ZEGEL", 1), ".SH NAME", f"zegel \\- {roff('e-mail authentication beside Postfix: sign, verify, look after keys')}"]
+    lines += [".SH SYNOPSIS", ".B zegel", roff("[OPTIONS] COMMAND [ARGS]...")]
+    lines += [".SH DESCRIPTION", *paragraphs(_DESCRIPTION)]
+    lines += [".SH OPTIONS", "These stand before the command.", *items((item.typed, item.help) for item in program.items)]
     lines += [*_item("-h, --help", "Tell what there is, also after a command."), ".SH COMMANDS"]
     for page in commands:
-        lines += [f".SS {_text(f'zegel {page.name}')} {_italics(page.usage)}".rstrip(), _text(page.help)]
-        lines += _items((item.typed, item.help) for item in page.items)
-        lines += [".PP", _text(f"Exit status: {'; '.join(f'{number} {meaning}' for number, meaning in page.statuses)}.")]
+        lines += [f".SS {roff(f'zegel {page.name}')} {_italics(page.usage)}".rstrip(), roff(page.help)]
+        lines += items((item.typed, item.help) for item in page.items)
+        lines += [".PP", roff(f"Exit status: {'; '.join(f'{number} {meaning}' for number, meaning in page.statuses)}.")]
     lines += [".SH EXIT STATUS", "Each command tells its own above. For all of them:"]
-    lines += _items((str(number), meaning) for number, meaning in command_line.EXIT_STATUS_OF_ALL)
-    lines += [".SH ENVIRONMENT", *_items(_ENVIRONMENT), ".SH FILES", *_items(_FILES)]
+    lines += items((str(number), meaning) for number, meaning in command_line.EXIT_STATUS_OF_ALL)
+    lines += [".SH ENVIRONMENT", *items(_ENVIRONMENT), ".SH FILES", *items(_FILES)]
     lines += [".SH EXAMPLES", "From nothing to signed mail; the record that is shown is published before the key is activated:"]
-    lines += [".PP", ".RS 4", ".EX", *map(_text, _EXAMPLE), ".EE", ".RE"]
-    return "\n".join([*lines, *_see_also("zegel.toml (5)", "postfix (1)", "postconf (1)")]) + "\n"
+    lines += [".PP", ".RS 4", ".EX", *map(roff, _EXAMPLE), ".EE", ".RE"]
+    return "\n".join([*lines, *_see_also("zegel.toml (5)", "zegel-sendmail (1)", "postfix (1)", "postconf (1)")]) + "\n"
 
 
 def configuration() -> str:
@@ -74,23 +74,23 @@ def configuration() -> str:
     SIGHUP has the daemon read the file again. What is wrong in it then leaves all as it is, and the log says so. Addresses to listen on
     change with a restart only.
     """
-    lines += _paragraphs(about)
+    lines += paragraphs(about)
     for table, meaning in settings.TABLES.items():
-        lines += [f".SH {_text(f'[{table}]')}", _text(meaning)]
+        lines += [f".SH {roff(f'[{table}]')}", roff(meaning)]
         for option in options:
             if option.table == table:
-                lines += [".TP", f"\\fB{_text(option.name)}\\fR = \\fI{_text(option.default)}\\fR", _text(option.help)]
+                lines += [".TP", f"\\fB{roff(option.name)}\\fR = \\fI{roff(option.default)}\\fR", roff(option.help)]
         if table == "outbound":
-            lines += [".SH [[outbound.allow]]", _text("Who may sign as whom. Nothing is signed for whom no entry is written.")]
-            lines += [_text("Each entry has exactly one of login, network or local, and in sign the senders.")]
-            lines += _items((f"{option.name} ({option.kind})", option.help) for option in settings.allow())
+            lines += [".SH [[outbound.allow]]", roff("Who may sign as whom. Nothing is signed for whom no entry is written.")]
+            lines += [roff("Each entry has exactly one of login, network or local, and in sign the senders.")]
+            lines += items((f"{option.name} ({option.kind})", option.help) for option in settings.allow())
         if table == "inbound":
-            lines += [".SH [[inbound.rule]]", _text("What you know better than the policies, with who says so, why, and until when.")]
-            lines += _items((f"{option.name} ({option.kind})", option.help) for option in settings.rule())
+            lines += [".SH [[inbound.rule]]", roff("What you know better than the policies, with who says so, why, and until when.")]
+            lines += items((f"{option.name} ({option.kind})", option.help) for option in settings.rule())
     example = re.search(r"^#(\[\[outbound.*?)\n\n", template.text(), re.MULTILINE | re.DOTALL)
     shown = example[1].replace("\n#", "\n").splitlines() if example else []
     lines += [".SH EXAMPLES", "Everybody who logs in may send as any address of one domain:"]
-    lines += [".PP", ".RS 4", ".EX", *map(_text, shown), ".EE", ".RE"]
+    lines += [".PP", ".RS 4", ".EX", *map(roff, shown), ".EE", ".RE"]
     return "\n".join([*lines, *_see_also("zegel (1)")]) + "\n"
 
 
@@ -102,25 +102,26 @@ def _see_also(*pages: str) -> list[str]:
     return [".SH SEE ALSO", *(f".BR {page}{',' if page != pages[-1] else ''}" for page in pages)]
 
 
-def _paragraphs(text: str) -> list[str]:
+def paragraphs(text: str) -> list[str]:
     """Paragraphs with .PP between them; the heading above the first one has made its own space."""
-    paragraphs = [_text(" ".join(paragraph.split())) for paragraph in text.strip().split("\n\n")]
-    return "\n.PP\n".join(paragraphs).splitlines()
+    found = [roff(" ".join(paragraph.split())) for paragraph in text.strip().split("\n\n")]
+    return "\n.PP\n".join(found).splitlines()
 
 
-def _items(items: Iterable[tuple[str, str]]) -> list[str]:
-    return [line for typed, meaning in items for line in _item(typed, meaning)]
+def items(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """What is typed, and what it means, one after the other."""
+    return [line for typed, meaning in pairs for line in _item(typed, meaning)]
 
 
 def _item(typed: str, meaning: str) -> list[str]:
-    return [".TP", f"\\fB{_text(typed)}\\fR", _text(meaning)]
+    return [".TP", f"\\fB{roff(typed)}\\fR", roff(meaning)]
 
 
 def _italics(words: str) -> str:
-    return f"\\fI{_text(words)}\\fR" if words else ""
+    return f"\\fI{roff(words)}\\fR" if words else ""
 
 
-def _text(text: str) -> str:
+def roff(text: str) -> str:
     """Text as roff takes it: backslashes and hyphens as they stand, and no line that begins like a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

@@ -133,6 +133,8 @@ def reasons() -> str:
         parts += [f"## {chapter.title}", *_chapter(chapter)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
+    refused = [(f"`{name}`", _prose(text)) for name, text in tables.relay_ids().items()]
+    parts += ["## Mail of sites: why it was refused, or its client sent away", _table(("Id", "Meaning"), refused)]
     return _page(parts)
 
 

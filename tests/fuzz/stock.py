@@ -19,6 +19,8 @@ NAMES = (
     "reply",
     "sign",
     "signature",
+    "smtp",
+    "submit",
     "taglist",
     "verify",
 )

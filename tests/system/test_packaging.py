@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(built: Built) -> Non
     others = {name.partition("/")[2] for name in found if not name.startswith("zegel/")}
     assert others == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE",
-        "data/share/man/man1/zegel.1", "data/share/man/man5/zegel.toml.5",
+        "data/share/man/man1/zegel.1", "data/share/man/man1/zegel-sendmail.1", "data/share/man/man5/zegel.toml.5",
         "data/share/zegel/systemd/README.md", "data/share/zegel/systemd/zegel.service",
     }  # fmt: skip
 
@@ -164,7 +164,7 @@ def test_every_room_finds_what_it_imports_among_the_declared_dependencies(instal
 
 def test_it_brings_its_languages_manual_and_unit_but_no_tools(installed: Path) -> None:
     assert "Toon deze uitleg en stop." in run(installed, "--help", LANGUAGE="nl").stdout
-    for page in ("man1/zegel.1", "man5/zegel.toml.5"):
+    for page in ("man1/zegel.1", "man1/zegel-sendmail.1", "man5/zegel.toml.5"):
         assert (installed / "share" / "man" / page).read_bytes() == (ROOT / "docs" / "man" / Path(page).name).read_bytes()
     assert (installed / "share" / "zegel" / "systemd" / "zegel.service").is_file()
     for tool in ("pip", "hatchling", "setuptools"):

@@ -56,7 +56,7 @@ class SmtpConnection(asyncio.Protocol):
         server = self._server
         peer = self._transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
-        if not server.admits(self._address):
+        if not self._door.implicit and not server.admits(self._address):
             server.refused += 1
             self._transport.write(_FULL)
             self._transport.close()
@@ -77,10 +77,7 @@ class SmtpConnection(asyncio.Protocol):
         self.session = Session(self._door.terms, secure=self._door.implicit, known=self._handler.known)
         self._progressed()
         self._watch()
-        if self._door.implicit:
-            self._begin_handshake()
-        else:
-            self._flush()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Handle what came, or keep it until the message at hand is decided."""
@@ -217,8 +214,7 @@ class SmtpConnection(asyncio.Protocol):
         finally:
             self._task = None
         self._handshaking = self._read_paused = False
-        if not self.session.secure:
-            self.session.secured()
+        self.session.secured()
         self._progressed()
         early, self._early = bytes(self._early), bytearray()
         self._advance(early)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -21,14 +22,17 @@ from zegel.smtp.conversation import Terms
 from zegel.smtp.events import MailFrom, Recipient, Reply
 
 _BACKLOG: Final = 512
+_ACCEPT_PAUSE: Final = 0.1
 _CUT_SECONDS: Final = 5.0
 _V6_PREFIX: Final = 64  # what one customer has
 
 
 class Handler(Protocol):
-    """What the server calls for one connection, in the order of the session's events. ``known``: it may send without a login."""
+    """What the server calls for one connection, in the order of the session's events."""
 
-    known: bool
+    @property
+    def known(self) -> bool:
+        """Whether it may send without a login. Asked once, first."""
 
     def login(self, credentials: Credentials) -> Coroutine[Any, Any, Reply]:
         """Look at a login: 235, or a refusal."""
@@ -105,20 +109,61 @@ class Submission:
         self.draining = False
         self.refused = 0
         self._servers: list[asyncio.AbstractServer] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._handshakes: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int, door: Callable[[], Door]) -> tuple[str, int]:
         """Listen on an address and return the bound one (port 0 chooses); each connection has the door of its time. Raises OSError."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: SmtpConnection(self, door(), loop), host, port, backlog=_BACKLOG)
-        self._servers.append(server)
-        bound = server.sockets[0].getsockname()
+        if door().implicit:
+            listening = await _listening(host, port)
+            self._accepting.append(loop.create_task(self._accept(listening, door)))
+            bound = listening.getsockname()
+        else:
+            server = await loop.create_server(lambda: SmtpConnection(self, door(), loop), host, port, backlog=_BACKLOG)
+            self._servers.append(server)
+            bound = server.sockets[0].getsockname()
         return bound[0], bound[1]
 
     def admits(self, address: str) -> bool:
         """Tell if one more connection of that address is taken."""
-        if self.draining or len(self.connections) >= self.connection_cap:
+        if self.draining or len(self.connections) + len(self._handshakes) >= self.connection_cap:
             return False
         return self.by_address[network_of(address)] < self.address_cap or is_loopback(address)
+
+    async def _accept(self, listening: socket.socket, door: Callable[[], Door]) -> None:
+        """Accept for TLS from the first octet: each handshake has the certificate of its time, and who has no place gets none."""
+        loop = asyncio.get_running_loop()
+        with listening:
+            while True:
+                try:
+                    accepted, peer = await loop.sock_accept(listening)
+                except OSError as error:  # no more files, or the client has gone already
+                    self.on_fault(error)
+                    await asyncio.sleep(_ACCEPT_PAUSE)
+                    continue
+                if not self.admits(peer[0]):
+                    self.refused += 1
+                    accepted.close()
+                    continue
+                task = loop.create_task(self._shake_hands(accepted, peer[0], door()))
+                self._handshakes.add(task)
+                task.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(self, accepted: socket.socket, address: str, door: Door) -> None:
+        loop, network = asyncio.get_running_loop(), network_of(address)
+        if door.certificate is None:
+            raise RuntimeError("a door with TLS has a certificate")
+        context = door.certificate.context(loop.time())
+        self.by_address[network] += 1
+        try:
+            await loop.connect_accepted_socket(
+                lambda: SmtpConnection(self, door, loop), accepted, ssl=context, ssl_handshake_timeout=self.patience.handshake
+            )
+        except OSError:  # ssl.SSLError, a reset, and the time that is over are all of them
+            accepted.close()
+        finally:
+            self._uncount(network)
 
     def enter(self, connection: SmtpConnection, address: str) -> None:
         """Count a connection."""
@@ -129,18 +174,22 @@ class Submission:
     def leave(self, connection: SmtpConnection, address: str) -> None:
         """Count it no more."""
         self.connections.discard(connection)
-        network = network_of(address)
+        self._uncount(network_of(address))
+        if not self.connections:
+            self.emptied.set()
+
+    def _uncount(self, network: str) -> None:
         self.by_address[network] -= 1
         if self.by_address[network] <= 0:
             del self.by_address[network]
-        if not self.connections:
-            self.emptied.set()
 
     async def drain(self, seconds: float) -> int:
         """Stop listening, end what is idle, let messages in progress end, cut the rest after ``seconds``; return how many were cut."""
         self.draining = True
         for server in self._servers:
             server.close()
+        for task in (*self._accepting, *self._handshakes):
+            task.cancel()
         for connection in list(self.connections):
             connection.end_if_idle()
         if await self._emptied_within(seconds):
@@ -158,6 +207,15 @@ class Submission:
         except TimeoutError:
             return False
         return True
+
+
+async def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    listening.setblocking(False)
+    return listening
 
 
 def network_of(address: str) -> str:

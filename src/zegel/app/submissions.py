@@ -22,7 +22,7 @@ from zegel.words import N_
 
 
 class Submissions:
-    """The listeners of ``[relay]``. Addresses are those of the start; all else is taken over. ``relay`` and ``book`` are for other doors."""
+    """The listeners of ``[relay]``. Addresses are those of the start, all else is taken over. Other doors use ``relay`` and ``book``."""
 
     def __init__(self, shared: Shared, outbox: Outbox) -> None:
         self._shared = shared

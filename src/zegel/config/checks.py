@@ -10,6 +10,7 @@ from typing import Any
 
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
+from zegel.config.handover import check_handover
 from zegel.config.outbox import check_outbox
 from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
@@ -34,6 +35,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     _check_messages(config.messages)
     check_relay(config.relay)
     check_outbox(config.outbox)
+    check_handover(config.handover)
     _check_rest(config)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.handover import Handover
 from zegel.config.outbox import Outbox
 from zegel.config.relay import Relay
 from zegel.limits import Limits
@@ -135,4 +136,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metrics: Metrics = Metrics()
     relay: Relay = Relay()
     outbox: Outbox = Outbox()
+    handover: Handover = Handover()
     limits: Limits = Limits()

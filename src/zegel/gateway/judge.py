@@ -17,7 +17,7 @@ from zegel.adapters.converse import Budget, converse
 from zegel.ask import together
 from zegel.dkim.crypto import Key
 from zegel.dkim.header import Header
-from zegel.dkim.result import DkimStatus
+from zegel.dkim.result import DkimResult, DkimStatus
 from zegel.dmarc.result import DmarcStatus
 from zegel.gateway.settings import Settings
 from zegel.grammar.domain import Domain
@@ -153,16 +153,21 @@ def judgement(verdict: Verdict, *, spf: bool) -> Judgement:
     dmarc, sender = verdict.dmarc, verdict.spf.mail_from
     results = (
         *([Result("spf", sender.status, sender.reason.id, sender.domain or "")] if spf else []),
-        *(Result("dkim", one.status, one.reason.id, one.domain or "", one.selector or "") for one in verdict.dkim),
+        # That a signature of ours passes is what "signed" says already.
+        *(Result("dkim", one.status, one.reason.id, one.domain or "", one.selector or "") for one in _failed(verdict)),
         Result("dmarc", dmarc.status, dmarc.reason.id, dmarc.author_domain or ""),
     )
     answer = _ANSWERS.get(dmarc.status) or _without_policy(verdict)
     if answer is not Answer.NO:
         return Judgement(answer, results, dmarc.reason.id if answer is Answer.UNKNOWN else "")
     # The first of our signatures that fails is what is to be mended: SPF is the next hop's affair.
-    failed = next((one for one in verdict.dkim if one.status is not DkimStatus.PASS), None)
+    failed = next(iter(_failed(verdict)), None)
     sentence = dmarc.explanation if failed is None else f"{dmarc.explanation}; DKIM {failed.selector}: {failed.explanation}"
     return Judgement(answer, results, failed.reason.id if failed is not None else dmarc.reason.id, sentence, tuple(verdict.story))
+
+
+def _failed(verdict: Verdict) -> list[DkimResult]:
+    return [one for one in verdict.dkim if one.status is not DkimStatus.PASS]
 
 
 def _without_policy(verdict: Verdict) -> Answer:

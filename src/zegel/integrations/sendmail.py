@@ -1,11 +1,11 @@
-"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like. RFC 5321 2.3.7 knows it as originator.
+"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like; an originator, RFC 5321 2.3.10.
 
 It hands the message to the daemon by its local socket, and when there is no daemon into the drop folder, where the daemon finds it. Whose
 message it is the system tells the daemon; nothing that is said here could. PHP starts this program for each mail: standard library only,
 and little of it.
 
 Exit status (sysexits.h): 0 the message is safe; 64 what was asked cannot be done; 69 the daemon refused the message; 73 the drop folder
-cannot be written in; 74 writing failed. Never 75: PHP takes "try again" for success.
+cannot be written in; 74 writing failed. Never 75: releases of PHP take "try again" for success.
 """
 
 from __future__ import annotations
@@ -271,6 +271,18 @@ def by_file(folder: str, id: str, head: bytes, message: bytes) -> None:
         os.close(descriptor)
 
 
+def hand_over(path: str, folder: str, id: str, head: bytes, message: bytes) -> str:
+    """Give a message to the daemon, or leave it in the drop folder; "" when it is safe, or the daemon's refusal. Raises :class:`Stop`."""
+    answer = by_socket(path, head, message)
+    if answer.startswith("2"):
+        return ""
+    # 450 is a bound that was set, and 5xx a refusal; at 421, 451 and 452 the daemon cannot take it now, but may later.
+    if answer and not answer.startswith(("421", "451", "452")):
+        return answer
+    by_file(folder, id, head, message)
+    return ""
+
+
 def run(words: list[str], data: bytes) -> None:
     """Take one message. Raises :class:`Stop` unless it is safe."""
     handed, message = prepared(Asked(words), data)
@@ -278,13 +290,9 @@ def run(words: list[str], data: bytes) -> None:
         head = handed.head()
     except HandedError as error:
         raise Stop(EX_USAGE, str(error)) from None
-    answer = by_socket(os.environ.get("ZEGEL_SOCKET") or SOCKET, head, message)
-    if answer.startswith("2"):
-        return
-    # 450 is a bound that was set, and 5xx a refusal; at 451 and 452 the daemon cannot store it now, but may later.
-    if answer and not answer.startswith(("451", "452", "421")):
-        raise Stop(EX_UNAVAILABLE, f"the message is refused: {answer}")
-    by_file(os.environ.get("ZEGEL_DROP") or DROP, handed.id, head, message)
+    path, folder = os.environ.get("ZEGEL_SOCKET") or SOCKET, os.environ.get("ZEGEL_DROP") or DROP
+    if refused := hand_over(path, folder, handed.id, head, message):
+        raise Stop(EX_UNAVAILABLE, f"the message is refused: {refused}")
 
 
 def main() -> int:

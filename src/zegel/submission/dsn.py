@@ -193,7 +193,7 @@ def _recipient(address: str) -> str:
 
 
 def _about(original: bytes) -> list[str]:
-    """In-Reply-To, so that the notification stands with its message. RFC 3834 3.1.5."""
+    """In-Reply-To, so that the notification stands with its message. RFC 3834 3.1.6."""
     fields = split_fields(_header(original))[0]
     ids = [each.value.strip() for each in named(fields, b"message-id")]
     if len(ids) != 1 or not re.fullmatch(rb"<[!-;=?-~]{3,250}>", ids[0]):

@@ -28,6 +28,8 @@ _MAX_HEADER = 1 << 20  # octets of one header; the outer message's own limits ar
 _MAX_DEPTH = 20
 _MAX_PARTS = 2000
 _EMPTY_LINE = CRLF + CRLF
+# What some readers take for a part with parts in it, though it is no media type.
+_LIKE_COMPOSITE = re.compile(rb"\s*(?:multipart|message)", re.IGNORECASE)
 _UNLIKE_7BIT = ("8bit", "binary")
 
 
@@ -46,7 +48,7 @@ class Change(StrEnum):
 class Ready(NamedTuple):
     """The message as it is to be signed. ``changed`` is in the order of :class:`Change`, () when the bytes are those that came.
 
-    ``utf8`` tells that its header is not ASCII, so that the next hop must have SMTPUTF8 (RFC 6531 3.6); no body needs 8BITMIME.
+    ``utf8`` tells that its header is not ASCII, so that the next hop must have SMTPUTF8 (RFC 6531 3.2); no body needs 8BITMIME.
     """
 
     data: bytes
@@ -111,7 +113,9 @@ class _Entity(NamedTuple):
     def doubtful(self) -> bool:
         """Two readers may not see the same data in it."""
         labels = {transfer_encoding(field.value) for field in named(self.fields, b"content-transfer-encoding")}
-        return bool(self.malformed) or len(named(self.fields, b"content-type")) > 1 or len(labels) > 1
+        types = named(self.fields, b"content-type")
+        strange = not self.media.name and any(_LIKE_COMPOSITE.match(field.value) for field in types)
+        return bool(self.malformed) or len(types) > 1 or len(labels) > 1 or strange
 
 
 class _Parts:
@@ -174,7 +178,7 @@ class _Parts:
         if self._is_7bit(entity.body, entity.end):
             return "7bit" if entity.label in _UNLIKE_7BIT else None
         body = self._data[entity.body : entity.end]
-        if entity.label in transfer.UNKNOWN or (entity.label == "base64" and not body.isascii()):
+        if entity.label in transfer.UNKNOWN or (entity.label == "base64" and not transfer.is_base64(body)):
             raise Unfit(Unfitness.ENCODING, encoding=entity.label)
         if entity.label in ("quoted-printable", "base64"):
             made = transfer.mend(body, entity.label)
@@ -227,7 +231,7 @@ class _Parts:
             self._edit(start, end, instead, Change.SURROUNDINGS)
 
     def _message(self, entity: _Entity, depth: int) -> str | None:
-        """A message within: its own parts may be encoded, it itself may not. RFC 2046 5.2.1, 5.2.2.1, 5.2.3.1."""
+        """A message within: its own parts may be encoded, it itself may not. RFC 2046 5.2.1, 5.2.2."""
         if entity.media.name != "message/rfc822":
             self._stays(entity, Unfitness.MESSAGE_PART, type=entity.media.name)
         elif depth >= _MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""The sendmail command: its options, the message that it makes, where it puts it, and its exit status."""
+"""The sendmail command: its options, the message that it makes, where it puts it, and its exit status. RFC 5321 2.3.10."""
 
 from __future__ import annotations
 

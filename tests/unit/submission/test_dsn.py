@@ -1,4 +1,4 @@
-"""Notifications, read by the standard library's parser."""
+"""Notifications, read by the standard library's parser. RFC 3464 2.1, RFC 3464 2.2, RFC 3464 2.3, RFC 6522 3."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def groups(status: Any) -> list[Message]:
 
 
 def test_a_failure_says_to_people_and_programs_what_happened() -> None:
+    # RFC 3464 2.3.3, RFC 3834 3.1.6, RFC 3834 5, RFC 6522 4
     message = read(failed(NOTICE, [TROUBLE]))
     assert message["from"] == "Zegel <noreply@example.be>"
     assert message["to"] == "webmaster@example.be"
@@ -75,6 +76,7 @@ def test_a_failure_says_to_people_and_programs_what_happened() -> None:
 
 
 def test_a_delay_says_until_when_it_is_tried() -> None:
+    # RFC 3464 2.3.9
     message = read(delayed(NOTICE, [replace(TROUBLE, status="4.4.1", reply="", server="")], until=1_795_332_800))
     text, status, _ = message.iter_parts()
     assert message["subject"] == "A message of portal is delayed"
@@ -93,6 +95,7 @@ def test_it_speaks_the_language_of_its_reader() -> None:
 
 
 def test_a_header_with_other_letters_and_an_address_with_them() -> None:
+    # RFC 6533 3, RFC 6533 6.3
     original = "From: é@example.be\r\nSubject: café\r\n\r\nbody".encode()
     message = read(failed(replace(NOTICE, original=original), [replace(TROUBLE, recipient="é@example.org")]))
     _, status, header = message.iter_parts()

@@ -1,4 +1,4 @@
-"""The lines before a message that is handed in: what is written is read, and nothing else is."""
+"""The lines before a message that is handed in: what is written is read, and nothing else is. RFC 5321 4.5.3.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made ready to be signed: which parts are encoded, which octets stand, and what is refused."""
+"""What is made ready to be signed: which parts are encoded, which octets stand, and what is refused. RFC 6376 5.3, RFC 2045 2.7."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def test_what_may_go_as_it_is_stays_as_it_is(message: bytes) -> None:
 
 
 def test_only_the_part_that_needs_it_is_encoded() -> None:
+    # RFC 2045 6.7, RFC 2046 5.1.1
     plain = b"--b\r\nContent-Type:   text/plain\r\nX-Odd :  y \r\n\r\n  every octet\tstands \r\n"
     message = BASE + b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nPreamble\r\n" + plain
     message += (
@@ -55,6 +56,7 @@ def test_only_the_part_that_needs_it_is_encoded() -> None:
 
 
 def test_a_label_that_is_no_longer_true_is_set_right_at_every_level() -> None:
+    # RFC 2045 6.1, RFC 2045 6.4, RFC 2046 5.2.1, RFC 6152 3
     eight = b"Content-Transfer-Encoding: 8bit\r\n"
     message = (
         BASE
@@ -82,6 +84,7 @@ def test_a_label_that_is_no_longer_true_is_set_right_at_every_level() -> None:
     ],
 )
 def test_text_goes_in_quoted_printable_and_the_rest_in_base64(kind: bytes, data: bytes, encoding: str) -> None:
+    # RFC 2045 6.7, RFC 2045 6.8
     made = parsed(ready(BASE + b"MIME-Version: 1.0\r\nContent-Type: " + kind + b"\r\n\r\n" + data + b"\r\n").data)
     assert made["content-transfer-encoding"] == encoding
     if made.get_content_maintype() != "message":
@@ -90,6 +93,7 @@ def test_text_goes_in_quoted_printable_and_the_rest_in_base64(kind: bytes, data:
 
 @pytest.mark.parametrize(("data", "charset"), [(b"caf\xc3\xa9", "utf-8"), (b"caf\xe9", "unknown-8bit")])
 def test_a_message_without_mime_gets_the_fields_that_it_needs(data: bytes, charset: str) -> None:
+    # RFC 2045 4, RFC 1428 3
     made = ready(BASE + b"\r\n" + data + b"\r\n")
     message = parsed(made.data)
     assert (message["mime-version"], message.get_content_charset()) == ("1.0", charset)
@@ -107,6 +111,7 @@ def test_what_no_reader_shows_is_left_out_when_it_cannot_go() -> None:
 
 
 def test_date_and_message_id_are_added_when_missing() -> None:
+    # RFC 5322 3.6.1, RFC 5322 3.6.4
     made = ready(b"From: a@example.be\r\n\r\nx\r\n")
     assert made.changed == (Change.DATE, Change.MESSAGE_ID)
     assert made.data == (b"From: a@example.be\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <k3f9@example.be>\r\n\r\nx\r\n")
@@ -123,6 +128,7 @@ def test_date_and_message_id_are_added_when_missing() -> None:
     ],
 )
 def test_other_letters_in_a_header_are_written_as_encoded_words(field: str, expected: str) -> None:
+    # RFC 2047 5, RFC 5322 3.6.5, RFC 2045 8; with SMTPUTF8 they stay: RFC 6531 3.2
     made = ready(BASE + field.encode() + b"\r\n\r\nx\r\n")
     name = field.partition(":")[0]
     assert made.data.isascii()
@@ -134,6 +140,7 @@ def test_other_letters_in_a_header_are_written_as_encoded_words(field: str, expe
 
 
 def test_the_name_of_a_file_is_written_by_its_own_rfc() -> None:
+    # RFC 2231 4
     part = (
         '--b\r\nContent-Type: text/plain; name="é;\\"x.pdf"\r\nContent-Disposition: attachment;\r\n filename=Café.pdf\r\n\r\nx\r\n--b--\r\n'
     )
@@ -191,6 +198,8 @@ def test_long_fields_are_folded(field: bytes) -> None:
         (BASE + b"Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\n\xe9", "no_boundary"),
         (BASE + b"Content-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\n--b\r\n\r\n\xe9", "doubtful"),
         (BASE + b"Content-Type: text/plain\r\nContent-Type: image/png\r\n\r\n\xe9", "doubtful"),
+        (BASE + b'Content-Type: message/rfc"822\r\n\r\nSubject: x\r\n\r\n\xe9', "doubtful"),
+        (BASE + b"Content-Transfer-Encoding: base64\r\n\r\nw6k=\xe9", "encoding"),
         (BASE + b"Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64\r\n\r\n\xe9", "doubtful"),
         (BASE + b"Content-Transfer-Encoding: x-uuencode\r\n\r\n\xe9", "encoding"),
         (BASE + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 3000 + b"\xe9", "too_many_parts"),
@@ -201,6 +210,7 @@ def test_long_fields_are_folded(field: bytes) -> None:
     ],
 )
 def test_what_cannot_go_and_may_not_be_changed_is_refused(message: bytes, id: str) -> None:
+    # RFC 1847 2.1, RFC 2046 5.2, RFC 2046 5.2.2, RFC 5321 2.3.8
     with pytest.raises(Unfit) as caught:
         ready(message)
     assert caught.value.id == id

@@ -1,4 +1,4 @@
-"""The sender of a site's mail: which From stays, which becomes the site's, and which is refused."""
+"""The sender of a site's mail: which From stays, which becomes the site's, and which is refused. RFC 5322 3.6.2."""
 
 from __future__ import annotations
 
