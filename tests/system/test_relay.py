@@ -87,7 +87,9 @@ def test_swaks_sends_and_it_lands_signed_aligned_and_verified_by_dkimpy(daemon: 
         (("--tls", "--auth", "PLAIN", *LOGIN, "--auth-password", "wrong"), "535 5.7.8"),
     ],
 )
-def test_swaks_is_refused_without_tls_login_or_the_right_secret(daemon: RelayDaemon, sink: Sink, options: tuple[str, ...], said: str) -> None:
+def test_swaks_is_refused_without_tls_login_or_the_right_secret(
+    daemon: RelayDaemon, sink: Sink, options: tuple[str, ...], said: str
+) -> None:
     status, output = swaks(daemon, *options)
     assert status != 0
     assert said.lower() in output.lower(), output
@@ -221,7 +223,18 @@ def test_a_stop_lets_the_message_in_progress_end(daemon: RelayDaemon, sink: Sink
 
 
 def test_site_test_reports_each_step(daemon: RelayDaemon, sink: Sink) -> None:
-    command = [sys.executable, "-m", "zegel.cli.main", "--data", str(daemon.data), "site", "test", "portal", "--from", "jan@visitor.example"]
+    command = [
+        sys.executable,
+        "-m",
+        "zegel.cli.main",
+        "--data",
+        str(daemon.data),
+        "site",
+        "test",
+        "portal",
+        "--from",
+        "jan@visitor.example",
+    ]
     for extra in ([], ["--way", "tls"]):
         done = subprocess.run(
             [*command, "--secret-file", "-", *extra],
