@@ -16,6 +16,7 @@ from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
+from zegel.adapters.postlog import PostLog
 from zegel.arc.result import ArcReason, ArcResult
 from zegel.dkim.result import DkimReason, DkimResult
 from zegel.dkim.sign import hop_may_break
@@ -73,6 +74,13 @@ FIELDS = {
     "error": "A fault of Zegel's own; the message was deferred (451).",
     "exception": "Where in the program the fault happened.",
     "generation": "The number of the last change to domains or keys.",
+    "site": "The site whose mail it is.",
+    "recipients": "How many recipients a line about the outbox is about.",
+    "server": "The next hop that answered.",
+    "answer": "What it said, or what went wrong on the way to it.",
+    "destination": "The domain whose servers could not be reached.",
+    "kind": "What a notice says: failed or delayed.",
+    "about": "The queue id of the message that a notice is about.",
     "level": "info or error.",
 }
 NOT_SIGNED = {
@@ -240,10 +248,24 @@ def _one_of_each(made: Journal) -> None:
     changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")
     made.verified(came, _verdict([passed, changed]), 1)
     made.refused(came, "too_many_claims", "refused: more than 500 Authentication-Results fields claim our name")
+    _post(PostLog(made))
     try:
         raise OSError(28, "No space left on device")
     except OSError as error:
         made.fault(error)
+
+
+def _post(log: PostLog) -> None:
+    """What the courier says of a message of a site."""
+    server = "smtp.example.net[192.0.2.25]:25"
+    log.delivered("1K10D5ZA6FJ", "form", 2, server, "250 2.0.0 Ok: queued as 4Wx1Z3GhkL")
+    log.put_off("1K10D5ZA7G2", "form", 1, server, "451 4.7.1 try again later")
+    log.failed("1K10D5ZA8QK", "form", 1, server, "550 5.1.1 no such user")
+    log.notice("failed", "1K10D5ZA8QK", "1K10D60FC9B")
+    log.untold("1K10D60FC9B", "form")
+    log.held("example.net", "[192.0.2.25]:25: no connection: Connection refused")
+    log.down("[192.0.2.25]:25: no connection: Connection refused")
+    log.up()
 
 
 def _verdict(signatures: list[DkimResult]) -> Verdict:

@@ -82,7 +82,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 self.wfile.write(b"220 2.0.0 go\r\n" + self.hop.after_starttls)
                 assert self.hop.certificate is not None
                 self.connection = self.hop.certificate.wrap_socket(self.connection, server_side=True)
-                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)  # type: ignore[assignment]
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
             case "AUTH":
                 self._log_in(rest)
             case "MAIL":

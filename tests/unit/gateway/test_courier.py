@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from support.nexthop import HANG, LEAVE, NextHop
 from support.outbox import TEXT, ZONE, Rig, rig
 from support.servers import free_port
 from zegel.store import post, queue
-from zegel.store.posting import State
+from zegel.store.posting import Item, Recipient, State
 
 DAY = 86_400
 
@@ -139,7 +140,7 @@ def test_the_contact_of_the_site_is_told_signed_and_aligned_and_nobody_is_told_o
         ({"mail": "250-" + "x" * 3000}, "no reply"),
     ],
 )
-def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, str], answer: str) -> None:
+def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, Any], answer: str) -> None:
     async def run() -> None:
         with NextHop(**behaviour) as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
@@ -256,7 +257,7 @@ def test_a_message_that_is_dropped_while_it_is_sent_does_not_go(tmp_path: Path) 
             async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
                 mark = made.courier.mark
 
-                async def dropped_before(item: post.Item, chosen: list[post.Recipient]) -> bool:
+                async def dropped_before(item: Item, chosen: list[Recipient]) -> bool:
                     with made.spool.writing() as tx:
                         queue.drop(tx, item.id, now=1)
                     return await mark(item, chosen)
@@ -304,7 +305,7 @@ def test_ten_thousand_that_wait_are_sent_with_their_bodies_read_one_by_one(tmp_p
 
                 settle = made.courier.settle
 
-                async def settled(item: post.Item, data: bytes, trial: object) -> None:
+                async def settled(item: Item, data: bytes, trial: object) -> None:
                     nonlocal now
                     await settle(item, data, trial)  # type: ignore[arg-type]
                     now -= 1
@@ -324,7 +325,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
         ("nothing.example", "MX"): ["0 ."],
         ("ours.example", "MX"): ["10 mail.example.be", "20 mx.example.net"],
     }
-    zone = zegel.Zone.from_dict(records)  # type: ignore[arg-type]
+    zone = zegel.Zone.from_dict(records)
 
     async def run() -> None:
         with NextHop() as hop:
@@ -353,7 +354,7 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
     records = {("dead.example", "MX"): ["10 mx.dead.example"], ("mx.dead.example", "A"): ["127.0.0.9"],
                ("example.net", "MX"): ["10 mx.example.net"], ("mx.example.net", "A"): ["127.0.0.1"],
                ("example.be", "MX"): ["10 mx.example.net"]}  # fmt: skip
-    zone = zegel.Zone.from_dict(records)  # type: ignore[arg-type]
+    zone = zegel.Zone.from_dict(records)
 
     async def run() -> None:
         with NextHop() as hop:
