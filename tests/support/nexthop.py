@@ -35,6 +35,7 @@ class Behaviour:
 
     offers: tuple[str, ...] = PLAIN
     greeting: str = "220 hop.example ESMTP"
+    ehlo: str = ""  # instead of what it offers
     mail: str = "250 2.1.0 ok"
     rcpt: dict[str, str] = field(default_factory=dict)
     data: str = "354 go on"
@@ -76,6 +77,8 @@ class _Talk(socketserver.StreamRequestHandler):
     def _do(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
         match verb.upper():
+            case "EHLO" if self.hop.ehlo:
+                self._say(self.hop.ehlo)
             case "EHLO":
                 extra = ["STARTTLS"] if self.hop.certificate and not isinstance(self.connection, ssl.SSLSocket) else []
                 extra += ["AUTH PLAIN LOGIN"] if self.hop.login else []

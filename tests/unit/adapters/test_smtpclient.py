@@ -81,6 +81,7 @@ def test_tls_where_it_is_offered_and_in_clear_where_not(certificate: Path) -> No
 
 
 def test_a_certificate_that_nobody_vouches_for_stops_required_and_not_opportunistic(certificate: Path) -> None:
+    # RFC 7435 3.
     strict = ssl.create_default_context()
     with NextHop(certificate=server_side(certificate)) as hop:
         with pytest.raises(UnreachableError, match="TLS failed: self-signed certificate"):
@@ -88,6 +89,13 @@ def test_a_certificate_that_nobody_vouches_for_stops_required_and_not_opportunis
         assert not hop.taken
         # Broken TLS is no worse than none: over a new connection, in clear.
         assert not talk(hop, "opportunistic", strict)
+
+
+def test_an_old_server_is_greeted_with_helo() -> None:
+    # RFC 5321 3.2.
+    with NextHop(ehlo="502 5.5.1 what?") as hop:
+        assert not talk(hop)
+        assert [command.split()[0] for command in hop.commands][:3] == ["EHLO", "HELO", "MAIL"]
 
 
 def test_what_comes_in_clear_behind_starttls_is_not_taken_for_the_server(certificate: Path) -> None:
