@@ -57,6 +57,8 @@ _ALERTS = (
     ('`increase(zegel_not_signed_total{reason="no_key"}[1h]) > 0`', "Mail leaves unsigned: its domain has no active key."),
     ('`increase(zegel_not_signed_total{reason="not_allowed"}[1h]) > 0`', "A client sends as a domain that is not written for it."),
     ("`increase(zegel_not_recorded_total[10m]) > 0`", "Messages went on without being recorded: the store is locked, full or too slow."),
+    ("`zegel_next_hop_up == 0`", "Mail of sites waits: the next hop cannot be reached. Nothing runs out meanwhile."),
+    ("`increase(zegel_outbox_in_doubt_total[1h]) > 0`", "Somebody may get a message twice: an answer of the next hop was lost."),
     ("`zegel_active_keys == 0`", "Nothing is signed at all."),
 )
 
@@ -135,6 +137,8 @@ def reasons() -> str:
         parts += [f"## {chapter.title}", *_chapter(chapter)]
     parts += ["## Outbound: why a message was not signed, or was refused"]
     parts += ["An unsigned message is passed on as it is: Postfix sends it.", _table(("Id", "Meaning"), own)]
+    refused = [(f"`{name}`", _prose(text)) for name, text in tables.relay_ids().items()]
+    parts += ["## Mail of sites: why it was refused, or its client sent away", _table(("Id", "Meaning"), refused)]
     return _page(parts)
 
 

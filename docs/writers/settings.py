@@ -52,6 +52,7 @@ TABLES = {
     "zone": "How the records of a zone are published, one [[zone]] for each; what no [[zone]] holds is published by hand.",
     "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",
+    "relay": "Where websites and programs hand in mail: [Mail of sites](../relay.md).",
     "outbox": "Where mail of the relay goes next, and how long it is tried: [The outbox](../outbox.md).",
     "handover": "Where programs of this machine hand in mail: [Websites and programs](../website.md).",
     "limits": "Bounds on what one message from a stranger can make Zegel do.",

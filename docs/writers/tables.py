@@ -16,6 +16,7 @@ from typing import Any
 
 import zegel
 from zegel.adapters.journal import About, Journal, set_up_log
+from zegel.adapters.postlog import PostLog
 from zegel.arc.result import ArcReason, ArcResult
 from zegel.check.answerable import Refused
 from zegel.dkim.result import DkimReason, DkimResult
@@ -34,6 +35,12 @@ from zegel.verdict.policy import ActionReason
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
 _OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
+_RELAY_IDS = {
+    "gateway/relay.py": re.compile(r'reason="(\w+)"'),
+    "gateway/desk.py": re.compile(r'"(login_\w+)"'),
+    "smtp/session.py": re.compile(r'(?:Aborted\(|misuse\()"(\w+)"'),
+    "smtp/conversation.py": re.compile(r'^    "(\w+)": ".*",$', re.MULTILINE),
+}
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _TRACEBACK = re.compile(rf"exception={_QUOTED.pattern}")
 
@@ -41,13 +48,17 @@ FIELDS = {
     "event": (
         "What became of the message: signed, verified, or a sentence that begins with not signed or refused. Other lines are of the daemon."
     ),
-    "queue_id": "Postfix's queue id, to find the message in its own log.",
+    "queue_id": "Postfix's queue id, to find the message in its own log; of mail of a site, that of Zegel's outbox.",
     "route": (
         "How the message came: login (with SASL), network (an address of [[outbound.allow]]), local (this machine itself), "
-        "reinjected (back from a content filter) or inbound (all else)."
+        "reinjected (back from a content filter) or inbound (all else). Of mail of a site, the door: smtp, sendmail, django or test."
     ),
     "client": "The client's address, local where there is none.",
     "login": "The SASL login.",
+    "site": "The site whose mail it is: zegel site list.",
+    "would_pass": "Whether mail of a site would pass at its receivers: yes, no or unknown, with the reason.",
+    "original": "The From that the site wrote, where it was corrected.",
+    "failures": "Logins from this address that have failed lately.",
     "mail_from": "The envelope sender; absent for a bounce.",
     "keys": "The keys that signed, by their names in DNS.",
     "warning": "Why a hop on the way may break the signature: 8-bit data, a line of over 998 octets, or a CR or LF alone in the body.",
@@ -68,6 +79,12 @@ FIELDS = {
     "state": "The state of that key from now on.",
     "why": "What the authoritative servers have instead of its record.",
     "generation": "The number of the last change to domains or keys.",
+    "recipients": "How many recipients a line about the outbox is about.",
+    "server": "The next hop that answered.",
+    "answer": "What it said, or what went wrong on the way to it.",
+    "destination": "The domain whose servers could not be reached.",
+    "kind": "What a notice says: failed or delayed.",
+    "about": "The queue id of the message that a notice is about.",
     "level": "info, warning or error.",
 }
 NOT_SIGNED = {
@@ -81,6 +98,26 @@ NOT_SIGNED = {
     "not_allowed": "No [[outbound.allow]] lets this client send as its From.",
     "reinjected": "It comes back from a content filter (outbound.reinjected), and has been signed or checked before.",
     "too_many_claims": "Refused (550): more than 500 Authentication-Results fields claim your name.",
+}
+
+
+RELAY = {
+    "bare_line_end": "A CR or LF stands alone in it: every line of a message ends in CRLF.",
+    "http": "A web browser, or a program in its place, spoke to the relay. The connection ended.",
+    "login_too_often": "Too many logins from this address, or with this name, wait already (454). Nothing was looked at.",
+    "login_wrong": "Name or secret are wrong, or the site may not log in from this address, or it is disabled.",
+    "no_recipients": "It has no recipients.",
+    "not_stored": "The outbox could not be written (451); the log says why.",
+    "outbox_full": "The outbox has no room (452).",
+    "pipelining": "Commands came before their turn. The connection ended.",
+    "recipient_not_allowed": "The site may not write to one of its recipients: zegel site show.",
+    "site_disabled": "The site is disabled: zegel site enable.",
+    "site_rate": "The site has sent its messages of this hour (450).",
+    "starttls_injection": "Octets stood behind STARTTLS, before the handshake. They were thrown away, and the connection ended.",
+    "too_large": "It is larger than relay.max_size or outbox.max_message_bytes.",
+    "too_many_recipients": "It has more recipients than relay.max_recipients.",
+    "visitor_rate": "A visitor of the site has sent his messages of this hour (450).",
+    "would_fail_...": "It would not pass at its receivers, for the DKIM or DMARC reason of that id. The site's setting warns or refuses.",
 }
 
 
@@ -185,6 +222,15 @@ def own_ids() -> dict[str, str]:
     return NOT_SIGNED
 
 
+def relay_ids() -> dict[str, str]:
+    """Why mail of a site is refused, by id. Raises LookupError where the code has others."""
+    rooms = ((path, _RELAY_IDS[name]) for name in _RELAY_IDS for path in [Path(zegel.__file__).parent / name])
+    found = {name for path, pattern in rooms for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    if found != set(RELAY) - {"would_fail_..."}:
+        raise LookupError(f"RELAY in {__name__} is not that of the relay: {sorted(found ^ set(RELAY))}")
+    return RELAY
+
+
 def chapters() -> tuple[Chapter, ...]:
     """The tables of causes, in their order on the page. Raises LookupError when the front door has a table that is not among them."""
     exported = {name for name in zegel.__all__ if name.endswith("Reason")}
@@ -203,15 +249,34 @@ def _one_of_each(made: Journal) -> None:
     made.signed(
         sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning=hop_may_break(b"", b"one line\nand no other\r\n") or ""
     )
+    form = About("1K10CQ4ZR1T", "noreply@example.be", "smtp", "192.0.2.80", site="town-portal")
+    words = {"would_pass": "yes", "original": "Jan Peeters <jan@example.net>"}
+    made.signed(form, ["z202611r-k7qd._domainkey.example.be"], "example.be", words=words)
+    made.login_failed("198.51.100.66", "town-portal", "login_wrong", 4)
+    made.connection_refused("198.51.100.66", "", "starttls_injection")
     made.not_signed(sent, "not_allowed", "not signed: login jan is not listed for info@example.net; see [[outbound.allow]] in zegel.toml")
     passed = DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s1")
     changed = DkimResult(DkimReason.BODY_CHANGED, Domain.parse("list.example"), "k9")
     made.verified(came, _verdict([passed, changed]), 1)
     made.refused(came, "too_many_claims", "refused: more than 500 Authentication-Results fields claim our name")
+    _post(PostLog(made))
     try:
         raise OSError(28, "No space left on device")
     except OSError as error:
         made.fault(error)
+
+
+def _post(log: PostLog) -> None:
+    """What the courier says of a message of a site."""
+    server = "smtp.example.net[192.0.2.25]:25"
+    log.delivered("1K10D5ZA6FJ", "form", 2, server, "250 2.0.0 Ok: queued as 4Wx1Z3GhkL")
+    log.put_off("1K10D5ZA7G2", "form", 1, server, "451 4.7.1 try again later")
+    log.failed("1K10D5ZA8QK", "form", 1, server, "550 5.1.1 no such user")
+    log.notice("failed", "1K10D5ZA8QK", "1K10D60FC9B")
+    log.untold("1K10D60FC9B", "form")
+    log.held("example.net", "[192.0.2.25]:25: no connection: Connection refused")
+    log.down("[192.0.2.25]:25: no connection: Connection refused")
+    log.up()
 
 
 def _verdict(signatures: list[DkimResult]) -> Verdict:

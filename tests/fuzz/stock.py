@@ -20,6 +20,7 @@ NAMES = (
     "sign",
     "signature",
     "smtp",
+    "submit",
     "taglist",
     "verify",
 )

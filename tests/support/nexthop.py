@@ -35,6 +35,7 @@ class Behaviour:
 
     offers: tuple[str, ...] = PLAIN
     greeting: str = "220 hop.example ESMTP"
+    ehlo: str = ""  # instead of what it offers
     mail: str = "250 2.1.0 ok"
     rcpt: dict[str, str] = field(default_factory=dict)
     data: str = "354 go on"
@@ -59,6 +60,8 @@ class _Talk(socketserver.StreamRequestHandler):
             while line := self.rfile.readline(1 << 16):
                 self.server.commands.append(line.decode("utf-8", "replace").rstrip("\r\n"))
                 self._do(line.decode("utf-8").strip())
+        if isinstance(self.connection, ssl.SSLSocket):  # the one that the listener closes is below it
+            self.connection.close()
 
     def _say(self, *lines: str) -> None:
         if lines[0] == HANG:
@@ -74,6 +77,8 @@ class _Talk(socketserver.StreamRequestHandler):
     def _do(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
         match verb.upper():
+            case "EHLO" if self.hop.ehlo:
+                self._say(self.hop.ehlo)
             case "EHLO":
                 extra = ["STARTTLS"] if self.hop.certificate and not isinstance(self.connection, ssl.SSLSocket) else []
                 extra += ["AUTH PLAIN LOGIN"] if self.hop.login else []
@@ -82,7 +87,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 self.wfile.write(b"220 2.0.0 go\r\n" + self.hop.after_starttls)
                 assert self.hop.certificate is not None
                 self.connection = self.hop.certificate.wrap_socket(self.connection, server_side=True)
-                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)  # type: ignore[assignment]
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
             case "AUTH":
                 self._log_in(rest)
             case "MAIL":

@@ -94,7 +94,8 @@ def site(daemon: Daemon) -> Iterator[Daemon]:
 
 def outbox(daemon: Daemon, state: str = "all") -> list[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-m", "zegel.cli.main", "--data", str(daemon.data), "outbox", "list", "--state", state, "--limit", "1000000", "--json"],
+        [sys.executable, "-m", "zegel.cli.main", "--data", str(daemon.data),
+         "outbox", "list", "--state", state, "--limit", "1000000", "--json"],
         capture_output=True, check=True, timeout=120,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]

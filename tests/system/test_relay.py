@@ -206,17 +206,19 @@ def _raw(daemon: RelayDaemon) -> socket.socket:
 
 
 def test_a_stop_lets_the_message_in_progress_end(daemon: RelayDaemon, sink: Sink) -> None:
-    with daemon.client(login="portal") as client:
-        client.mail("noreply@example.be")
-        client.rcpt("info@example.org")
-        client.putcmd("DATA")
-        client.getreply()
-        client.send(FORM.encode())
-        if daemon.process is not None:
-            daemon.process.terminate()
-        time.sleep(0.5)
-        client.send(b".\r\n")
-        assert client.getreply()[0] == 250
+    client = daemon.client(login="portal")
+    client.mail("noreply@example.be")
+    client.rcpt("info@example.org")
+    client.putcmd("DATA")
+    client.getreply()
+    client.send(FORM.encode())
+    if daemon.process is not None:
+        daemon.process.terminate()
+    time.sleep(0.5)
+    client.send(b".\r\n")
+    assert client.getreply()[0] == 250
+    assert client.getreply()[0] == 421
+    client.close()
     assert daemon.wait() == 0
 
 

@@ -107,6 +107,16 @@ def test_a_user_without_a_site_is_refused() -> None:
         assert b"zegel site add --unix-user" in done.stderr, "also when it is told before it has said everything"
 
 
+def test_a_name_in_another_charset_keeps_no_form_from_being_sent(site: Website) -> None:
+    before = len(site.sink.messages)
+    given = MESSAGE.replace(b"Jan Peeters", b"Ren\xe9 Peeters").replace(b"Good day", b"Caf\xe9")
+    assert site.sendmail("-t", "-i", given=given) == 0
+    mail = site.next_mail(before)
+    proves(site, mail)
+    assert values(mail.data, "from") == ['"Ren Peeters via example.be" <noreply@example.be>']
+    assert b"Caf=E9" in mail.data
+
+
 def test_cron_mail_without_a_from_gets_the_sites_own(site: Website) -> None:
     before = len(site.sink.messages)
     given = b"To: root@example.org\nSubject: Cron <www@web01> backup\n\nno such file\n"

@@ -116,7 +116,7 @@ class Session:
         except BaseException as error:
             if wire is not None:
                 wire.abort()
-            if isinstance(error, (WireError, _RefusedError)):
+            if isinstance(error, (WireError, _RefusedError)) and not isinstance(error, _TlsTroubleError):
                 raise UnreachableError(f"{peer}: {error}") from error
             raise
         return session

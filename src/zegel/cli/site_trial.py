@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, localtime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -134,7 +135,7 @@ def _send(listener: _Listener, site: Site, secret: str, to: str, sender: str) ->
         for code, reply in (client.mail(sender), client.rcpt(to)):
             if code >= 400:
                 raise smtplib.SMTPResponseException(code, reply)
-        code, reply = client.data(_message(site, to, sender).as_bytes())
+        code, reply = client.data(_message(site, to, sender).as_bytes(policy=SMTP))
         if code >= 400:
             raise smtplib.SMTPResponseException(code, reply)
     return reply.decode("ascii", "replace")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zegel.cli import place, screen
+from zegel.cli import outbox_status, place, screen
+from zegel.cli.looked import Item, gauge, reachable
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _, told
@@ -21,20 +22,9 @@ if TYPE_CHECKING:
     from zegel.store.keys import StoredKey
 
 _SECONDS = 2.0
-_MAX_METRICS = 4 << 20
 # The daemon looks once a second whether the store has changed.
 _TAKE_OVER_SECONDS = 1.5
 _MARKS = {"ok": Mark.OK, "wrong": Mark.WRONG, "note": Mark.NOTE}
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that was looked at: ``state`` is "ok", "note" (to know, not wrong) or "wrong"; ``step`` is a command."""
-
-    about: str
-    state: str
-    text: str
-    step: str = ""
 
 
 def status(ctx: typer.Context, json: Annotated[bool, typer.Option("--json", help=_("Write JSON, for programs."))] = False) -> None:
@@ -68,6 +58,7 @@ def _look(here: Place) -> Iterator[Item]:
     yield from answers
     if config.metrics.listen:
         yield _daemon(here, config.metrics.listen, generation, runs=any(answer.state == "ok" for answer in answers))
+    yield from outbox_status.look(here, config)
 
 
 def _configuration(here: Place) -> tuple[Config | None, Item]:
@@ -144,7 +135,7 @@ def _milter(here: Place, text: str) -> Item:
     from zegel.postfix.reach import negotiate
 
     address = listen_address(text)
-    where = address.path or (_reachable(address.host), address.port)
+    where = address.path or (reachable(address.host), address.port)
     try:
         version = negotiate(where, _SECONDS)
     except (FileNotFoundError, ConnectionRefusedError):
@@ -166,7 +157,7 @@ def _daemon(here: Place, listen: str, generation: int | None, *, runs: bool) -> 
     from zegel.config import listen_address
 
     address = listen_address(f"inet:{listen}")
-    running = _generation(_reachable(address.host), address.port)
+    running = gauge(address, "zegel_generation")
     if running is None:
         sentence = _("metrics do not answer on {address}") if runs else _("no daemon tells on {address} which keys it signs with")
         return Item("daemon", "note", sentence.format(address=listen))
@@ -176,7 +167,7 @@ def _daemon(here: Place, listen: str, generation: int | None, *, runs: bool) -> 
         )
     if running < generation:
         time.sleep(_TAKE_OVER_SECONDS)
-        running = _generation(_reachable(address.host), address.port) or running
+        running = gauge(address, "zegel_generation") or running
     if running == generation:
         return Item("daemon", "ok", _("the daemon signs with what the store has (generation {running})").format(running=running))
     sentence = _(
@@ -184,27 +175,3 @@ def _daemon(here: Place, listen: str, generation: int | None, *, runs: bool) -> 
         "another data folder than {folder}; look in its log: journalctl -u zegel"
     )
     return Item("daemon", "wrong", sentence.format(running=running, generation=generation, folder=here.data))
-
-
-def _generation(host: str, port: int) -> int | None:
-    """The gauge ``zegel_generation`` of the metrics; None when it cannot be had."""
-    import http.client
-
-    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
-    try:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read(_MAX_METRICS).decode("utf-8", "replace")
-        for line in text.splitlines():
-            name, _space, value = line.partition(" ")
-            if name == "zegel_generation":
-                return int(float(value))
-    except (OSError, http.client.HTTPException, ValueError, OverflowError):
-        return None
-    finally:
-        connection.close()
-    return None
-
-
-def _reachable(host: str) -> str:
-    """The address to connect to where the one to listen on is "all of them"."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where to connect, not to listen

@@ -25,6 +25,7 @@ def text() -> str:
                 _zone(),
                 _messages(),
                 _metrics(),
+                _relay(),
                 _outbox(),
                 _handover(),
                 _limits(),
@@ -293,6 +294,39 @@ def _messages() -> str:
 
 def _metrics() -> str:
     return _section("metrics", ("listen", '"127.0.0.1:9199"', _("Where Prometheus reads /metrics; empty switches it off.")))
+
+
+def _relay() -> str:
+    return _section(
+        "relay",
+        ("starttls", "[]", _('Where sites log in, with STARTTLS, such as ["inet:0.0.0.0:587"]. Make sites with zegel site add.')),
+        ("tls", "[]", _('The same below TLS from the first octet, such as ["inet:0.0.0.0:465"].')),
+        (
+            "loopback",
+            "[]",
+            _(
+                'For programs on this machine, without TLS or login, such as ["inet:127.0.0.1:8587"]: a site is known by its network.\n'
+                "Any program here that reaches it can send, and so can who comes through a proxy on this machine."
+            ),
+        ),
+        ("certificate", '""', _("A file with the certificate and its chain (PEM); it is read again when it changes.")),
+        ("key", '""', _("A file with its key; empty means that it is in the same file.")),
+        ("hostname", '""', _("Your name for sites, as in the certificate; empty means this machine's full name.")),
+        (
+            "egress",
+            "[]",
+            _('The addresses that your mail leaves from, such as ["192.0.2.25"]: SPF is checked for them before mail is sent.'),
+        ),
+        ("max_size", "26214400", _("Octets of one message.")),
+        ("max_recipients", "100", _("Recipients of one message, at most 1000.")),
+        ("max_connections", "200", _("Connections at the same time.")),
+        ("max_per_address", "20", _("Connections at the same time from one address; this machine has no such bound.")),
+        (
+            "loopback_line_ends",
+            '"refuse"',
+            _("Lines that end in a lone CR or LF, on the loopback listener: refuse, or mend. Elsewhere they are refused."),
+        ),
+    )
 
 
 def _outbox() -> str:

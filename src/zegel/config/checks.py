@@ -36,7 +36,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
         _check_allow(entry)
     _check_messages(config.messages)
     check_relay(config.relay)
-    check_outbox(config.outbox)
+    check_outbox(config.outbox, (*config.relay.starttls, *config.relay.tls, *config.relay.loopback))
     check_handover(config.handover)
     keys.check(config.keys)
     publishing.check(config.zone)

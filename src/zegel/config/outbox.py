@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
+from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.grammar.domain import Domain
 from zegel.words import N_
@@ -14,6 +16,7 @@ from zegel.words import N_
 MX = "mx"
 _MEBI = 1 << 20
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
+_ALL = ("0.0.0.0", "::")  # noqa: S104 - what is compared, not listened on
 _LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 
 
@@ -56,14 +59,10 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return not self.direct and _LOOPBACK.fullmatch(self.smarthost[0]) is not None
 
 
-def check_outbox(outbox: Outbox) -> None:
-    """Check the table. Raises :class:`ConfigError`."""
+def check_outbox(outbox: Outbox, relay: Iterable[str] = ()) -> None:
+    """Check the table; ``relay`` are the addresses that our own relay listens on. Raises :class:`ConfigError`."""
     if not outbox.direct:
-        try:
-            _ = outbox.smarthost
-        except ValueError:
-            message = N_('zegel.toml: outbox.next_hop {text!r} is no next hop; write "127.0.0.1:25", "smtp.example.be:587" or "mx"')
-            raise ConfigError(message, text=outbox.next_hop) from None
+        _check_next_hop(outbox, relay)
     if bool(outbox.user) != bool(outbox.password_file):
         raise ConfigError(N_("zegel.toml: outbox.user and outbox.password_file go together; write both, or none"))
     if outbox.user and outbox.direct:
@@ -75,6 +74,20 @@ def check_outbox(outbox: Outbox) -> None:
     if outbox.direct and outbox.tls == "implicit":
         raise ConfigError(N_('zegel.toml: outbox.tls "implicit" is for one next hop; with "mx" write "opportunistic" or "required"'))
     _check_numbers(outbox)
+
+
+def _check_next_hop(outbox: Outbox, relay: Iterable[str]) -> None:
+    try:
+        host, port = outbox.smarthost
+    except ValueError:
+        message = N_('zegel.toml: outbox.next_hop {text!r} is no next hop; write "127.0.0.1:25", "smtp.example.be:587" or "mx"')
+        raise ConfigError(message, text=outbox.next_hop) from None
+    for address in map(listen_address, relay):
+        if address.port == port and (
+            address.host == host or (outbox.local and (address.host in _ALL or _LOOPBACK.fullmatch(address.host)))
+        ):
+            message = N_("zegel.toml: outbox.next_hop {text} is Zegel's own relay: mail would go round; name the server that takes it next")
+            raise ConfigError(message, text=outbox.next_hop)
 
 
 def _check_numbers(outbox: Outbox) -> None:

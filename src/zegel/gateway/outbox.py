@@ -113,6 +113,7 @@ class Outbox:
 
     def _taken(self, batch: _Batch, done: asyncio.Future[list[str | Full]]) -> None:
         """In the loop: answer those who wait."""
+        batch.seal()  # where the disk failed before the thread came to it
         error = done.exception()
         results: Sequence[str | BaseException] = [error] * len(batch.entries) if error else done.result()
         routes, messages = set[str](), 0

@@ -120,15 +120,15 @@ def _prepare(submission: Submission, settings: Settings) -> Prepared:
     now = settings.clock()
     try:
         domain = site.address.rpartition("@")[2]
-        ready = make_ready(submission.data, now=now, unique=secrets.token_hex(12), domain=domain, utf8=submission.utf8)
-        corrected = correct(ready.data, _rules(site), mail_from=submission.sender)
+        corrected = correct(submission.data, _rules(site), mail_from=submission.sender)
+        ready = make_ready(corrected.data, now=now, unique=secrets.token_hex(12), domain=domain, utf8=submission.utf8)
     except Unfit as unfit:
         raise Refused("554", "5.6.0", str(unfit), reason=unfit.id) from unfit
     except Foreign as foreign:
         raise Refused("550", "5.7.1", str(foreign), reason=foreign.id) from foreign
     keys = settings.keyring.find(corrected.author.domain)
-    fields = sign_message(corrected.data, keys, settings.style, now=int(now)) if keys else b""
-    return Prepared(fields + corrected.data, ready, corrected, keys)
+    fields = sign_message(ready.data, keys, settings.style, now=int(now)) if keys else b""
+    return Prepared(fields + ready.data, ready, corrected, keys)
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like. RFC 5321 2.3.10 calls that an originator.
+"""``zegel-sendmail``: takes the place of the sendmail command for PHP's mail(), cron and the like; an originator, RFC 5321 2.3.10.
 
 It hands the message to the daemon by its local socket, and when there is no daemon into the drop folder, where the daemon finds it. Whose
 message it is the system tells the daemon; nothing that is said here could. PHP starts this program for each mail: standard library only,
@@ -216,26 +216,29 @@ def _user() -> str:
 
 def by_socket(path: str, head: bytes, message: bytes) -> str:
     """Give it to the daemon; its answer, "" when there is none: not there, too busy, or it went away."""
-    import socket
+    # What the module socket puts around it (enums, selectors) takes longer to load than all the rest of this program.
+    from _socket import AF_UNIX, SOCK_STREAM, socket
 
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    connection = socket(AF_UNIX, SOCK_STREAM)
+    try:
+        connection.settimeout(_CONNECT_SECONDS)
+        connection.connect(path)
+        connection.settimeout(_ANSWER_SECONDS)
         try:
-            connection.settimeout(_CONNECT_SECONDS)
-            connection.connect(path)
-            connection.settimeout(_ANSWER_SECONDS)
-            try:
-                connection.sendall(head)
-                connection.sendall(message)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it may have answered before the end
-            answer = b""
-            while not answer.endswith(b"\n") and len(answer) < _MOST_ANSWER:
-                part = connection.recv(_MOST_ANSWER)
-                if not part:
-                    break
-                answer += part
-        except OSError:
-            return ""
+            connection.sendall(head)
+            connection.sendall(message)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it may have answered before the end
+        answer = b""
+        while not answer.endswith(b"\n") and len(answer) < _MOST_ANSWER:
+            part = connection.recv(_MOST_ANSWER)
+            if not part:
+                break
+            answer += part
+    except OSError:
+        return ""
+    finally:
+        connection.close()
     return answer.decode("utf-8", "replace").strip() if answer.endswith(b"\n") else ""
 
 

@@ -109,7 +109,7 @@ def extensions(hello: Answer) -> dict[str, str]:
     """What a server offers in its answer to EHLO: the keywords in upper case, with their parameters. RFC 5321 4.1.1.1."""
     offered: dict[str, str] = {}
     for line in hello.lines[1:]:
-        # AUTH=LOGIN is how servers older than RFC 2554 wrote it.
+        # AUTH=LOGIN is how old servers wrote it.
         keyword, _, parameters = line.replace("=", " ", 1).strip().partition(" ")
         offered.setdefault(keyword.upper(), parameters.strip())
     return offered

@@ -28,6 +28,11 @@ class StoreError(SpokenError):
         """Another process held the lock for longer than anybody waits."""
         return self.sentence == _BUSY
 
+    @property
+    def full(self) -> bool:
+        """The disk has no room."""
+        return self.sentence == _FULL
+
 
 _FULL = N_("the disk that holds {folder} is full; nothing was changed. Make room there and do it again")
 _READ_ONLY = N_("{folder} cannot be written (read-only); nothing was changed. Run this as the user that owns it, or mount it writable")

@@ -7,6 +7,7 @@ commit makes all of them safe at once. Nobody is answered before the commit that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -75,17 +76,24 @@ class Group:
                 self._wanted.wait()
             return [self._jobs.popleft() for _ in range(min(self._most, len(self._jobs)))]
 
-    def _done(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[tuple[asyncio.Future[Any], Any, BaseException | None]]:
+    def _done(
+        self, batch: list[tuple[Job, asyncio.Future[Any]]], *, again: bool = True
+    ) -> list[tuple[asyncio.Future[Any], Any, BaseException | None]]:
         try:
             with self._spool.writing() as tx:
                 found = [job(tx) for job, _future in batch]
             self.commits += 1
         except BaseException as error:
+            if again and isinstance(error, StoreError) and error.full:
+                # What is in the log only is written to its place: the log then has room for what frees more.
+                with contextlib.suppress(StoreError):
+                    self._spool.checkpoint()
+                return self._done(batch, again=False)
             if len(batch) == 1 or (isinstance(error, StoreError) and error.busy):
                 # A lock that others hold is waited for once, not once for each.
                 return [(future, None, error) for _job, future in batch]
             # One of them is at fault, or is too large for what is left of the disk: the others need not suffer.
-            return [answer for each in batch for answer in self._done([each])]
+            return [answer for each in batch for answer in self._done([each], again=False)]
         return [(future, result, None) for (_job, future), result in zip(batch, found, strict=True)]
 
 

@@ -29,15 +29,18 @@ def listed(tx: Connection, *, states: Iterable[State], limit: int, below: int | 
         wanted = wanted.where(recipients.c.message_id < below)
     ids = tx.execute(wanted.distinct().order_by(recipients.c.message_id.desc()).limit(limit)).scalars().all()
     rows = tx.execute(
-        select(recipients).where(recipients.c.message_id.in_(ids), recipients.c.state.in_(words)).order_by(recipients.c.message_id.desc())
+        select(recipients)
+        .where(recipients.c.message_id.in_(ids), recipients.c.state.in_(words))
+        .order_by(recipients.c.message_id.desc(), recipients.c.position)
     )
     return items(tx, rows)
 
 
 def count(tx: Connection) -> dict[State, int]:
     """How many recipients there are in each state."""
-    found: dict[str, int] = dict(tx.execute(select(recipients.c.state, func.count()).group_by(recipients.c.state)).tuples().all())
-    return {each: int(found.get(each.value, 0)) for each in State}
+    rows = tx.execute(select(recipients.c.state, func.count()).group_by(recipients.c.state))
+    found = {word: int(number) for word, number in rows}
+    return {each: found.get(each.value, 0) for each in State}
 
 
 def retry(tx: Connection, identity: int | None, *, now: int) -> int:

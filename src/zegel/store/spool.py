@@ -186,6 +186,15 @@ class Spool:
             finally:
                 connection.close()
 
+    def checkpoint(self) -> None:
+        """Write what is in the log to its place, and empty the log. Raises StoreError."""
+        with database_explained(self.folder):
+            connection = sqlite.connect(self.folder / NAME)
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+
     def free(self) -> int:
         """Octets that the file's disk still has for us. Raises StoreError."""
         with system_explained(self.folder):
@@ -259,4 +268,4 @@ def _explained(folder: Path) -> Iterator[None]:
             "the outbox {folder}/outbox.db is damaged ({detail}), and mail may wait in it; nothing was changed. Move it and its "
             "outbox.db-wal away together and start again; sqlite3 outbox.db .recover gets out what can be read"
         )
-        raise StoreError(sentence, folder=folder, detail=driver) from error
+        raise StoreError(sentence, folder=folder, detail=" ".join(str(driver).split())) from error

@@ -28,6 +28,8 @@ _MAX_HEADER = 1 << 20  # octets of one header; the outer message's own limits ar
 _MAX_DEPTH = 20
 _MAX_PARTS = 2000
 _EMPTY_LINE = CRLF + CRLF
+# What some readers take for a part with parts in it, though it is no media type.
+_LIKE_COMPOSITE = re.compile(rb"\s*(?:multipart|message)", re.IGNORECASE)
 _UNLIKE_7BIT = ("8bit", "binary")
 
 
@@ -111,7 +113,9 @@ class _Entity(NamedTuple):
     def doubtful(self) -> bool:
         """Two readers may not see the same data in it."""
         labels = {transfer_encoding(field.value) for field in named(self.fields, b"content-transfer-encoding")}
-        return bool(self.malformed) or len(named(self.fields, b"content-type")) > 1 or len(labels) > 1
+        types = named(self.fields, b"content-type")
+        strange = not self.media.name and any(_LIKE_COMPOSITE.match(field.value) for field in types)
+        return bool(self.malformed) or len(types) > 1 or len(labels) > 1 or strange
 
 
 class _Parts:
@@ -174,7 +178,7 @@ class _Parts:
         if self._is_7bit(entity.body, entity.end):
             return "7bit" if entity.label in _UNLIKE_7BIT else None
         body = self._data[entity.body : entity.end]
-        if entity.label in transfer.UNKNOWN or (entity.label == "base64" and not body.isascii()):
+        if entity.label in transfer.UNKNOWN or (entity.label == "base64" and not transfer.is_base64(body)):
             raise Unfit(Unfitness.ENCODING, encoding=entity.label)
         if entity.label in ("quoted-printable", "base64"):
             made = transfer.mend(body, entity.label)

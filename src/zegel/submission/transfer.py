@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zegel.grammar.message import CRLF
 from zegel.submission.fields import has_short_lines
 
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
 _PRINTABLE = bytes(set(range(32, 127)) - set(b"=")) + b"\t\r\n"
 _LINE = 76  # characters, RFC 2045 6.7 (5) and 6.8
 _MOST_ESCAPED = 6  # one octet in so many: from there on base64 is shorter
@@ -30,6 +31,11 @@ def is_7bit(data: bytes) -> bool:
     return data.isascii() and b"\0" not in data and has_short_lines(data)
 
 
+def is_base64(data: bytes) -> bool:
+    """Tell if there are the letters of base64 and white space alone. Readers make different things of others (RFC 2045 6.8)."""
+    return not data.translate(None, _BASE64)
+
+
 def encode(data: bytes, *, text: bool) -> Encoded:
     """Encode data that is not 7bit: text that is mostly ASCII in quoted-printable, all else in base64."""
     if text and len(data.translate(None, _PRINTABLE)) * _MOST_ESCAPED <= len(data):
@@ -42,7 +48,7 @@ def mend(data: bytes, encoding: str) -> Encoded:
     if encoding == "quoted-printable":
         return Encoded(encoding, _quoted_printable(binascii.a2b_qp(data)))
     # A decoder passes over line ends, wherever they are (RFC 2045 6.8).
-    return Encoded("base64", _wrapped(data.translate(None, b"\0 \t\r\n")))
+    return Encoded("base64", _wrapped(data.translate(None, b" \t\r\n")))
 
 
 def _quoted_printable(data: bytes) -> bytes:

@@ -50,7 +50,7 @@ def _states(shown: Any) -> dict[str, str]:
 
 def test_all_is_well(zegel: Run, daemon: subprocess.Popen[str]) -> None:
     ended = zegel("status", "--json")
-    assert _states(ended.json) == dict.fromkeys(("configuration", "store", "master key", "milter", "daemon"), "ok")
+    assert _states(ended.json) == dict.fromkeys(("configuration", "store", "master key", "milter", "daemon", "outbox"), "ok")
     assert (ended.status, ended.json["ok"]) == (0, True)
     assert zegel("status").status == 0
     # A change is taken over by the running daemon, and status sees it.

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from support.nexthop import HANG, LEAVE, NextHop
 from support.outbox import TEXT, ZONE, Rig, rig
 from support.servers import free_port
 from zegel.store import post, queue
-from zegel.store.posting import State
+from zegel.store.posting import Item, Recipient, State
 
 DAY = 86_400
 
@@ -73,6 +74,7 @@ def test_a_server_that_leaves_between_messages_costs_nothing(tmp_path: Path) -> 
 
 
 def test_each_recipient_has_its_own_answer(tmp_path: Path) -> None:
+    # RFC 5321 4.2.1: 4xx is tried again, 5xx is not. RFC 5321 4.5.4.
     async def run() -> None:
         rcpt = {"no@example.net": "550 5.1.1 no such user", "later@example.net": "451 4.7.1 greylisted"}
         with NextHop(rcpt=rcpt) as hop:
@@ -99,6 +101,7 @@ def test_each_recipient_has_its_own_answer(tmp_path: Path) -> None:
 
 
 def test_the_contact_of_the_site_is_told_signed_and_aligned_and_nobody_is_told_of_a_notice(tmp_path: Path) -> None:
+    # RFC 5321 6.1. RFC 3464 2.2.2 for who reports.
     async def run() -> None:
         rcpt = {"no@example.net": "550 5.1.1 no such user\x1b[31m", "webmaster@example.be": "550 5.2.2 full"}
         with NextHop(rcpt=rcpt) as hop:
@@ -118,6 +121,7 @@ def test_the_contact_of_the_site_is_told_signed_and_aligned_and_nobody_is_told_o
                 assert b"\r\nAuto-Submitted: auto-replied\r\n" in report
                 assert re.search(rb"Final-Recipient: rfc822; no@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n", report)
                 assert name.encode() in report
+                assert b"Reporting-MTA: dns; mail.example.be\r\n" in report
                 assert b"\x1b" not in report
                 assert [result.status for result in zegel.verify(report, resolver=ZONE)] == ["pass"]
                 assert made.counted("zegel_outbox_notices_total", kind="failed") == 1
@@ -139,7 +143,8 @@ def test_the_contact_of_the_site_is_told_signed_and_aligned_and_nobody_is_told_o
         ({"mail": "250-" + "x" * 3000}, "no reply"),
     ],
 )
-def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, str], answer: str) -> None:
+def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, Any], answer: str) -> None:
+    # Silence has a bound: RFC 5321 4.5.3.2.
     async def run() -> None:
         with NextHop(**behaviour) as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
@@ -197,6 +202,7 @@ def test_a_next_hop_that_is_down_for_days_is_one_alert_and_no_notice(tmp_path: P
 
 
 def test_a_message_runs_out_by_a_try_in_vain_after_its_time(tmp_path: Path) -> None:
+    # RFC 5321 4.5.4.1; the code of a message that ran out is in RFC 3463 3.5.
     async def run() -> None:
         with NextHop(rcpt={"later@example.net": "451 4.7.1 greylisted"}) as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}", expiry_days=5, warn_hours=4) as made:
@@ -222,6 +228,7 @@ def test_a_message_runs_out_by_a_try_in_vain_after_its_time(tmp_path: Path) -> N
 
 
 def test_smtputf8_that_the_next_hop_lacks_is_a_bounce_and_never_a_downgrade(tmp_path: Path) -> None:
+    # RFC 6531 3.2, RFC 3463 3.7, RFC 1870 6.1.
     async def run() -> None:
         with NextHop(offers=("8BITMIME", "SIZE 500")) as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}", warn_hours=0) as made:
@@ -239,6 +246,7 @@ def test_smtputf8_that_the_next_hop_lacks_is_a_bounce_and_never_a_downgrade(tmp_
 
 
 def test_8bit_data_needs_8bitmime(tmp_path: Path) -> None:
+    # RFC 6152 3.
     async def run() -> None:
         with NextHop(offers=()) as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
@@ -250,13 +258,42 @@ def test_8bit_data_needs_8bitmime(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_hundred_recipients_in_a_transaction_and_the_rest_behind(tmp_path: Path) -> None:
+    # RFC 5321 4.5.3.1.8; and RFC 5321 4.5.3.1.10: what was too many for a server goes soon after.
+    async def run() -> None:
+        with NextHop(rcpt={"u249@example.net": "452 4.5.3 too many recipients"}) as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
+                await made.put(*(f"u{number}@example.net" for number in range(250)))
+                await asyncio.to_thread(hop.wait, 3)
+                hop.hop.rcpt.clear()
+                await made.until(lambda: not made.waiting())
+                assert [len(taken.recipients) for taken in hop.taken] == [100, 100, 49, 1]
+
+    asyncio.run(run())
+
+
+def test_with_421_the_server_leaves_and_the_next_message_has_a_session_of_its_own(tmp_path: Path) -> None:
+    # RFC 5321 3.8.
+    async def run() -> None:
+        with NextHop(mail="421 4.3.2 going down") as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", concurrency=1) as made:
+                await made.put()
+                await made.until(lambda: made.items()[0].recipients[0].tries == 1)
+                hop.hop.mail = "250 ok"
+                await made.put()
+                await asyncio.to_thread(hop.wait, 1)
+                assert hop.connections == 2
+
+    asyncio.run(run())
+
+
 def test_a_message_that_is_dropped_while_it_is_sent_does_not_go(tmp_path: Path) -> None:
     async def run() -> None:
         with NextHop() as hop:
             async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
                 mark = made.courier.mark
 
-                async def dropped_before(item: post.Item, chosen: list[post.Recipient]) -> bool:
+                async def dropped_before(item: Item, chosen: list[Recipient]) -> bool:
                     with made.spool.writing() as tx:
                         queue.drop(tx, item.id, now=1)
                     return await mark(item, chosen)
@@ -304,7 +341,7 @@ def test_ten_thousand_that_wait_are_sent_with_their_bodies_read_one_by_one(tmp_p
 
                 settle = made.courier.settle
 
-                async def settled(item: post.Item, data: bytes, trial: object) -> None:
+                async def settled(item: Item, data: bytes, trial: object) -> None:
                     nonlocal now
                     await settle(item, data, trial)  # type: ignore[arg-type]
                     now -= 1
@@ -324,7 +361,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
         ("nothing.example", "MX"): ["0 ."],
         ("ours.example", "MX"): ["10 mail.example.be", "20 mx.example.net"],
     }
-    zone = zegel.Zone.from_dict(records)  # type: ignore[arg-type]
+    zone = zegel.Zone.from_dict(records)
 
     async def run() -> None:
         with NextHop() as hop:
@@ -353,7 +390,7 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
     records = {("dead.example", "MX"): ["10 mx.dead.example"], ("mx.dead.example", "A"): ["127.0.0.9"],
                ("example.net", "MX"): ["10 mx.example.net"], ("mx.example.net", "A"): ["127.0.0.1"],
                ("example.be", "MX"): ["10 mx.example.net"]}  # fmt: skip
-    zone = zegel.Zone.from_dict(records)  # type: ignore[arg-type]
+    zone = zegel.Zone.from_dict(records)
 
     async def run() -> None:
         with NextHop() as hop:

@@ -18,7 +18,7 @@ from zegel.dmarc.faults import Fault
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
-MAN = (DOCS / "man" / "zegel.1", DOCS / "man" / "zegel.toml.5")
+MAN = (DOCS / "man" / "zegel.1", DOCS / "man" / "zegel.toml.5", DOCS / "man" / "zegel-sendmail.1")
 
 
 def test_no_page_is_behind_the_code() -> None:
@@ -42,9 +42,9 @@ def test_the_check_names_what_is_behind(tmp_path: Path) -> None:
 
 
 def test_the_manual_has_every_command_option_and_setting() -> None:
-    command, configuration = MAN[0].read_text(), MAN[1].read_text()
+    command, configuration, _ = (page.read_text() for page in MAN)
     for page in command_line.read():
-        assert f".SS zegel {page.name}" in command or not page.name
+        assert f".SS {manual.roff(f'zegel {page.name}')}" in command or not page.name
         for item in page.items:
             assert item.typed.replace("-", "\\-") in command
     for option in settings.read():

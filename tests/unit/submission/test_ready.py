@@ -198,6 +198,8 @@ def test_long_fields_are_folded(field: bytes) -> None:
         (BASE + b"Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\n\xe9", "no_boundary"),
         (BASE + b"Content-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\n--b\r\n\r\n\xe9", "doubtful"),
         (BASE + b"Content-Type: text/plain\r\nContent-Type: image/png\r\n\r\n\xe9", "doubtful"),
+        (BASE + b'Content-Type: message/rfc"822\r\n\r\nSubject: x\r\n\r\n\xe9', "doubtful"),
+        (BASE + b"Content-Transfer-Encoding: base64\r\n\r\nw6k=\xe9", "encoding"),
         (BASE + b"Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64\r\n\r\n\xe9", "doubtful"),
         (BASE + b"Content-Transfer-Encoding: x-uuencode\r\n\r\n\xe9", "encoding"),
         (BASE + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 3000 + b"\xe9", "too_many_parts"),

@@ -1,0 +1,295 @@
+"""A site's message on its way: what is refused and why, would it pass, and that each leaves one line and one record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zegel
+from support.gateway import Kept
+from zegel.adapters.journal import Journal
+from zegel.adapters.keyring import DomainKeys, Keyring
+from zegel.ask import Answer as DnsAnswer
+from zegel.ask import Question, Rcode
+from zegel.config import Outbound
+from zegel.config.outbox import Outbox as OutboxTable
+from zegel.dkim.crypto import Key
+from zegel.dkim.sign import Style
+from zegel.gateway.judge import Answer, Egress, Judge
+from zegel.gateway.outbound import Policy
+from zegel.gateway.outbox import Outbox, Posting
+from zegel.gateway.relay import Accepted, Bounds, Refused, Relay, Submission, may_write_to
+from zegel.gateway.settings import Settings
+from zegel.grammar.domain import Domain
+from zegel.limits import Limits
+from zegel.store.errors import StoreError
+from zegel.store.sites import Site
+from zegel.store.spool import Spool
+
+KEY = Key.generate("example.be", "s1", "ed25519")
+SITE = Site("portal", "default", "noreply@example.be", "it@example.be", visitor_rate=0)
+RECORDS: dict[tuple[str, str], list[Any] | Rcode] = {
+    (KEY.name, "TXT"): [KEY.record],
+    ("_dmarc.example.be", "TXT"): ["v=DMARC1; p=reject"],
+    ("example.be", "TXT"): ["v=spf1 ip4:192.0.2.25 -all"],
+}
+FORM = b"From: Jan <jan@visitor.example>\r\nTo: info@example.org\r\nSubject: dag\r\n\r\nHallo\r\n"
+
+
+class Zone:
+    """A zone that counts what it is asked."""
+
+    def __init__(self, records: dict[tuple[str, str], Any]) -> None:
+        self.zone = zegel.Zone.from_dict(records)
+        self.asked = 0
+
+    async def resolve(self, question: Question) -> DnsAnswer:
+        self.asked += 1
+        return await self.zone.resolve(question)
+
+
+class Stand:
+    """A relay with its outbox on disk."""
+
+    def __init__(self, folder: Path, *, egress: tuple[str, ...] = (), bounds: Bounds | None = None, **records: Any) -> None:
+        self.kept = Kept()
+        self.zone = Zone(RECORDS)
+        keyring = Keyring([DomainKeys(Domain("example.be"), (KEY,))])
+        self.settings = Settings(Policy(Outbound()), keyring, self.zone, Journal(), "mx.example.be", Style(), Limits(), self.kept)
+        folder.chmod(0o700)
+        self.spool = Spool.open(folder)
+        self.outbox = Outbox(self.spool, OutboxTable)
+        self.outbox.start()
+        self.taken: list[Posting] = []
+        self.judge = Judge(Egress("mx.example.be", egress))
+        self.relay = Relay(lambda: self.settings, self.judge, self.outbox, bounds or Bounds())
+
+    def publish(self, records: dict[tuple[str, str], Any]) -> None:
+        self.zone.zone = zegel.Zone.from_dict({**RECORDS, **records})
+
+    async def send(self, data: bytes = FORM, site: Site = SITE, **changes: Any) -> Accepted:
+        values = {"sender": "jan@visitor.example", "recipients": ("info@example.org",), "client": "192.0.2.80", "via": "smtp", **changes}
+        return await self.relay.submit(Submission(site, data=data, **values))
+
+    async def refused(self, data: bytes = FORM, site: Site = SITE, **changes: Any) -> Refused:
+        with pytest.raises(Refused) as caught:
+            await self.send(data, site, **changes)
+        return caught.value
+
+
+def play(folder: Path, test: Callable[[Stand], Awaitable[None]], **arguments: Any) -> None:
+    async def run() -> None:
+        stand = Stand(folder, **arguments)
+        try:
+            await test(stand)
+        finally:
+            await stand.outbox.close()
+            stand.spool.close()
+
+    asyncio.run(run())
+
+
+def test_it_is_corrected_signed_judged_queued_and_told(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        accepted = await stand.send()
+        assert accepted.warnings == ()
+        (record,) = stand.kept
+        assert (record.queue_id, record.sender, record.from_domain) == (accepted.queue_id, "noreply@example.be", "example.be")
+        assert (record.action, record.reason) == ("signed", "")
+        assert [(result.method, result.status) for result in record.results] == [("dkim", "signed"), ("dmarc", "pass")]
+        corrected = next(item for item in record.story if item["step"] == "corrected")
+        assert corrected["original"] == "Jan <jan@visitor.example>"
+
+    play(tmp_path, test)
+
+
+def test_what_is_known_costs_no_question_and_what_is_not_is_asked_once(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        await asyncio.gather(*(stand.send() for _ in range(20)))
+        asked = stand.zone.asked
+        assert asked <= 10
+        await asyncio.gather(*(stand.send() for _ in range(20)))
+        assert stand.zone.asked == asked
+        stand.judge.egress = Egress("other.example.be")
+        await stand.send()
+        assert stand.zone.asked > asked
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize("would_fail", ["warn", "refuse"])
+def test_what_would_fail_warns_or_is_refused(tmp_path: Path, would_fail: Any) -> None:
+    async def test(stand: Stand) -> None:
+        stand.publish({(KEY.name, "TXT"): []})
+        site = replace(SITE, would_fail=would_fail)
+        if would_fail == "warn":
+            accepted = await stand.send(site=site)
+            assert "would not pass" in accepted.warnings[0]
+        else:
+            refused = await stand.refused(site=site)
+            assert (refused.code, refused.enhanced) == ("550", "5.7.1")
+        (record,) = stand.kept
+        assert record.reason.startswith("would_fail_")
+        assert record.action == ("signed" if would_fail == "warn" else "refused")
+
+    play(tmp_path, test)
+
+
+def test_a_message_without_a_key_is_told_to_be_unsigned(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.settings = replace(stand.settings, keyring=Keyring())
+        accepted = await stand.send()
+        assert "no active key for example.be" in accepted.warnings[0]
+        assert stand.kept[0].action == "unsigned"
+
+    play(tmp_path, test)
+
+
+def test_dns_trouble_refuses_nothing(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.publish({(KEY.name, "TXT"): Rcode.TIMEOUT, ("_dmarc.example.be", "TXT"): Rcode.SERVFAIL})
+        accepted = await stand.send(site=replace(SITE, would_fail="refuse"))
+        assert accepted.warnings == ()
+        assert [result.status for result in stand.kept[0].results if result.method == "dmarc"] == ["temperror"]
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("egress", "record", "answer"),
+    [
+        (("192.0.2.25",), "v=spf1 ip4:192.0.2.25 -all", Answer.YES),
+        (("192.0.2.26",), "v=spf1 ip4:192.0.2.25 -all", Answer.NO),
+        (("192.0.2.25", "192.0.2.26"), "v=spf1 ip4:192.0.2.25 -all", Answer.NO),
+        ((), "v=spf1 ip4:192.0.2.25 -all", Answer.NO),
+    ],
+)
+def test_without_dkim_spf_decides_for_every_address_that_mail_leaves_from(
+    tmp_path: Path, egress: tuple[str, ...], record: str, answer: Answer
+) -> None:
+    async def test(stand: Stand) -> None:
+        stand.publish({("example.be", "TXT"): [record]})
+        judged = await stand.judge.judge(stand.settings, b"From: a@example.be\r\n\r\nx\r\n", Domain("example.be"), "noreply@example.be", ())
+        assert judged.answer is answer
+        assert (judged.story == ()) == (answer is not Answer.NO)
+
+    play(tmp_path, test, egress=egress)
+
+
+def test_without_a_policy_a_signature_of_the_domain_is_enough(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.publish({("_dmarc.example.be", "TXT"): []})
+        assert (await stand.send(site=replace(SITE, would_fail="refuse"))).warnings == ()
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "code"),
+    [
+        ({"site": replace(SITE, disabled=5)}, "site_disabled", "550"),
+        ({"recipients": ()}, "no_recipients", "554"),
+        ({"recipients": ("a@example.org",) * 101}, "too_many_recipients", "550"),
+        ({"recipients": ("a@example.org",) * 10_000}, "too_many_recipients", "550"),
+        ({"data": FORM + b"x" * 2_000_000}, "too_large", "552"),
+        ({"site": replace(SITE, recipients=("example.net",))}, "recipient_not_allowed", "550"),
+        ({"site": replace(SITE, foreign_from="refuse")}, "not_ours", "550"),
+        ({"data": b"no header at all\r\n\r\nx\r\n"}, "no_field", "554"),
+        ({"data": FORM.replace(b"dag", b"d\0ag")}, "field_nul", "554"),
+        ({"data": FORM.replace(b"dag", b"d\rBcc: b@example.net")}, "bare_line_end", "554"),
+        ({"data": b"From: a@example.be\r\n" + FORM}, "several_fields", "550"),
+    ],
+)
+def test_what_is_refused_says_why_and_is_recorded_once(tmp_path: Path, changes: dict[str, Any], reason: str, code: str) -> None:
+    async def test(stand: Stand) -> None:
+        refused = await stand.refused(**changes)
+        assert (refused.reason, refused.code) == (reason, code)
+        (record,) = stand.kept
+        assert (record.action, record.reason, record.queue_id) == ("refused", reason, "")
+        assert len(record.recipients) <= 1001
+
+    play(tmp_path, test, bounds=Bounds(size=1_000_000))
+
+
+def test_form_abuse_is_bounded_by_site_and_by_visitor(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        site = replace(SITE, rate=5, visitor_rate=2)
+        for _ in range(2):
+            await stand.send(site=site)
+        refused = await stand.refused(site=site)
+        assert (refused.code, refused.enhanced, refused.reason) == ("450", "4.7.1", "visitor_rate")
+        assert "jan@visitor.example has sent 2 messages" in refused.text
+        # A visitor writes his address in another case: he is the same.
+        assert (await stand.refused(FORM.replace(b"jan@", b"JAN@"), site=site)).reason == "visitor_rate"
+        await stand.send(FORM.replace(b"jan@", b"els@"), site=site)
+        assert (await stand.refused(FORM.replace(b"jan@", b"an@"), site=site)).reason == "site_rate"
+        await stand.send(site=replace(SITE, name="other"))
+        # What is to come again is no message at its end.
+        assert [record.action for record in stand.kept] == ["signed"] * 4
+
+    play(tmp_path, test)
+
+
+def test_a_header_that_a_visitor_wrote_makes_no_recipient_and_no_author(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        evil = FORM.replace(b"Jan <jan@visitor.example>", b"=?utf-8?q?Jan=0D=0ABcc=3A_b=40example=2Enet?= <jan@visitor.example>")
+        await stand.send(evil)
+        assert stand.kept[0].recipients == ("info@example.org",)
+
+    play(tmp_path, test)
+
+
+def test_a_full_or_broken_outbox_is_a_refusal_for_now(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.outbox._settings = lambda: OutboxTable(max_bytes=1)
+        refused = await stand.refused()
+        assert (refused.code, refused.enhanced) == ("452", "4.3.1")
+        stand.outbox._settings = lambda: OutboxTable(max_message_bytes=10)
+        assert (await stand.refused()).code == "552"
+
+    play(tmp_path, test)
+
+
+class Broken:
+    """An outbox whose disk is gone."""
+
+    async def put(self, posting: Posting) -> str:
+        raise StoreError("the disk is on fire")
+
+
+def test_a_disk_that_fails_is_451_and_the_client_hears_nothing_of_it(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.relay._outbox = Broken()  # type: ignore[assignment]
+        refused = await stand.refused()
+        assert (refused.code, refused.reason) == ("451", "not_stored")
+        assert "fire" not in refused.text
+
+    play(tmp_path, test)
+
+
+def test_large_messages_take_the_same_way(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        await stand.send(FORM + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 10_000)
+        assert stand.kept[0].action == "signed"
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("listed", "recipient", "may"),
+    [
+        ((), "anybody@example.net", True),
+        (("example.org",), "a@EXAMPLE.org", True),
+        (("example.org",), "a@sub.example.org", False),
+        (("Info@example.org",), "INFO@example.org", True),
+        (("info@example.org",), "other@example.org", False),
+        (("example.org",), "no domain@", False),
+    ],
+)
+def test_the_recipients_of_a_site(listed: tuple[str, ...], recipient: str, may: bool) -> None:
+    assert may_write_to(replace(SITE, recipients=listed), recipient) is may
