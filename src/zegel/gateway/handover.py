@@ -8,6 +8,7 @@ refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pwd
 import time
 from collections.abc import Callable
@@ -59,17 +60,22 @@ class Handover:
 
 
 class PickUp:
-    """Follows the drop folder. Run it as a task."""
+    """Follows the drop folder. Run it as a task, and end it by :meth:`stop`: a message that is being taken is taken once."""
 
     def __init__(self, folder: DropFolder, handover: Handover, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._handover, self._journal, self._clock = folder, handover, journal, clock
         self._later: dict[str, float] = {}  # files that could not be taken, and when to look at them again
         self._trouble = ""
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin no other message."""
+        self._stop.set()
 
     async def run(self) -> None:
-        """Look once a second, for ever."""
+        """Look once a second, until it is stopped."""
         swept = 0.0
-        while True:
+        while not self._stop.is_set():
             try:
                 if self._clock() - swept > _STALE_SECONDS / 24:
                     swept = self._clock()
@@ -80,7 +86,8 @@ class PickUp:
                 if str(error) != self._trouble:  # told once, not once a second
                     self._trouble = str(error)
                     self._journal.fault(error)
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
 
     async def look(self) -> int:
         """Take what lies there now; how many messages went into the outbox."""
@@ -89,6 +96,8 @@ class PickUp:
         names = await asyncio.to_thread(self._folder.waiting, _AT_ONCE + len(self._later))
         taken = 0
         for name in names:
+            if self._stop.is_set():
+                break
             if name not in self._later:
                 taken += await self._one(name)
         return taken
