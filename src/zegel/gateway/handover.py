@@ -12,11 +12,14 @@ import contextlib
 import pwd
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from zegel.adapters.dropfolder import DropError, DropFolder, Dropped
 from zegel.adapters.journal import Journal
 from zegel.gateway.relay import Refused, Relay, Submission
 from zegel.gateway.sitebook import Sitebook
+from zegel.grammar.message import CRLF, named, split_fields
 from zegel.store.sites import Site
 from zegel.submission.handed import Handed
 
@@ -123,7 +126,7 @@ class PickUp:
 
     async def _submit(self, dropped: Dropped) -> str:
         try:
-            return await self._handover.take(dropped.uid, dropped.handed, dropped.data)
+            return await self._handover.take(dropped.uid, dropped.handed, _dated(dropped, self._clock()))
         except Exception as error:
             self._journal.fault(error)
             return "451 4.3.0"
@@ -135,6 +138,15 @@ class PickUp:
             # A folder with files in it, say: it is left, and not looked at for a while.
             self._later[name] = self._clock() + _STALE_SECONDS
             self._journal.note("drop folder: cannot be removed", file=name[:64], reason=error.strerror or str(error))
+
+
+def _dated(dropped: Dropped, now: float) -> bytes:
+    """The message with the time at which it was left as its Date, where it has none: it may have waited long. RFC 6409 8.2."""
+    header = dropped.data.partition(CRLF + CRLF)[0]
+    if named(split_fields(header)[0], b"date"):
+        return dropped.data
+    left = datetime.fromtimestamp(min(max(int(dropped.time), 0), int(now)), UTC)
+    return f"Date: {format_datetime(left)}\r\n".encode("ascii") + dropped.data
 
 
 def _user(uid: int) -> str:
