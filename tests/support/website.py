@@ -1,4 +1,4 @@
-"""A website's way to the mail server: the real daemon with one site in its store, a socket and a drop folder, and a sink as next hop."""
+"""A website's way to the mail server: the real daemon, one site in its store, a socket and a drop folder, and a sink as next hop."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SENDMAIL = f"{sys.executable} -m zegel.integrations.sendmail"
 class Website:
     """A site named "portal" whose address is noreply@example.be, of the user who runs the tests; a context manager. The daemon runs."""
 
-    def __init__(self, *, config: str = "", sink: Sink | None = None, **site: Any) -> None:
-        self.sink = sink or Sink()
+    def __init__(self, *, config: str = "", next_hop: int = 0, **site: Any) -> None:
+        self.sink = Sink()
         self.daemon = Daemon()
         folder = self.daemon.folder
         self.socket, self.drop = folder / "handover.sock", folder / "drop"
         self.daemon.config = (
-            f'[outbox]\nnext_hop = "127.0.0.1:{self.sink.port}"\ntls = "off"\n'
+            f'[outbox]\nnext_hop = "127.0.0.1:{next_hop or self.sink.port}"\ntls = "off"\n'
             f'[handover]\nsocket = "{self.socket}"\ndrop_folder = "{self.drop}"\n{config}'
         )
         self.daemon.write_config()

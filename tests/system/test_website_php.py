@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.postfix import Postfix
 from support.proof import holds, values
 from support.servers import require
 from support.sink import Arrived
@@ -119,6 +120,17 @@ def test_while_the_daemon_is_down_the_form_works_and_nothing_is_lost(site: Websi
     site.daemon.start()
     mails = site.sink.wait(before + 3)[before:]
     assert {proves(site, mail)["subject"] for mail in mails} == {"down 0", "down 1", "down 2"}
+
+
+def test_a_postfix_whose_next_hop_has_no_8bitmime_breaks_nothing() -> None:
+    environment = {"VISITOR": "René <rene@gmail.example>", "SUBJECT": "Een café", "BODY": "Goedendag,\nRené"}
+    with Postfix(sink_extensions=("SIZE 0",)) as postfix, Website(next_hop=postfix.smtp_port) as site:
+        assert form(site, environment={**environment, "CONTENT_TYPE": "text/plain; charset=utf-8"}) == "sent\n"
+        assert form(site, environment=environment) == "sent\n"
+        for mail in postfix.sink.wait(2):
+            message = proves(site, mail)
+            assert message.get_content() == "Goedendag,\r\nRené\r\n"
+            assert message["subject"] == "Een café"
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,8 @@ def test_while_the_daemon_is_down_mail_waits_and_leaves_when_it_is_up(site: Webs
     for number in range(5):
         assert site.sendmail("-t", "-i", given=MESSAGE.replace(b"A question", b"%d" % number)) == 0
     assert len(site.waiting()) == 5
+    for file in site.waiting():
+        os.utime(file, (1_700_000_000, 1_700_000_000))
     (site.drop / "new.junk").write_bytes(b"junk")
     os.mkfifo(site.drop / "new.pipe")
     (site.drop / "new.link").symlink_to("/etc/passwd")
@@ -56,6 +58,7 @@ def test_while_the_daemon_is_down_mail_waits_and_leaves_when_it_is_up(site: Webs
     site.wait_picked_up()
     for mail in mails:
         proves(site, mail)
+        assert values(mail.data, "date") == ["Tue, 14 Nov 2023 22:13:20 +0000"], "when it was left"
     assert {values(mail.data, "subject")[0] for mail in mails} == {"0", "1", "2", "3", "4"}
     time.sleep(1.5)
     assert len(site.sink.messages) == before + 5, "none of them twice"

@@ -24,10 +24,11 @@ class DropError(Exception):
 
 
 class Dropped(NamedTuple):
-    """A message from the drop folder: the name of its file, who owns that, the envelope, and the data."""
+    """A message from the drop folder: its file's name, owner and time (seconds since the epoch), the envelope, and the data."""
 
     name: str
     uid: int
+    time: float
     handed: Handed
     data: bytes
 
@@ -88,7 +89,7 @@ class DropFolder:
             raise DropError(str(error)) from None
         if name != WHOLE + handed.id:
             raise DropError("it says another name than it has")
-        return Dropped(name, status.st_uid, handed, data)
+        return Dropped(name, status.st_uid, status.st_mtime, handed, data)
 
     def remove(self, name: str) -> None:
         """Take a file away, whatever it is; a folder stays when somebody has put one there with files in it."""

@@ -55,6 +55,8 @@ class LocalMail:
     async def stop(self, seconds: float) -> None:
         """Let what is in progress end. What is not on disk by then stays where it is: with its program, or in the drop folder."""
         if self._task is not None:
+            self._pick_up.stop()
+            await asyncio.wait([self._task], timeout=seconds)
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None

@@ -8,14 +8,18 @@ refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pwd
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from zegel.adapters.dropfolder import DropError, DropFolder, Dropped
 from zegel.adapters.journal import Journal
 from zegel.gateway.relay import Refused, Relay, Submission
 from zegel.gateway.sitebook import Sitebook
+from zegel.grammar.message import CRLF, named, split_fields
 from zegel.store.sites import Site
 from zegel.submission.handed import Handed
 
@@ -59,17 +63,22 @@ class Handover:
 
 
 class PickUp:
-    """Follows the drop folder. Run it as a task."""
+    """Follows the drop folder. Run it as a task, and end it by :meth:`stop`: a message that is being taken is taken once."""
 
     def __init__(self, folder: DropFolder, handover: Handover, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._handover, self._journal, self._clock = folder, handover, journal, clock
         self._later: dict[str, float] = {}  # files that could not be taken, and when to look at them again
         self._trouble = ""
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin no other message."""
+        self._stop.set()
 
     async def run(self) -> None:
-        """Look once a second, for ever."""
+        """Look once a second, until it is stopped."""
         swept = 0.0
-        while True:
+        while not self._stop.is_set():
             try:
                 if self._clock() - swept > _STALE_SECONDS / 24:
                     swept = self._clock()
@@ -80,7 +89,8 @@ class PickUp:
                 if str(error) != self._trouble:  # told once, not once a second
                     self._trouble = str(error)
                     self._journal.fault(error)
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
 
     async def look(self) -> int:
         """Take what lies there now; how many messages went into the outbox."""
@@ -89,6 +99,8 @@ class PickUp:
         names = await asyncio.to_thread(self._folder.waiting, _AT_ONCE + len(self._later))
         taken = 0
         for name in names:
+            if self._stop.is_set():
+                break
             if name not in self._later:
                 taken += await self._one(name)
         return taken
@@ -114,7 +126,7 @@ class PickUp:
 
     async def _submit(self, dropped: Dropped) -> str:
         try:
-            return await self._handover.take(dropped.uid, dropped.handed, dropped.data)
+            return await self._handover.take(dropped.uid, dropped.handed, _dated(dropped, self._clock()))
         except Exception as error:
             self._journal.fault(error)
             return "451 4.3.0"
@@ -126,6 +138,15 @@ class PickUp:
             # A folder with files in it, say: it is left, and not looked at for a while.
             self._later[name] = self._clock() + _STALE_SECONDS
             self._journal.note("drop folder: cannot be removed", file=name[:64], reason=error.strerror or str(error))
+
+
+def _dated(dropped: Dropped, now: float) -> bytes:
+    """The message with the time at which it was left as its Date, where it has none: it may have waited long. RFC 6409 8.2."""
+    header = dropped.data.partition(CRLF + CRLF)[0]
+    if named(split_fields(header)[0], b"date"):
+        return dropped.data
+    left = datetime.fromtimestamp(min(max(int(dropped.time), 0), int(now)), UTC)
+    return f"Date: {format_datetime(left)}\r\n".encode("ascii") + dropped.data
 
 
 def _user(uid: int) -> str:
