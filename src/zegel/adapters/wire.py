@@ -190,6 +190,8 @@ class _Reply:
                 cut = owner
                 servers.append(self._only_name(place.start, place.end))
         records = tuple(dict.fromkeys(self._record(rrtype, place) for place in found))
+        if (rcode == _NXDOMAIN and records) or (self._answers and not records and not alias):
+            return Said(_SERVFAIL, authoritative, _TROUBLE)  # records of other names only, or of a name that is not there: that is no "no"
         # RFC 2308 2.1: after an alias, NXDOMAIN is of the name that it points to.
         gone = rcode == _NXDOMAIN and not records and not alias
         answer = Answer(Rcode.NXDOMAIN if gone else Rcode.NOERROR, records, min((place.ttl for place in found), default=max(holds, 0)))
