@@ -59,6 +59,7 @@ def test_a_delegation_below_is_followed(dns_: Authority) -> None:
 
 
 def test_an_alias_leads_to_the_servers_of_its_target(dns_: Authority) -> None:
+    """RFC 1034 4.3.2; RFC 2308 2.1: behind an alias, NXDOMAIN is of the name that it points to."""
     name = f"z1._domainkey.{CUSTOMER}"
     looked = look(dns_, name)
     assert (looked.zone, hosts(looked)) == (CUSTOMER, [HOSTS[2]])

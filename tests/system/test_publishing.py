@@ -148,7 +148,7 @@ def test_slots_keep_a_rotation_out_of_the_customers_zone(there: Authority, site:
 
 
 def test_what_others_have_at_the_name_stays(there: Authority, site: Site) -> None:
-    """The TXT records of a domain are of many: only exactly ours comes and goes."""
+    """The TXT records of a domain are of many: only exactly ours comes and goes. RFC 2136 2.5.4."""
     plan = Plan(egress=("192.0.2.25",))
     site.run(Holdings(Domain(AGENCY), plan))
     assert there.texts(HOSTS[0], AGENCY) == ['"somebody-else=verification"', '"v=spf1 ip4:192.0.2.25 ~all"']
@@ -303,7 +303,7 @@ def test_a_clock_that_is_wrong(there: Authority, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_change_meanwhile_is_no_second_record(there: Authority) -> None:
-    """RFC 2136 2.4: the record set must still be what it was; else nothing at all happens."""
+    """RFC 2136 2.4.2 and 2.4.3: the record set must still be what it was; else nothing at all happens."""
     from zegel.adapters import update as room
 
     tsig = Tsig(KEY, ALGORITHM, base64.b64decode(SECRET))
