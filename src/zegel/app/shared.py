@@ -23,11 +23,12 @@ from zegel.gateway.destinations import Destinations
 from zegel.gateway.outbound import Policy
 from zegel.gateway.recorder import Recorder, Rules
 from zegel.gateway.settings import Settings
-from zegel.gateway.site import make_quarantine, make_site
+from zegel.gateway.site import make_quarantine, make_site, sealer
 from zegel.grammar.domain import Domain
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.messages import Keeping
+from zegel.store.quarantine import Depot
 from zegel.store.retention import Term
 from zegel.store.snapshot import Snapshot
 from zegel.store.vault import Vault
@@ -87,6 +88,14 @@ class Shared:
         self.journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self.keyring))
         return snapshot
 
+    def _depot_for(self, config: Config) -> Depot | None:
+        """The folder of the quarantine, made where it is wanted. Raises StoreError."""
+        if config.inbound.quarantine != "keep":
+            return None
+        depot = Depot(self.store.folder, max_bytes=config.inbound.quarantine_bytes)
+        depot.prepare()
+        return depot
+
     def _settings_for(self, config: Config, resolver: AsyncResolver) -> Settings:
         if not config.inbound.authserv_id and self._machine.partition(".")[0] == "localhost":
             # RFC 8601 2.5: the id is to be this site's own, and everybody is localhost.
@@ -101,8 +110,9 @@ class Shared:
             config.limits,
             self.recorder,
             make_site(config.inbound, self.domains),
-            make_quarantine(config.inbound),
+            make_quarantine(config.inbound, self._depot_for(config)),
             subjects=config.messages.record and config.messages.subject,
+            seal_as=sealer(config.inbound),
         )
 
 

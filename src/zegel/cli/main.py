@@ -26,6 +26,7 @@ from zegel.cli import (
     key,
     message,
     postfix,
+    quarantine,
     screen,
     serve,
     sign,
@@ -71,6 +72,9 @@ app.command(
 )(authenticate.authenticate)
 app.command("dmarc", cls=Command, help=_("Tell what DMARC says of an author's domain, and why."), rich_help_panel=_MAIL)(dmarc.dmarc)
 app.add_typer(message.app, name="message", help=_("What became of your messages, and what is recorded of a person."), rich_help_panel=_MAIL)
+app.add_typer(
+    quarantine.app, name="quarantine", help=_("Messages that are kept instead of delivered: look, release, delete."), rich_help_panel=_MAIL
+)
 app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(
     serve.serve
 )

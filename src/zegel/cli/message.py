@@ -28,6 +28,7 @@ _AGO = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 _MARKS = {"refused": Mark.WRONG, "quarantined": Mark.WRONG, "unsigned": Mark.NOTE}
 # What the gateway may have done with a message.
+_JUDGED = ("accepted", "quarantined", "refused", "deferred")
 _ACTIONS = ("signed", "unsigned", "accepted", "quarantined", "refused", "deferred", "passed")
 
 
@@ -44,6 +45,11 @@ def list_(
     action: Annotated[
         str | None, typer.Option(metavar="WORD", help=_("With which this was done: {words}.").format(words=", ".join(_ACTIONS)))
     ] = None,
+    would: Annotated[
+        str | None,
+        typer.Option(metavar="WORD", help=_("With which the mode reject would have done this: {words}.").format(words=", ".join(_JUDGED))),
+    ] = None,
+    mark: Annotated[str | None, typer.Option(metavar="ID", help=_("With this mark, such as imitates_us or look_alike."))] = None,
     direction: Annotated[str | None, typer.Option(metavar="WORD", help=_("inbound or outbound."))] = None,
     organisation: Annotated[str | None, typer.Option(metavar="NAME", help=_("Of this organisation."))] = None,
     limit: Annotated[int, typer.Option(min=1, help=_("At most so many."))] = 50,
@@ -67,6 +73,8 @@ def list_(
             action=action,
             direction=None if direction is None else Direction(direction),
             organisation=organisation,
+            would=would,
+            mark=mark,
         )
         with store.reading() as tx:
             found = _pages(tx, wanted, limit)
@@ -161,6 +169,8 @@ def as_json(message: Message) -> dict[str, Any]:
         "named": _parties(message, "named"),
         "action": message.action,
         "reason": message.reason,
+        "would": message.would,
+        "marks": list(message.marks),
         "subject": message.subject,
         "results": [result._asdict() for result in message.results],
     }
@@ -204,7 +214,7 @@ def _row(message: Message) -> tuple[str, ...]:
         _("in") if message.direction == "inbound" else _("out"),
         next((_short(party) for party in message.of_role("sender")), "<>"),
         (_short(recipients[0]) if recipients else "-") + more,
-        " ".join(f"{result.method}={result.status}" for result in message.results[:6]) or "-",
+        " ".join(f"{_method(result)}={result.status}" for result in message.results[:6]) or "-",
         _done(message),
     )
 
@@ -220,7 +230,7 @@ def _show(message: Message, story: list[Any] | None) -> None:
         (_("From domain"), message.from_domain or "-"),
         *((_("Recipient"), _taken(party)) for party in message.of_role("recipient")),
         *([(_("Subject"), message.subject)] if message.subject else []),
-        *((result.method, _result(result)) for result in message.results),
+        *((_method(result), _result(result)) for result in message.results),
     ]
     screen.table((_("What"), _("Is")), lines)
     if story is None:
@@ -237,12 +247,21 @@ def _taken(party: Party) -> str:
 
 
 def _result(result: Any) -> str:
-    who = "".join([f" d={result.domain}" if result.domain else "", f" s={result.selector}" if result.selector else ""])
+    selector = result.selector if result.method != "spf" else ""
+    who = "".join([f" d={result.domain}" if result.domain else "", f" s={selector}" if selector else ""])
     return f"{result.status}{who}" + (f" ({result.reason})" if result.reason else "")
 
 
+def _method(result: Any) -> str:
+    """Of SPF also which of its two identities."""
+    return "spf.helo" if (result.method, result.selector) == ("spf", "helo") else result.method
+
+
 def _done(message: Message) -> str:
-    return f"{message.action} ({message.reason})" if message.reason else message.action
+    done = f"{message.action} ({message.reason})" if message.reason else message.action
+    if message.would not in (None, message.action):
+        done += ", " + _("would be {would}").format(would=message.would)
+    return f"{done} [{', '.join(message.marks)}]" if message.marks else done
 
 
 def _short(party: Party) -> str:

@@ -96,12 +96,7 @@ def _inbound() -> str:
             ),
         ),
         ("modes", "{}", _('The same for single domains of your own recipients: { "example.be" = "quarantine" }.')),
-        (
-            "quarantine",
-            '"header"',
-            _("How a message is quarantined: header (a field for the mail store to sort by) or hold (in the mail server's hold queue)."),
-        ),
-        ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
+        *_quarantine(),
         (
             "dns_trouble",
             '"accept"',
@@ -114,9 +109,34 @@ def _inbound() -> str:
             _('Networks of your own relays and secondary mail servers, such as ["192.0.2.0/24"]: SPF looks at who came before.'),
         ),
         ("trusted_sealers", "[]", _("Domains whose ARC seals you believe: forwarders and lists that tell truly what they saw.")),
+        ("seal_as", '""', _("A domain of yours that seals (ARC) what passes and goes on to others, such as a list; empty seals nothing.")),
         ("partners", "[]", _("Domains of partners that somebody may imitate.")),
         ("look_alikes", '"mark"', _("Senders that look like a domain of yours or of a partner: off, mark, or quarantine.")),
     )
+    return "\n".join([general, "", *_inbound_rule()])
+
+
+def _quarantine() -> tuple[tuple[str, str, str], ...]:
+    return (
+        (
+            "quarantine",
+            '"header"',
+            _(
+                "How a message is quarantined: header (a field for the mail store to sort by), hold (in the mail server's hold queue),\n"
+                "or keep (by Zegel, until you release it: zegel quarantine)."
+            ),
+        ),
+        ("quarantine_days", "30", _("With keep: for how many days.")),
+        (
+            "quarantine_bytes",
+            "1073741824",
+            _("With keep: how many octets in all; beyond that what would be quarantined is deferred (451)."),
+        ),
+        ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
+    )
+
+
+def _inbound_rule() -> list[str]:
     sentence = _(
         "What you know better than the policies: a network or sender of yours, a host that forwards to you, or a mailing list.\n"
         "kind is network, sender, forwarder or list; who says so and why are told wherever the rule decides. An example:"
@@ -131,7 +151,7 @@ def _inbound() -> str:
         "since = 2026-11-01",
         "until = 2027-06-30",
     )
-    return "\n".join([general, "", *(f"# {line}" for line in sentence.split("\n")), *(f"#{line}" for line in example)])
+    return [*(f"# {line}" for line in sentence.split("\n")), *(f"#{line}" for line in example)]
 
 
 def _signing() -> str:

@@ -21,6 +21,7 @@ _WIDEST = {4: 8, 6: 7}
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _SHORTEST_EXPIRE, _EPOCH_LIKE = 3600, 1_000_000_000
 _MOST_DAYS = 3650
+_LEAST_QUARANTINE = 1 << 20
 
 
 def check(config: Config, data: dict[str, Any]) -> None:
@@ -70,6 +71,10 @@ def _check_messages(messages: Messages) -> None:
 
 
 def _check_rest(config: Config) -> None:
+    if not 1 <= config.inbound.quarantine_days <= _MOST_DAYS:
+        raise ConfigError(N_("zegel.toml: inbound.quarantine_days is a number of days, from 1 to 3650"))
+    if config.inbound.quarantine_bytes < _LEAST_QUARANTINE:
+        raise ConfigError(N_("zegel.toml: inbound.quarantine_bytes is a number of octets, at least 1048576 (1 MiB)"))
     if config.metrics.listen:
         _check_listen("metrics.listen", config.metrics.listen, f"inet:{config.metrics.listen}")
     _check_seconds("dns.timeout", config.dns.timeout)

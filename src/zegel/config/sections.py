@@ -63,18 +63,21 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``authserv_id`` is the name under which results are written (RFC 8601 2.2); empty means this machine's own. ``modes`` are by domain of
     the recipient, ``mode`` is for all others. ``own_domains`` come to those of the store. Rules and names are texts here, read by the
-    gateway.
+    gateway. ``seal_as`` is a domain of ours whose key seals what goes on to others (ARC); empty seals nothing.
     """
 
     authserv_id: str = ""
     mode: _Mode = "observe"
     modes: dict[str, _Mode] = {}
-    quarantine: Literal["header", "hold"] = "header"
+    quarantine: Literal["header", "hold", "keep"] = "header"
     quarantine_header: str = "X-Zegel-Quarantine"
+    quarantine_days: int = 30
+    quarantine_bytes: int = 1 << 30
     dns_trouble: Literal["accept", "defer"] = "accept"
     own_domains: tuple[str, ...] = ()
     relays: tuple[str, ...] = ()
     trusted_sealers: tuple[str, ...] = ()
+    seal_as: str = ""
     partners: tuple[str, ...] = ()
     look_alikes: Literal["off", "mark", "quarantine"] = "mark"
     rule: tuple[Exemption, ...] = ()

@@ -12,14 +12,18 @@ from typing import Any
 from zegel.adapters.converse import Budget, converse
 from zegel.adapters.journal import OUTCOMES, About
 from zegel.ask import Dialogue
+from zegel.dkim.bodyhash import BodyHashes
 from zegel.dkim.header import Header
+from zegel.gateway import sealing
+from zegel.gateway.keeping import LATER, Copy, passed, token, token_removals
 from zegel.gateway.settings import Settings
 from zegel.gateway.way import Envelope, keep
-from zegel.milter.edits import Outcome
+from zegel.milter.edits import InsertHeader, Outcome
 from zegel.store.record import Result
 from zegel.verdict.authenticate import AFTERWARDS, Authentication, Verdict, shared
 from zegel.verdict.edits import Claims, outcome
 from zegel.verdict.evidence import Evidence
+from zegel.verdict.policy import Action, Mode
 
 
 class Inbound:
@@ -30,6 +34,8 @@ class Inbound:
         evidence = Evidence(envelope.client.address, envelope.helo, envelope.sender, authserv_id=settings.authserv_id, now=settings.clock())
         self._checking = Authentication(evidence, settings.site, settings.limits)
         self._header: Header | None = None
+        self._bodies: BodyHashes | None = None  # for a seal
+        self._copy: Copy | None = None  # for the quarantine
         self._budget = Budget(shared(settings.limits))
         self._asking = [self._ask(self._checking.ask_sender())]
 
@@ -42,14 +48,21 @@ class Inbound:
         self._header = header
         checking.evidence = replace(checking.evidence, recipients=tuple(self._envelope.recipients))
         checking.read_header(header)
+        if self._settings.seal_as is not None and header is not None:
+            self._bodies = checking.want_body(sealing.BODY_FORM)
+        depot = self._settings.quarantine.depot
+        if depot is not None and header is not None and self._settings.site.mode_for(checking.evidence.recipients) is not Mode.OBSERVE:
+            self._copy = Copy(depot, header)
         self._asking.append(self._ask(checking.ask_header()))
 
     def body(self, data: bytes) -> bool:
         """Take a chunk of the body; True when no more of it is needed."""
+        if self._copy is not None:
+            self._copy.feed(data)
         if self._checking.needs_body:
             self._checking.feed(data)
             return False
-        return True
+        return self._copy is None
 
     def end(self, about: About, claims: Claims) -> Coroutine[Any, Any, Outcome]:
         """Wait for DNS, judge, and say what happens."""
@@ -57,6 +70,9 @@ class Inbound:
 
     async def _end(self, about: About, claims: Claims) -> Outcome:
         settings = self._settings
+        released = await self._released(about, claims)
+        if released is not None:
+            return released
         try:
             for task in self._asking:
                 await task  # a fault of ours in any part is one of this message
@@ -66,22 +82,67 @@ class Inbound:
             raise
         disposition = verdict.disposition
         settings.journal.verified(about, verdict, claims.count)
+        kept = await self._keep(verdict, about)
         keep(
             settings,
             self._envelope,
             about,
-            action=OUTCOMES[disposition.action],
+            action="deferred" if kept == LATER else OUTCOMES[disposition.action],
             reason=disposition.reason.id,
+            would=OUTCOMES[disposition.would],
+            marks=[mark.id for mark in disposition.marks],
             author=disposition.domain or "",
             results=_results(verdict),
             story=verdict.story,
             header=self._header,
         )
+        if kept is not None:
+            return kept
         quarantine = settings.quarantine
-        return outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+        said = outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+        seal = self._seal(verdict)
+        # Our results stay on top: each insertion is above the one before it.
+        edits = (*token_removals(self._header), *reversed(seal), *said.edits) if quarantine.depot is not None or seal else said.edits
+        return Outcome(edits, said.action)
+
+    async def _keep(self, verdict: Verdict, about: About) -> Outcome | None:
+        """Put the message in our quarantine, where it belongs there. What cannot be kept is deferred, and told."""
+        if self._copy is None:
+            return None
+        try:
+            if verdict.action is not Action.QUARANTINE:
+                return None
+            outcome, name = await self._copy.keep(verdict, self._envelope, about, now=int(self._settings.clock()))
+        finally:
+            self._copy.close()
+        event = "not kept in quarantine: deferred" if outcome == LATER else "kept in quarantine"
+        self._settings.journal.note(event, queue_id=about.queue_id, quarantine=name)
+        return outcome
+
+    async def _released(self, about: About, claims: Claims) -> Outcome | None:
+        """Let a message pass that somebody released, with what was found when it came."""
+        depot, given = self._settings.quarantine.depot, token(self._header)
+        if depot is None or not given:
+            return None
+        kept = await asyncio.to_thread(depot.redeem, given, self._envelope.recipients, now=int(self._settings.clock()))
+        if kept is None:
+            return None
+        self.stop()
+        self._settings.journal.note("released from quarantine", queue_id=about.queue_id, quarantine=kept.name)
+        keep(self._settings, self._envelope, about, action="released", reason=kept.reason, author=kept.from_domain, header=self._header)
+        return passed(kept, [*claims.removals(), *token_removals(self._header)])
+
+    def _seal(self, verdict: Verdict) -> list[InsertHeader]:
+        """The ARC set of ours, where the site wants one and the domain that it names has a key."""
+        if self._bodies is None or self._header is None or self._settings.seal_as is None:
+            return []
+        keys = self._settings.keyring.find(self._settings.seal_as)
+        return sealing.seal(verdict, self._header, self._bodies, keys[0]) if keys else []
 
     def stop(self) -> None:
         """Stop asking: nobody waits for the answers any more. What a task may have failed with is nobody's either."""
+        if self._copy is not None:
+            self._copy.close()
         for task in self._asking:
             if not task.cancel() and not task.cancelled():
                 task.exception()
@@ -90,7 +151,7 @@ class Inbound:
 def _results(verdict: Verdict) -> Iterator[Result]:
     """The results as they are recorded, in the order in which they are told."""
     for result in (verdict.spf.mail_from, verdict.spf.helo):
-        yield Result("spf", result.status, result.reason.id, result.domain or "")
+        yield Result("spf", result.status, result.reason.id, result.domain or "", result.identity)
     for signature in verdict.dkim:
         yield Result("dkim", signature.status, signature.reason.id, signature.domain or "", signature.selector or "")
     yield Result("arc", verdict.arc.status, verdict.arc.reason.id)

@@ -11,22 +11,30 @@ from zegel.adapters.journal import Journal
 from zegel.adapters.keyring import Keyring
 from zegel.dkim.sign import Style
 from zegel.gateway.outbound import Policy
+from zegel.grammar.domain import Domain
 from zegel.limits import Limits
+from zegel.store.quarantine import Depot
 from zegel.store.record import Recording
 from zegel.verdict.policy import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """How a message for quarantine is told apart: by a field for the mail store, which nobody else may write, or held by the server."""
+    """How a message for quarantine is told apart: by a field for the mail store, which nobody else may write, held by the server, or
+    kept by us in ``depot``.
+    """
 
     field: bytes = b"X-Zegel-Quarantine"
     hold: bool = False
+    depot: Depot | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of now. ``authserv_id`` is in A-labels and lower case; ``subjects`` tells that subjects are recorded too."""
+    """The settings of now. ``authserv_id`` is in A-labels and lower case; ``subjects`` tells that subjects are recorded too.
+
+    ``seal_as`` is the domain of ours whose key seals mail from outside (ARC); None seals nothing.
+    """
 
     policy: Policy
     keyring: Keyring
@@ -39,4 +47,5 @@ class Settings:
     site: Site = field(default_factory=Site)
     quarantine: Quarantine = field(default_factory=Quarantine)
     subjects: bool = False
+    seal_as: Domain | None = None
     clock: Callable[[], float] = time.time

@@ -12,6 +12,7 @@ from zegel.dmarc.psl import organizational_domain
 from zegel.gateway.settings import Quarantine
 from zegel.grammar.domain import Domain
 from zegel.spf.client import Network
+from zegel.store.quarantine import Depot
 from zegel.verdict.lookalike import LookAlikes
 from zegel.verdict.own import Names
 from zegel.verdict.policy import Mode, Site
@@ -25,6 +26,7 @@ def check(inbound: Inbound) -> None:
     """Raise :class:`ConfigError` unless what it names is what it says."""
     make_quarantine(inbound)
     make_site(inbound)
+    sealer(inbound)
 
 
 def make_site(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
@@ -45,14 +47,24 @@ def make_site(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
     )
 
 
-def make_quarantine(inbound: Inbound) -> Quarantine:
-    """How a message for quarantine is told apart. Raises :class:`ConfigError` for a header that means something else already."""
+def make_quarantine(inbound: Inbound, depot: Depot | None = None) -> Quarantine:
+    """How a message for quarantine is told apart, or kept in ``depot`` where the configuration says so.
+
+    Raises :class:`ConfigError` for a header that means something else already.
+    """
     if not _FIELD.fullmatch(inbound.quarantine_header):
         message = N_(
             "zegel.toml: inbound.quarantine_header {name!r} is no name for it; write one that begins with X-, such as X-Zegel-Quarantine"
         )
         raise ConfigError(message, name=inbound.quarantine_header)
-    return Quarantine(inbound.quarantine_header.encode(), hold=inbound.quarantine == "hold")
+    return Quarantine(
+        inbound.quarantine_header.encode(), hold=inbound.quarantine == "hold", depot=depot if inbound.quarantine == "keep" else None
+    )
+
+
+def sealer(inbound: Inbound) -> Domain | None:
+    """The domain whose key seals, or None. Raises :class:`ConfigError`."""
+    return next(iter(_domains("seal_as", [inbound.seal_as] if inbound.seal_as else [])), None)
 
 
 def _domains(option: str, texts: Iterable[str]) -> list[Domain]:

@@ -51,6 +51,8 @@ def keep(
     *,
     action: str,
     reason: str = "",
+    would: str = "",
+    marks: Iterable[str] = (),
     author: str = "",
     results: Iterable[Result] = (),
     story: Iterable[dict[str, str | int | bool]] = (),
@@ -73,5 +75,7 @@ def keep(
             tuple(results),
             tuple(story),
             subject,
+            would,
+            tuple(marks),
         )
     )

@@ -18,6 +18,7 @@ from zegel.store.addresses import Addresses, Person
 from zegel.store.record import MAX_RECIPIENTS, MAX_RESULTS, MAX_STORY_OCTETS, Direction, Record, printable
 from zegel.store.transaction import Transaction, generation
 
+_MAX_MARKS = 6
 _MAX_SUBJECT = 998  # what RFC 5322 2.1.1 lets one line have
 _MAX_KNOWN = 10_000
 
@@ -156,7 +157,11 @@ class _Batch:
         subject = printable(record.subject, _MAX_SUBJECT) if self._keeping.subjects and record.subject else None
         queue_id, author = printable(record.queue_id, 64), printable(record.from_domain, 253)
         action, reason = printable(record.action, 16), printable(record.reason, 64)
-        self.messages.append((number, owner, record.direction.value, queue_id, author, action, reason, recipients, subject, results))
+        would = printable(record.would, 16) or None
+        marks = f" {' '.join(printable(mark, 64) for mark in record.marks[:_MAX_MARKS])} " if record.marks else None
+        self.messages.append(
+            (number, owner, record.direction.value, queue_id, author, action, reason, recipients, subject, results, would, marks)
+        )
 
     def _parties(
         self, number: int, record: Record, owner: int, sender: Person | None, recipients: Sequence[Person], named: Sequence[Person]

@@ -27,7 +27,8 @@ class Direction(StrEnum):
 
 class Result(NamedTuple):
     """One result, in the words of RFC 8601 2.7: ``method`` (dkim, spf, arc, dmarc), ``status``, the stable id of its ``reason``, and whom
-    it is about. A signature of ours has the method ``dkim`` and the status ``signed``.
+    it is about. A signature of ours has the method ``dkim`` and the status ``signed``. Of SPF, which
+    has no selector, that place holds the identity: ``mailfrom`` or ``helo``.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Record(NamedTuple):
     ``time`` is in seconds since the epoch; ``sender`` (empty for a bounce) and ``recipients`` are the envelope, addresses without angle
     brackets; ``from_domain`` is the author's, empty when From cannot be read; ``action`` is a word (signed, unsigned, accepted,
     quarantined, refused) and ``reason`` the stable id of why; ``story`` is an ordered list of small JSON objects.
+    ``would`` is the word for what the mode reject would have done, ``marks`` the ids of what people should see of it.
     """
 
     time: int
@@ -56,6 +58,8 @@ class Record(NamedTuple):
     results: tuple[Result, ...] = ()
     story: tuple[Mapping[str, object], ...] = ()
     subject: str = ""
+    would: str = ""
+    marks: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:

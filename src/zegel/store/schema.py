@@ -173,12 +173,19 @@ messages = Table(
     Column("subject", Text),
     # JSON: they are read with their message, never looked for.
     Column("results", Text, nullable=False),
+    # What the mode reject would have done; NULL for what is not judged, or from before this was kept.
+    Column("would", String(16)),
+    # Ids, each with a space before and behind it; NULL: none.
+    Column("marks", String(400)),
     CheckConstraint("direction IN ('inbound', 'outbound')", name="direction"),
 )
 Index(None, messages.c.queue_id)
 Index(None, messages.c.from_domain)
 Index(None, messages.c.action)
 Index(None, messages.c.organisation_id)
+_WOULD, _MARKED = text("would <> 'accepted'"), text("marks IS NOT NULL")
+Index("ix_messages_would", messages.c.would, sqlite_where=_WOULD, postgresql_where=_WOULD)
+Index("ix_messages_marked", messages.c.id, sqlite_where=_MARKED, postgresql_where=_MARKED)
 
 # The people of a message: its envelope, and whom its story names.
 parties = Table(

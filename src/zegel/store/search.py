@@ -55,6 +55,8 @@ class Message:
     subject: str | None
     parties: tuple[Party, ...]
     results: tuple[Result, ...]
+    would: str | None = None
+    marks: tuple[str, ...] = ()
 
     def of_role(self, role: str) -> list[Party]:
         """Its parties of one role."""
@@ -73,6 +75,8 @@ class Wanted:
     action: str | None = None
     direction: Direction | None = None
     organisation: str | None = None
+    would: str | None = None
+    mark: str | None = None
 
 
 def find(tx: Transaction, wanted: Wanted, *, limit: int, below: int | None = None) -> list[Message]:
@@ -119,6 +123,12 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(table.action == wanted.action)
     if wanted.direction is not None:
         found.append(table.direction == wanted.direction.value)
+    if wanted.would is not None:
+        found.append(table.would == wanted.would)
+        if wanted.would != "accepted":
+            found.append(table.would != "accepted")  # as the index has it
+    if wanted.mark is not None:
+        found += [table.marks.is_not(None), table.marks.contains(f" {wanted.mark} ", autoescape=True)]
     if wanted.organisation is not None:
         owner = select(schema.organisations.c.id).where(schema.organisations.c.name == wanted.organisation)
         found.append(table.organisation_id == owner.scalar_subquery())
@@ -152,6 +162,8 @@ def _whole(tx: Transaction, rows: Sequence[Any]) -> list[Message]:
             subject=row.subject,
             parties=tuple(parties[row.id]),
             results=tuple(Result(*result) for result in json.loads(row.results)),
+            would=row.would,
+            marks=tuple((row.marks or "").split()),
         )
         for row in rows
     ]

@@ -173,6 +173,11 @@ class Authentication:
         else:
             self._spf = unchecked(helo_sender(evidence.helo), mail_from_sender(evidence.mail_from, evidence.helo), found)
 
+    def want_body(self, form: str) -> BodyHashes:
+        """Have the body's digest in this canonical form made as well, for a seal. Say so before the first chunk."""
+        self._bodies.want(form, None)
+        return self._bodies
+
     @property
     def needs_body(self) -> bool:
         """False when no octet of the body can change a result."""

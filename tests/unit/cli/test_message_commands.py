@@ -6,6 +6,7 @@ import json
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,15 @@ from zegel.store import messages
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.messages import Keeping, Owners
+from zegel.store.record import Result
 
 from .conftest import Run
 
 NOW = int(time.time())
 
 
+HELO = (Result("spf", "fail", "not_permitted", "klant.example", "mailfrom"), Result("spf", "none", "no_record", "mx.example", "helo"))
+OBSERVED: dict[str, Any] = {"reason": "policy_reject", "would": "refused", "marks": ("imitates_us", "look_alike"), "results": HELO}
 ZONE = Zone.from_dict({("_dmarc.example.org", "TXT"): ["v=DMARC1; p=quarantine"]})
 
 
@@ -33,10 +37,11 @@ def fill(data: Path, *, hashed: bool = False) -> None:
         keeping = Keeping(Addresses(store.vault, hashed=hashed))
         batch = [
             outbound(1, time=NOW - 3 * DAY),
-            inbound(2, time=NOW - DAY, action="refused", reason="dmarc_reject"),
+            inbound(2, time=NOW - DAY, action="refused", reason="dmarc_reject", would="refused"),
             outbound(3, time=NOW - 60, recipients=(JAN, "els@klant.example"), story=()),
             outbound(4, time=NOW - 40 * DAY),
             outbound(5, time=NOW - 20 * DAY),
+            inbound(6, time=NOW - 28 * DAY, sender="x@bad.example", from_domain="bad.example", story=())._replace(**OBSERVED),
         ]
         messages.add(tx, batch, keeping, Owners(tx), {"klant.example": "provider.example"})
 
@@ -59,6 +64,9 @@ def test_the_list_for_people(zegel: Run, filled: Path) -> None:
     for word in ("4Wx3", "out", "info@example.be", "Jan.Peeters@klant.example +1", "dkim=signed", "signed"):
         assert word in newest
     assert "refused (dmarc_reject)" in listed.text
+    (observed,) = [line for line in listed.text.splitlines() if "5Wx6" in line]
+    assert "spf=fail spf.helo=none" in observed
+    assert observed.endswith("accepted (policy_reject), would be refused [imitates_us, look_alike]")
     assert "for more: --limit" in zegel("message", "list", "--limit", "2").text
     assert zegel("message", "list", "--queue-id", "none").text == "No message is recorded that fits.\n"
 
@@ -66,7 +74,7 @@ def test_the_list_for_people(zegel: Run, filled: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        ((), ["4Wx3", "5Wx2", "4Wx1", "4Wx5", "4Wx4"]),
+        ((), ["4Wx3", "5Wx2", "4Wx1", "4Wx5", "5Wx6", "4Wx4"]),
         (("--since", "2d"), ["4Wx3", "5Wx2"]),
         (("--until", "2d", "--since", "25d"), ["4Wx1", "4Wx5"]),
         (("--queue-id", "5Wx2"), ["5Wx2"]),
@@ -74,6 +82,10 @@ def test_the_list_for_people(zegel: Run, filled: Path) -> None:
         (("--address", JAN, "--direction", "inbound"), ["5Wx2"]),
         (("--domain", "Klant.Example", "--since", "2d"), ["4Wx3", "5Wx2"]),
         (("--action", "refused"), ["5Wx2"]),
+        (("--would", "refused"), ["5Wx2", "5Wx6"]),
+        (("--would", "refused", "--action", "accepted"), ["5Wx6"]),
+        (("--mark", "look_alike"), ["5Wx6"]),
+        (("--mark", "look"), []),
         (("--organisation", "default", "--limit", "1"), ["4Wx3"]),
         (("--organisation", "gent"), []),
     ],
@@ -155,21 +167,21 @@ def test_a_person_is_erased(zegel: Run, data: Path, hashed: bool) -> None:
     asked = zegel("message", "erase", JAN)
     assert asked.status == 2
     assert "is in 5 messages that are recorded. Erase? Say so with --yes" in asked.errors
-    assert len(ids(zegel("message", "list", "--json").text)) == 5
+    assert len(ids(zegel("message", "list", "--json").text)) == 6
     erased = zegel("message", "erase", JAN, "--yes")
     assert erased.status == 0
     assert "4 messages deleted, and taken out of 1 more" in erased.text
     assert "Backups" in erased.text
     assert traces(data, "jan.peeters") == []
-    assert ids(zegel("message", "list", "--json").text) == ["4Wx3"]
+    assert ids(zegel("message", "list", "--json").text) == ["4Wx3", "5Wx6"]
     assert "0 messages deleted" in zegel("message", "erase", JAN).text
 
 
 def test_the_term_by_hand(zegel: Run, filled: Path) -> None:
     assert "deleted: 1 messages over 30 days old, and 1 more stories over 14 days old" in zegel("message", "expire").text
-    assert ids(zegel("message", "list", "--json").text) == ["4Wx3", "5Wx2", "4Wx1", "4Wx5"]
+    assert ids(zegel("message", "list", "--json").text) == ["4Wx3", "5Wx2", "4Wx1", "4Wx5", "5Wx6"]
     (filled / "zegel.toml").write_text("[messages]\nkeep_days = 2\nstory_days = 0\n")
-    assert "deleted: 2 messages" in zegel("message", "expire").text
+    assert "deleted: 3 messages" in zegel("message", "expire").text
     assert [zegel("message", "show", name, "--json").json["story"] for name in ("4Wx3", "5Wx2")] == [None, None]
 
 

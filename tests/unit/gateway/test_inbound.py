@@ -122,7 +122,7 @@ def test_each_mode_does_what_it_says_and_tells_what_it_would_do(
     result, record = told.result, told.record
     assert result.action == ("replycode" if action == "refused" else "accept")
     assert values(result.message, MARK) == ([f"{reason} {domain}"] if action == "quarantined" else [])
-    assert (record.action, record.reason, record.from_domain) == (action, reason, domain)
+    assert (record.action, record.reason, record.from_domain, record.would) == (action, reason, domain, would)
     assert told.counted[f"zegel_messages_total inbound {action}"] == 1
     assert told.counted[f"zegel_would_total {would} {reason}"] == 1
     words = told.line.split()
@@ -299,8 +299,8 @@ def test_a_record_tells_all_that_was_found(judged: Any) -> None:
         "nothing_against",
     )
     assert [tuple(found) for found in record.results] == [
-        ("spf", "fail", "not_permitted", "partner.example", ""),
-        ("spf", "fail", "not_permitted", "client.example.org", ""),
+        ("spf", "fail", "not_permitted", "partner.example", "mailfrom"),
+        ("spf", "fail", "not_permitted", "client.example.org", "helo"),
         ("dkim", "permerror", "key_not_found", "lost.example", "l1"),
         ("dkim", "pass", "verified", "partner.example", "p1"),
         ("arc", "none", "no_chain", "", ""),

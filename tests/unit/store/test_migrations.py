@@ -43,7 +43,7 @@ def test_migrated_and_declared_are_the_same(store: Store, tmp_path: Path) -> Non
     schema.metadata.create_all(engine)
     engine.dispose()
     assert definitions(store.path) == definitions(declared)
-    assert len(definitions(declared)) == 21
+    assert len(definitions(declared)) == 23
 
 
 def test_every_table_of_a_customer_carries_the_organisation() -> None:

@@ -1,4 +1,4 @@
-"""The life of keys, what domains are to publish, delegation slots, the audit log, and the sites of the relay."""
+"""What would have become of a message; the life of keys, plans of domains, delegation slots, the audit log, the sites of the relay."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _WEEK = 7 * 24 * 3600
 
 def upgrade() -> None:
     """Make the new tables, and the keys anew: no table points to them, and their new states need another check."""
+    _messages()
     _plans()
     _slots()
     _keys()
@@ -21,6 +22,14 @@ def upgrade() -> None:
     _sightings()
     _audit()
     _sites()
+
+
+def _messages() -> None:
+    op.add_column("messages", sa.Column("would", sa.String(16), nullable=True))
+    op.add_column("messages", sa.Column("marks", sa.String(400), nullable=True))
+    would, marked = sa.text("would <> 'accepted'"), sa.text("marks IS NOT NULL")
+    op.create_index("ix_messages_would", "messages", ["would"], sqlite_where=would, postgresql_where=would)
+    op.create_index("ix_messages_marked", "messages", ["id"], sqlite_where=marked, postgresql_where=marked)
 
 
 def _of_domain(table: str) -> sa.ForeignKeyConstraint:

@@ -1,0 +1,132 @@
+"""``zegel quarantine list | show | drop``: the messages that are kept instead of delivered."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zegel.cli import place, screen
+from zegel.cli.help import Command, Group
+from zegel.cli.place import Place
+from zegel.cli.screen import Mark
+from zegel.cli.words import _
+
+if TYPE_CHECKING:
+    from zegel.store.quarantine import Depot, Kept
+
+app = typer.Typer(cls=Group, no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", help=_("The name of the message, as zegel quarantine list has it."))]
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help=_("The names of the messages, as zegel quarantine list has them."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message."))]
+_MAX_HEADER = 100_000
+_MAX_SHOWN = 60
+
+
+@app.command("list", cls=Command, help=_("List the messages in quarantine, newest first."))
+def list_(ctx: typer.Context, json: AsJson = False) -> None:
+    """List what is kept."""
+    here = place.of(ctx)
+    found = depot(here).all()
+    if json:
+        for kept in found:
+            screen.json_line(as_json(kept))
+    elif found:
+        headings = (_("Name"), _("Time"), _("From domain"), _("Recipients"), _("Subject"), _("Why"))
+        screen.table(headings, [_row(kept) for kept in found])
+    else:
+        screen.say(_("Nothing is in quarantine."))
+        if here.read_config().inbound.quarantine != "keep":
+            screen.say(_('Messages are kept here with quarantine = "keep" under [inbound] in zegel.toml, and a mode that quarantines.'))
+
+
+@app.command(cls=Command, help=_("Show a message in quarantine: what is known of it, and its header."))
+def show(
+    ctx: typer.Context,
+    name: Name,
+    raw: Annotated[bool, typer.Option("--raw", help=_("Write the message itself, octet for octet."))] = False,
+    json: AsJson = False,
+) -> None:
+    """Show one."""
+    here = place.of(ctx)
+    folder = depot(here)
+    kept = folder.get(name)
+    if raw:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(folder.message(name))
+        sys.stdout.buffer.flush()
+        return
+    if json:
+        screen.json_line(as_json(kept))
+        return
+    screen.say(f"{kept.name}  {_clock(kept.time)}", style="bold")
+    lines = [
+        (_("Queue id"), kept.queue_id or "-"),
+        (_("Client"), kept.client),
+        (_("Envelope sender"), kept.sender or "<>"),
+        (_("From domain"), kept.from_domain or "-"),
+        *((_("Recipient"), recipient) for recipient in kept.recipients),
+        (_("Size"), _("{size} octets").format(size=kept.size)),
+        (_("Why"), kept.reason),
+        (_("State"), _state(kept)),
+    ]
+    screen.table((_("What"), _("Is")), lines)
+    screen.say(_("Its header:"))
+    header = folder.message(name).partition(b"\r\n\r\n")[0][:_MAX_HEADER]
+    for line in header.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
+        screen.exact(f"  {line}")
+    if kept.queue_id:
+        screen.say(_("The story of its verdict:"))
+        screen.command(here.command(f"message show {kept.queue_id}"))
+
+
+@app.command(cls=Command, help=_("Delete messages in quarantine for good."))
+def drop(ctx: typer.Context, names: Names) -> None:
+    """Drop some."""
+    here = place.of(ctx)
+    folder = depot(here)
+    with here.store(create=False) as store:
+        from zegel.store import audit
+
+        for name in names:
+            kept = folder.drop(name)
+            with store.writing() as tx:
+                audit.note(tx, "quarantine.drop", name, now=int(time.time()), before=logged(kept))
+            screen.marked(Mark.OK, _("{name} is deleted").format(name=name))
+
+
+def depot(here: Place) -> Depot:
+    """The quarantine of the data folder."""
+    from zegel.store.quarantine import Depot
+
+    return Depot(here.data, max_bytes=here.read_config().inbound.quarantine_bytes)
+
+
+def as_json(kept: Kept) -> dict[str, Any]:
+    """A message for programs."""
+    from dataclasses import asdict
+
+    return asdict(kept)
+
+
+def logged(kept: Kept) -> dict[str, Any]:
+    """What the audit log has of a message: no address of a person."""
+    return {"time": kept.time, "queue_id": kept.queue_id, "from_domain": kept.from_domain, "reason": kept.reason, "size": kept.size}
+
+
+def _row(kept: Kept) -> tuple[str, ...]:
+    more = f" +{len(kept.recipients) - 1}" if len(kept.recipients) > 1 else ""
+    subject = kept.subject if len(kept.subject) <= _MAX_SHOWN else f"{kept.subject[: _MAX_SHOWN - 3]}..."
+    why = kept.reason if kept.state == "kept" else f"{kept.reason} ({_state(kept)})"
+    return (kept.name, _clock(kept.time), kept.from_domain or "-", (kept.recipients or ("-",))[0] + more, subject, why)
+
+
+def _state(kept: Kept) -> str:
+    return {"kept": _("kept"), "released": _("released")}[kept.state]
+
+
+def _clock(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
