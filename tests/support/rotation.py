@@ -1,8 +1,8 @@
 """Rotations under load: mail through the real daemon without a pause while its clock is shifted; its DNS is Knot, and a second that lags.
 
 Every message must be signed; every signature must verify against what both name servers have at that moment, when it is received and as
-long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by hand,
-as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
+long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by
+hand, as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ class Rotations:
         before = {key.number: key.looked for key in self.held()}
         self.shift(1)
         self.daemon.reload()
-        wait_for(lambda: all(key.looked != before.get(key.number) for key in self.held()), 60, "all keys to be looked at")
+        try:
+            wait_for(lambda: all(key.looked != before.get(key.number) for key in self.held()), 60)
+        except TimeoutError:
+            left = [(key.name, key.state.value, key.looked) for key in self.held()]
+            raise AssertionError(f"not all keys were looked at: {left}, {self.troubles}\n{self.daemon.log()[-5000:]}") from None
 
     # -- keys -------------------------------------------------------------------------------------------------------------------------
 
@@ -200,7 +204,8 @@ class Rotations:
     # -- mail -------------------------------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Send mail from now on."""
+        """Send mail from now on, as soon as the daemon signs."""
+        wait_for(lambda: bool(self.signing()) and " keys=1 " in self.daemon.log(), what="a key that signs")
         self._sender.start()
 
     def _send_all(self) -> None:
