@@ -46,6 +46,7 @@ TABLES = {
     "outbound": "Which mail is yours to sign, and who may sign as whom.",
     "inbound": "What is written on mail that comes in, and what may happen to it. A new installation observes.",
     "signing": "How signatures look.",
+    "keys": "How long keys live, and how often their records are looked at.",
     "dns": "Who is asked for records.",
     "zone": "How the records of a zone are published, one [[zone]] for each; what no [[zone]] holds is published by hand.",
     "messages": "What is written down of each message, and for how long.",

@@ -60,8 +60,12 @@ FIELDS = {
     "forged_results_removed": "Authentication-Results fields in your own name that were taken out.",
     "error": "A fault of Zegel's own; the message was deferred (451).",
     "exception": "Where in the program the fault happened.",
+    "key": "The key that it is about, by its name in DNS.",
+    "record": "The name at which its record is published: another than its own where it has a delegation slot.",
+    "state": "The state of that key from now on.",
+    "why": "What the authoritative servers have instead of its record.",
     "generation": "The number of the last change to domains or keys.",
-    "level": "info or error.",
+    "level": "info, warning or error.",
 }
 NOT_SIGNED = {
     "checked_before": "It carries your own Authentication-Results, so it came in from outside, or somebody forged that.",
@@ -176,6 +180,8 @@ def _one_of_each(made: Journal) -> None:
     sent = About("4Wx1Yz0Jqk", "jan@example.be", "login", "192.0.2.7", "jan")
     came = About("4Wx1Z21Bcd", "shop@example.org", "inbound", "198.51.100.25")
     made.note("keys loaded", generation=7)
+    made.note("key signs", key="z202611r-k7qd._domainkey.example.be", record="z202611r-k7qd._domainkey.example.be", state="active")
+    made.alarm("key in trouble, and signing on", key="z1._domainkey.example.be", why="there is nothing at z1._domainkey.example.be")
     made.signed(
         sent, ["z202611r-k7qd._domainkey.example.be"], "example.be", warning=hop_may_break(b"", b"one line\nand no other\r\n") or ""
     )

@@ -75,6 +75,7 @@ class Journal:
         self.waiting = Gauge("zegel_records_waiting", "Messages that wait to be written to the store", registry=self.registry)
         self.generation = Gauge("zegel_generation", "The generation of the store that signs now", registry=self.registry)
         self.keys = Gauge("zegel_active_keys", "Keys that sign now", registry=self.registry)
+        self.troubled_keys = Gauge("zegel_troubled_keys", "Keys whose record is not as it should be in DNS", registry=self.registry)
 
     def _child(self, counter: Counter, *labels: str) -> Counter:
         """The counter of these labels; to look it up is dearer than to count. There are as many as the counter itself keeps."""
@@ -144,6 +145,10 @@ class Journal:
     def note(self, event: str, **words: object) -> None:
         """Something about the daemon itself."""
         self._write(event, words)
+
+    def alarm(self, event: str, **words: object) -> None:
+        """Something that a person has to see to; what it is about goes on meanwhile."""
+        self._write(event, {name: _line(str(value)) for name, value in words.items()}, level=logging.WARNING)
 
     def _write(self, event: str, words: Mapping[str, object], *, level: int = logging.INFO) -> None:
         try:

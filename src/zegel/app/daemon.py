@@ -14,6 +14,7 @@ from pathlib import Path
 from zegel.adapters.journal import set_up_log
 from zegel.adapters.pump import run
 from zegel.app.expiry import Expiry
+from zegel.app.keeping import KeyKeeping
 from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
@@ -41,7 +42,7 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
-    return [Records(shared), Metrics(shared), Expiry(shared), Milter(shared)]
+    return [Records(shared), Metrics(shared), Expiry(shared), KeyKeeping(shared), Milter(shared)]
 
 
 class Daemon:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from zegel.adapters.converse import AsyncResolver
+from zegel.adapters.nameservers import Looking, Nameservers, Offline
 from zegel.adapters.resolver import Resolver
 from zegel.adapters.zone import Zone
 from zegel.config import Config, ConfigError
@@ -49,6 +50,12 @@ def make_resolver(config: Config) -> AsyncResolver:
         return Resolver(dns.nameservers or None, timeout=dns.timeout, tries=dns.tries, trust_ad=dns.trust_ad)
     except (OSError, ValueError) as error:
         raise ConfigError(N_("zegel.toml: {key}: {error}"), key="dns.nameservers", error=error) from None
+
+
+def make_servers(config: Config, resolver: AsyncResolver) -> Looking:
+    """What is asked for what all authoritative servers say; with a zone file it stands for all of them."""
+    dns, listed = config.dns, {zone.name: zone.servers for zone in config.zone}
+    return Offline(resolver) if dns.zone else Nameservers(resolver, zones=listed, timeout=dns.timeout, tries=dns.tries)
 
 
 def _zone(file: str) -> Zone:

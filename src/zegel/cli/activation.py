@@ -29,6 +29,7 @@ _MAX_TEXT = 500
 def activate(here: Place, domain: Domain, selector: str, *, look: bool, force: bool) -> None:
     """Activate a key. Raises Refusal with status 1 when its record is not seen as it must be."""
     with here.store(create=False) as store:
+        from zegel.rollout.keyrules import key_rules
         from zegel.store import keychanges, keys
 
         with store.reading() as tx:
@@ -41,7 +42,8 @@ def activate(here: Place, domain: Domain, selector: str, *, look: bool, force: b
         else:
             screen.marked(Mark.NOTE, _("DNS was not looked at; without the record receivers cannot check what this key signs"))
         with store.writing() as tx:
-            former = keychanges.activate(tx, domain, key.selector, now=int(time.time()))
+            keep = key_rules(here.read_config(), here.data).times.retiring
+            former = keychanges.activate(tx, domain, key.selector, now=int(time.time()), keep=keep)
             active = [other for other in keys.all(tx, domain) if other.state == "active"]
     sentence = _("the key {selector} of {domain} is active: running daemons sign with it within seconds")
     screen.marked(Mark.OK, sentence.format(selector=key.selector, domain=domain))

@@ -30,6 +30,7 @@ from zegel.cli import (
     screen,
     serve,
     sign,
+    slot,
     spf,
     status,
     verify,
@@ -59,6 +60,9 @@ app.command("init", cls=Command, help=_("Make the data folder, the master key an
 app.add_typer(postfix.app, name="postfix", help=_("Set up Postfix beside Zegel, and check it."), rich_help_panel=_START)
 app.add_typer(domain.app, name="domain", help=_("The domains that you sign for, and the records they publish."), rich_help_panel=_KEYS)
 app.add_typer(key.app, name="key", help=_("The keys: make, look, let them sign."), rich_help_panel=_KEYS)
+app.add_typer(
+    slot.app, name="slot", help=_("Delegation slots: CNAMEs handed out once, for keys that change without anybody."), rich_help_panel=_KEYS
+)
 app.command("sign", cls=Command, help=_("Sign messages: with a key file, or with the store's active keys."), rich_help_panel=_MAIL)(
     sign.sign
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zegel.cli import screen
 from zegel.cli.words import _, told
-from zegel.rollout.records import as_split, as_value, as_zone_line, key_record
+from zegel.rollout.records import as_split, as_value, as_zone_line
 
 if TYPE_CHECKING:
     from zegel.rollout.records import Record
@@ -49,7 +49,9 @@ def show(key: StoredKey) -> None:
     heading = _("TXT record for the key {selector} of {domain} ({algorithm}, {state})")
     words = {"selector": key.selector, "domain": key.domain, "algorithm": key.algorithm, "state": state_word(key.state)}
     screen.say(heading.format(**words), style="bold")
-    _show_record(key_record(key), key.domain)
+    from zegel.rollout.keylook import record_of
+
+    _show_record(record_of(key), key.domain)
 
 
 def show_wanted(wish: Wanted, domain: str) -> None:
@@ -77,7 +79,9 @@ def _show_record(record: Record, domain: str) -> None:
 
 def as_json(key: StoredKey) -> dict[str, Any]:
     """What to publish for a key, as a value for JSON."""
-    return {"selector": key.selector, "algorithm": key.algorithm, "state": str(key.state)} | _record_json(key_record(key), key.domain)
+    from zegel.rollout.keylook import record_of
+
+    return {"selector": key.selector, "algorithm": key.algorithm, "state": str(key.state)} | _record_json(record_of(key), key.domain)
 
 
 def wanted_json(wish: Wanted, zone: str) -> dict[str, Any]:

@@ -13,7 +13,19 @@ def text() -> str:
     return (
         "\n\n".join(
             f"{part}"
-            for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _dns(), _zone(), _messages(), _metrics(), _limits())
+            for part in (
+                _head(),
+                _milter(),
+                _outbound(),
+                _inbound(),
+                _signing(),
+                _keys(),
+                _dns(),
+                _zone(),
+                _messages(),
+                _metrics(),
+                _limits(),
+            )
         )
         + "\n"
     )
@@ -166,6 +178,39 @@ def _signing() -> str:
             ),
         ),
         ("expire", "0", _("Seconds that a signature holds (x=), at least 3600, for example 1209600 for two weeks; 0 sets no end.")),
+    )
+
+
+def _keys() -> str:
+    return _section(
+        "keys",
+        (
+            "rotate_days",
+            "0",
+            _(
+                "Days after which a key is followed by a new one, by itself, at least 7 (180 is twice a year); 0 is never.\n"
+                "Where you write DNS by hand, a new key is work for you: switch it on where Zegel publishes by itself, or has slots."
+            ),
+        ),
+        ("algorithm", '"rsa2048"', _("The kind of key that zegel key rotate makes for a domain that has none: rsa2048 or ed25519.")),
+        ("look_seconds", "60", _("Seconds between two looks at a record that is waited for, or in trouble; all others: an hour.")),
+        (
+            "retiring_days",
+            "7",
+            _(
+                "Days that a record stays after its key signed last, at least 7: mail waits in queues for up to 5 days.\n"
+                "The time of signing.expire comes to it."
+            ),
+        ),
+        ("revoked_days", "30", _("Days that a record then says that the key is revoked, before it goes.")),
+        (
+            "publish_private",
+            '""',
+            _(
+                "Publish old private keys once their record is gone: then nobody can prove by a signature that you wrote an old message.\n"
+                'The name of a folder below the data folder, for example "published-keys"; empty publishes none, and destroys them.'
+            ),
+        ),
     )
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from zegel.config import publishing
+from zegel.config import keys, publishing
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.sections import Allow, Config, Messages, Milter
@@ -31,6 +31,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     for entry in config.outbound.allow:
         _check_allow(entry)
     _check_messages(config.messages)
+    keys.check(config.keys)
     publishing.check(config.zone)
     _check_rest(config)
 

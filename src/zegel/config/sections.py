@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from zegel.config.keys import Keys
 from zegel.config.publishing import Zone
 from zegel.limits import Limits
 
@@ -129,6 +130,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     outbound: Outbound = Outbound()
     inbound: Inbound = Inbound()
     signing: Signing = Signing()
+    keys: Keys = Keys()
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()

@@ -50,7 +50,8 @@ class Look:
 
     Of ``servers`` asked, ``serving`` have what the key's state wants (its record; for a revoked one the empty ``p=``), and ``lacking``
     proved that they have nothing or something else; the others did not answer. ``gone``: of the lacking, who has nothing of this key.
-    TTLs in seconds: of the key's own record, of another one that stood there, and the negative one of the zone.
+    TTLs in seconds: of the key's own record, of its slot's CNAME (0 where not asked), of another record that stood there, and the
+    negative one of the zone.
     """
 
     servers: int = 0
@@ -58,6 +59,7 @@ class Look:
     lacking: int = 0
     gone: int = 0
     own_ttl: int = 0
+    alias_ttl: int = 0
     other_ttl: int = 0
     negative_ttl: int = 3600
     difference: str = ""
@@ -85,7 +87,8 @@ def step(before: StoredKey, look: Look, others: Sequence[StoredKey], *, now: int
     """
     key = settled(before, now)
     steady = before.looked is not None and 0 <= now - before.looked <= max(times.gap, 2 * times.rest)
-    noted = replace(key, looked=now, serving=look.serving, servers=look.servers, ttl=max(key.ttl, min(look.own_ttl, _LONGEST_WAIT)))
+    own, alias = max(key.ttl, min(look.own_ttl, _LONGEST_WAIT)), max(key.alias_ttl, min(look.alias_ttl, _LONGEST_WAIT))
+    noted = replace(key, looked=now, serving=look.serving, servers=look.servers, ttl=own, alias_ttl=alias)
     match key.state:
         case KeyState.PENDING | KeyState.VISIBLE:
             return _waiting(before, noted, look, others, now, times, unbroken=key.looked is not None and now - key.looked <= times.gap)
@@ -195,7 +198,6 @@ def _retiring(
 
 
 def _revoked(before: StoredKey, key: StoredKey, look: Look, now: int, times: Times, *, steady: bool) -> tuple[Change, ...]:
-    over = now >= (key.revoked or now) + times.revoked
     if look.vanished:
         trouble = ""
     elif look.lacking > look.gone:
@@ -203,18 +205,17 @@ def _revoked(before: StoredKey, key: StoredKey, look: Look, now: int, times: Tim
     else:
         trouble = "" if look.serving + look.lacking == look.servers > 0 else UNAVAILABLE
     key = replace(key, trouble=trouble)
-    if steady and over and look.vanished:
+    over = steady and now >= (key.revoked or now) + times.revoked
+    if not over and not key.withdrawn:
+        return (Change(before, key),)
+    if look.vanished:
         return (Change(before, replace(key, state=KeyState.REMOVED, removed=now), "key.remove"),)
-    return (Change(before, key),)
+    # The record may go; the key is removed when it has gone.
+    return (Change(before, replace(key, removed=now if key.removed is None else key.removed), "" if key.withdrawn else "key.withdraw"),)
 
 
 def may_publish_private(key: StoredKey, *, now: int) -> bool:
     """Tell whether the private half of a removed key may become public: no cache has its record any more, so that it proves nothing."""
     if key.state is not KeyState.REMOVED or key.removed is None or not key.has_private:
         return False
-    return now - key.removed >= max(key.ttl, key.wait, 3600)
-
-
-def takes_away(key: StoredKey, *, now: int, times: Times) -> bool:
-    """Tell whether the record of a key is not to be published any more."""
-    return key.state is KeyState.REMOVED or (key.state is KeyState.REVOKED and now >= min(key.revoked or now, now) + times.revoked)
+    return now - key.removed >= max(key.ttl + key.alias_ttl, 3600)

@@ -90,7 +90,7 @@ def unwanted(of: Holdings) -> tuple[Record, ...]:
     """Records that were wanted once, of removed keys and former plans, and may be taken away where they still stand."""
     wishes = wanted(of)
     places = {(wish.record.name, wish.record.type) for wish in wishes}
-    gone = [key for key in of.keys if key.state is KeyState.REMOVED]
+    gone = [key for key in of.keys if key.withdrawn]
     records = [txt(key.record_name, text) for key in gone for text in (as_value(key_record(key)), REVOKED)]
     return tuple(record for record in dict.fromkeys([*records, *_of_former_plans(of)]) if (record.name, record.type) not in places)
 
@@ -109,7 +109,7 @@ def _slots(found: Iterable[Slot]) -> list[Wanted]:
 
 
 def _keys(found: Sequence[StoredKey]) -> list[Wanted]:
-    living = [key for key in found if key.state is not KeyState.REMOVED]
+    living = [key for key in found if not key.withdrawn]
     return [
         Wanted(
             txt(key.record_name, REVOKED if key.state is KeyState.REVOKED else as_value(key_record(key))),

@@ -20,13 +20,14 @@ from zegel.store.keys import KeyState, StoredKey, Succession
 from zegel.store.transaction import Transaction, count_change
 from zegel.words import N_
 
-WEEK = 7 * 86_400
+DAY = 86_400
+WEEK = 7 * DAY
 """Seconds that a record stays after its key has signed last, at the least: queues give up after five days (RFC 5321 4.5.4.1)."""
 
 # What the life of a key changes; the rest of a row stays for good.
 _LIFE = (
     "state", "succession", "served", "visible", "activated", "retired", "keep_until", "revoked", "removed", "misses", "missing", "looked",
-    "serving", "servers", "trouble", "wait", "ttl",
+    "serving", "servers", "trouble", "wait", "ttl", "alias_ttl",
 )  # fmt: skip
 _TOLD = ("state", "succession", "activated", "retired", "keep_until", "revoked", "removed")
 
@@ -52,7 +53,7 @@ def apply(tx: Transaction, changes: Sequence[Change], *, now: int, keep_private:
         if change.after.state is KeyState.REMOVED and change.before.state is not KeyState.REMOVED:
             if not keep_private:
                 destroy_private(tx, change.after, now=now)
-            slots.give_back(tx, change.after.number, free=now + change.after.ttl)
+            slots.give_back(tx, change.after.number, free=now + (change.after.ttl or DAY) + (change.after.alias_ttl or DAY))
     if any(change.action for change in changes):
         count_change(tx)
 

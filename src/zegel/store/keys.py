@@ -51,7 +51,7 @@ class Succession(StrEnum):
 class StoredKey:
     """A key without its private half. ``public`` is the ``p=`` text; times are seconds since the epoch (see the table for each).
 
-    ``slot`` is the full name that its delegation slot points to, empty without one. ``wait`` and ``ttl`` are in seconds.
+    ``slot`` is the full name that its delegation slot points to, empty without one. ``wait`` and the TTLs are in seconds.
     """
 
     domain: Domain
@@ -80,6 +80,7 @@ class StoredKey:
     trouble: str = ""
     wait: int = 0
     ttl: int = 0
+    alias_ttl: int = 0
     has_private: bool = True
 
     @property
@@ -91,6 +92,11 @@ class StoredKey:
     def record_name(self) -> str:
         """The DNS name at which its record is published: the slot's target, or its own."""
         return self.slot or self.name
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is to have no record any more: it is removed, or was revoked for so long that the record may go."""
+        return self.removed is not None
 
 
 def add(
@@ -129,7 +135,7 @@ def add(
         "succession": succession.value,
         "created": now,
         "trouble": "",
-        **dict.fromkeys(("misses", "serving", "servers", "wait", "ttl"), 0),
+        **dict.fromkeys(("misses", "serving", "servers", "wait", "ttl", "alias_ttl"), 0),
     }
     tx.connection.execute(insert(schema.keys).values(values))
     count_change(tx)
@@ -256,7 +262,7 @@ def _binding(organisation_id: int, domain: str, selector: str, algorithm: str) -
 
 _AS_THEY_ARE = (
     "organisation", "selector", "algorithm", "key_type", "public", "created", "activated", "retired", "served", "visible", "keep_until",
-    "revoked", "removed", "misses", "missing", "looked", "serving", "servers", "trouble", "wait", "ttl",
+    "revoked", "removed", "misses", "missing", "looked", "serving", "servers", "trouble", "wait", "ttl", "alias_ttl",
 )  # fmt: skip
 
 

@@ -124,6 +124,8 @@ keys = Table(
     # Seconds, the largest seen: how long caches may hold what stood at the name before the record, and how long the record itself.
     Column("wait", BigInteger, nullable=False),
     Column("ttl", BigInteger, nullable=False),
+    # The same of its slot's CNAME; 0: not seen.
+    Column("alias_ttl", BigInteger, nullable=False),
     ForeignKeyConstraint(["slot_id"], ["slots.id"]),
     ForeignKeyConstraint(["domain_id", "organisation_id"], ["domains.id", "domains.organisation_id"]),
     UniqueConstraint("domain_id", "selector", "created"),

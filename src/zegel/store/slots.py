@@ -50,7 +50,7 @@ class Slot:
         return f"{self.name}._domainkey.{self.domain}"
 
     def is_free(self, now: int) -> bool:
-        """Tell whether a new key may live in it. A time further ahead than any cache keeps was written by a clock that went wrong."""
+        """Tell whether a new key may live in it."""
         return not self.used_by and (self.free is None or self.free <= now)
 
 
@@ -96,19 +96,22 @@ def take(tx: Transaction, domain: Domain, key_type: str, *, now: int) -> Slot | 
     found = [slot for slot in all(tx, domain) if slot.key_type == key_type]
     if not found:
         return None
-    for slot in found:
-        if slot.free is not None and slot.free > now + _LONGEST:
-            tx.connection.execute(update(schema.slots).where(schema.slots.c.id == slot.number).values(free=now + _LONGEST))
     free = [slot for slot in found if slot.is_free(now)]
     if free:
         return min(free, key=lambda slot: (slot.free or 0, slot.number))
-    times = [min(slot.free, now + _LONGEST) for slot in found if not slot.used_by and slot.free is not None]
+    times = [slot.free for slot in found if not slot.used_by and slot.free is not None]
     if times:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(min(times)))
         raise StoreError(N_("no slot of {domain} is free for {kind}; the next one is on {when}"), domain=domain, kind=key_type, when=when)
     states = ", ".join(f"{slot.name}: {slot.used_by}" for slot in found)
     sentence = N_("no slot of {domain} is free for {kind} ({states}); revoke a key that retires, or add one: zegel slot add {domain}")
     raise StoreError(sentence, domain=domain, kind=key_type, states=states)
+
+
+def settle(tx: Transaction, *, now: int) -> None:
+    """Bring nearer what is further ahead than any cache keeps: a clock that went wrong wrote it."""
+    free = schema.slots.c.free
+    tx.connection.execute(update(schema.slots).where(free > now + _LONGEST).values(free=now + _LONGEST))
 
 
 def give_back(tx: Transaction, key_number: int, *, free: int) -> None:

@@ -95,7 +95,7 @@ def _keys() -> None:
         *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("missing", "looked")),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in ("serving", "servers")),
         sa.Column("trouble", sa.String(64), nullable=False),
-        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("wait", "ttl")),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("wait", "ttl", "alias_ttl")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.ForeignKeyConstraint(["slot_id"], ["slots.id"], name=op.f("fk_keys_slot_id")),
         _of_domain("keys"),
@@ -112,7 +112,7 @@ def _aged(row: dict[str, object]) -> dict[str, object]:
     activated, retired = row["activated"], row["retired"]
     later = dict.fromkeys(("slot_id", "served", "revoked", "removed", "missing", "looked"))
     keep_until = retired + _WEEK if isinstance(retired, int) else None
-    unseen: dict[str, object] = dict.fromkeys(("misses", "serving", "servers", "wait", "ttl"), 0) | dict.fromkeys(
+    unseen: dict[str, object] = dict.fromkeys(("misses", "serving", "servers", "wait", "ttl", "alias_ttl"), 0) | dict.fromkeys(
         ("trouble", "succession"), ""
     )
     return {**row, **later, **unseen, "state": _STATES[str(row["state"])], "visible": activated, "keep_until": keep_until}

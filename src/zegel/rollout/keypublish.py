@@ -1,0 +1,67 @@
+"""Has the key records of a domain written where its zone may be written, after the life of its keys has moved on.
+
+Only records of keys: what else a domain should have is published when a person says so. Foreign records stay as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from zegel.adapters.journal import Journal
+from zegel.adapters.nameservers import Looking
+from zegel.config import Config
+from zegel.config.publishing import Zone
+from zegel.grammar.domain import Domain
+from zegel.rollout.publish import Publisher
+from zegel.rollout.records import Record
+from zegel.rollout.wanted import Holdings, holdings, unwanted, wanted
+from zegel.store import domains
+from zegel.store.database import Store
+
+
+class KeyPublisher:
+    """Writes key records into the zones of the configuration; trouble with one goes into the journal, and the next round tries again."""
+
+    def __init__(self, store: Store, journal: Journal, servers: Callable[[], Looking], config: Callable[[], Config]) -> None:
+        self._store, self._journal, self._servers, self._config = store, journal, servers, config
+        self._told: dict[str, str] = {}
+
+    def writes(self, name: str) -> bool:
+        """Tell whether the record of a name is published from here; all others are somebody else's to write."""
+        zone = Publisher(self._servers(), self._config().zone).zone_of(name)
+        return zone is not None and zone.way != "hand"
+
+    async def publish(self, domain: Domain) -> None:
+        """Look at the key records of a domain, and write what differs."""
+        publisher = Publisher(self._servers(), self._config().zone)
+        of = await asyncio.to_thread(self._holdings, domain)
+        wishes = [wish for wish in wanted(of) if wish.key is not None and self.writes(wish.record.name)]
+        names = {key.record_name for key in of.keys if key.withdrawn}
+        away = [record for record in unwanted(of) if record.name in names and self.writes(record.name)]
+        changes = await publisher.survey(wishes, away)
+        if not any(change.needed and not change.blocked for change in changes):
+            return
+        contents = await asyncio.to_thread(self._every_record)
+        for done in await publisher.apply(changes, lambda zone: _within(zone, contents)):
+            error = "" if done.error is None else str(done.error)
+            if error and self._told.get(done.zone.name) != error:
+                self._journal.alarm("records not published", zone=done.zone.name, why=error)
+            elif done.sent:
+                self._journal.note("records published", zone=done.zone.name)
+            self._told[done.zone.name] = error
+
+    def _holdings(self, domain: Domain) -> Holdings:
+        with self._store.reading() as tx:
+            return holdings(tx, domain)
+
+    def _every_record(self) -> list[Record]:
+        """What the zones of the configuration hold in all, for a file that is written whole."""
+        if not any(zone.way == "file" for zone in self._config().zone):
+            return []
+        with self._store.reading() as tx:
+            return [wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name))]
+
+
+def _within(zone: Zone, records: list[Record]) -> list[Record]:
+    return [record for record in dict.fromkeys(records) if record.name == zone.name or record.name.endswith(f".{zone.name}")]

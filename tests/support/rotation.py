@@ -1,0 +1,258 @@
+"""Rotations under load: mail through the real daemon without a pause while its clock is shifted; its DNS is Knot, and a second that lags.
+
+Every message must be signed; every signature must verify against what both name servers have at that moment, when it is received and as
+long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by
+hand, as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import dns.query
+import dns.rcode
+import dns.tsigkeyring
+import dns.update
+
+import zegel
+from support.authority import AGENCY, ALGORITHM, HOSTS, KEY, SECRET, Authority
+from support.daemon import Daemon, allow
+from support.mta import Mta
+from support.proof import tags
+from support.servers import unavailable, wait_for
+from zegel.grammar.domain import Domain
+from zegel.store import domains, keys
+from zegel.store.database import Store
+from zegel.store.keys import StoredKey
+
+DAY = 86_400
+_LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+_MESSAGE = b"From: info@%s\r\nSubject: %d\r\nDate: Sat, 21 Nov 2026 12:00:00 +0100\r\nMessage-ID: <%d@%s>\r\n\r\nhello\r\n"
+_MOST_KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as the mail server got it back, and when by the shifted clock."""
+
+    at: int
+    message: bytes
+    selector: str
+
+
+class Rotations:
+    """The daemon, its clock, and the mail that goes through it: ``rate`` messages a second. A context manager."""
+
+    def __init__(self, there: Authority, folder: Path, *, rate: float, kind: str = "ed25519") -> None:
+        self.there, self.rate, self.kind = there, rate, kind
+        found = glob.glob(_LIBRARY)
+        if not found:
+            unavailable("libfaketime is not installed; on Debian, apt-get install faketime")
+        self._shift_file, self._shift = folder / "shift", 0
+        servers = ", ".join(f'"{host}:{there.port}"' for host in HOSTS[:2])
+        zone = f'[[zone]]\nname = "{AGENCY}"\nservers = [{servers}]\n'
+        keeping = "[keys]\nlook_seconds = 300\nretiring_days = 7\nrevoked_days = 1\n"
+        config = allow("192.0.2.0/24", [AGENCY], "network") + keeping + zone
+        self.daemon = Daemon(config, nameserver=there.resolver)
+        self.daemon.environment = {
+            "LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": str(self._shift_file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
+        self.shift(0)
+        self.received: deque[Received] = deque(maxlen=_MOST_KEPT)
+        self.sent = 0
+        self.troubles: list[str] = []
+        self._stop = threading.Event()
+        self._sender = threading.Thread(target=self._send_all, daemon=True)
+
+    def __enter__(self) -> Self:
+        with Store.open(self.daemon.data, now=self.now) as store, store.writing() as tx:
+            domains.add(tx, Domain.parse(AGENCY), now=self.now)
+        self.daemon.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        if self._sender.is_alive():
+            self._sender.join(30)
+        self.daemon.remove()
+
+    # -- the clock --------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        return int(time.time()) + self._shift
+
+    def shift(self, seconds: int) -> None:
+        """Set the clock of the daemon so much further on."""
+        self._shift += seconds
+        draft = self._shift_file.with_suffix(".new")
+        draft.write_text(f"+{self._shift}")
+        draft.replace(self._shift_file)
+
+    def look(self) -> None:
+        """Have the daemon look at all keys now, and wait until it has."""
+        before = {key.number: key.looked for key in self.held()}
+        self.shift(1)
+        self.daemon.reload()
+        try:
+            wait_for(lambda: all(key.looked != before.get(key.number) for key in self.held()), 60)
+        except TimeoutError:
+            left = [(key.name, key.state.value, key.looked) for key in self.held()]
+            raise AssertionError(f"not all keys were looked at: {left}, {self.troubles}\n{self.daemon.log()[-5000:]}") from None
+
+    # -- keys -------------------------------------------------------------------------------------------------------------------------
+
+    def held(self) -> list[StoredKey]:
+        """All that are not removed."""
+        with Store.read_only(self.daemon.data) as store, store.reading() as tx:
+            return [key for key in keys.all(tx) if key.state != "removed"]
+
+    def signing(self) -> str:
+        """The selector that signs; empty for none."""
+        return next((key.selector for key in self.held() if key.state == "active"), "")
+
+    def command(self, *words: str) -> str:
+        """A command of ours, under the same clock."""
+        environment = {**os.environ, **self.daemon.environment, "LANG": "C.UTF-8"}
+        done = subprocess.run(
+            [sys.executable, "-m", "zegel.cli.main", "--data", str(self.daemon.data), *words],
+            capture_output=True, text=True, env=environment, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def write_dns(self) -> None:
+        """Write what zegel says is to be there into the first name server, as its owner would by hand."""
+        ring = dns.tsigkeyring.from_text({KEY: SECRET})
+        message = dns.update.UpdateMessage(AGENCY, keyring=ring, keyalgorithm=ALGORITHM)
+        shown = json.loads(self.command("domain", "records", AGENCY, "--json"))["records"]
+        wanted = {record["name"]: record["strings"] for record in shown if record["purpose"] == "dkim"}
+        for name in {key.name for key in self.held()} | set(wanted):
+            message.delete(f"{name}.")
+        for name, strings in wanted.items():
+            message.add(f"{name}.", 60, "TXT", " ".join(f'"{string}"' for string in strings))
+        reply = dns.query.tcp(message, HOSTS[0], port=self.there.port, timeout=10)
+        assert reply.rcode() == dns.rcode.NOERROR, reply
+
+    def catch_up(self) -> None:
+        """Let the second name server fetch what the first has."""
+        self.there.catch_up(AGENCY)
+
+    def rotate(self) -> str:
+        """One rotation, from the command to the removal of the former key's record; returns the selector that signs then."""
+        former = self.signing()
+        self.command("key", "rotate", AGENCY, "--algorithm", self.kind)
+        following = next(key.selector for key in self.held() if key.succession)
+        self.write_dns()
+        for _ in range(2):  # however long the second one lags, nothing happens
+            self.shift(800)
+            self.look()
+        assert self.signing() == former
+        self.catch_up()
+        self.look()
+        assert self.signing() == former, "the record was never looked at long enough"
+        self.shift(800)
+        self.look()
+        assert self.signing() == following
+        if not former:
+            return following
+        self.after_the_switch(former, following)
+        return following
+
+    def after_the_switch(self, former: str, following: str) -> None:
+        """The former key's record stays for seven days, is then revoked, and goes."""
+        if self._sender.is_alive():
+            wait_for(lambda: bool(self.received) and self.received[-1].selector == following, 60, "mail signed with the new key")
+        for _ in range(6):
+            self.shift(DAY)
+            self.look()
+            self.verify_what_is_on_its_way()
+        assert self.state(former) == "retiring"
+        self.shift(DAY + 3600)
+        self.look()
+        self.look()
+        assert self.state(former) == "revoked"
+        self.write_dns()
+        assert self.texts(HOSTS[0], former) == ["v=DKIM1; p="]
+        self.catch_up()
+        self.verify_what_is_on_its_way()
+        self.shift(DAY + 60)
+        self.look()
+        self.look()
+        self.write_dns()
+        assert not self.texts(HOSTS[0], former)
+        self.catch_up()
+        self.look()
+        assert self.state(former) == ""
+
+    def state(self, selector: str) -> str:
+        """The state of a key; empty when it is removed."""
+        return next((key.state.value for key in self.held() if key.selector == selector), "")
+
+    # -- mail -------------------------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Send mail from now on, as soon as the daemon signs."""
+        wait_for(lambda: bool(self.signing()) and " keys=1 " in self.daemon.log(), what="a key that signs")
+        self._sender.start()
+
+    def _send_all(self) -> None:
+        start = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                self._send(self.sent)
+            except Exception as error:
+                self.troubles.append(f"message {self.sent}: {error!r}")
+                return
+            self.sent += 1
+            self._stop.wait(max(0.0, start + self.sent / self.rate - time.monotonic()))
+
+    def _send(self, number: int) -> None:
+        name = AGENCY.encode()
+        with Mta(("127.0.0.1", self.daemon.port)) as mta:
+            mta.open(address="192.0.2.7")
+            result = mta.send(_MESSAGE % (name, number, number, name), sender=f"info@{AGENCY}", macros={"i": f"Q{number}"})
+        at = self.now
+        found = tags(result.message)
+        if result.action not in ("accept", "continue") or len(found) != 1:
+            raise AssertionError(f"not signed: {result.action} {result.reply} {result.message!r}")
+        received = Received(at, result.message, found[0]["s"])
+        self._verify(received)
+        self.received.append(received)
+
+    def verify_what_is_on_its_way(self) -> int:
+        """Verify all that was received within the last seven days; how many those were."""
+        young = [received for received in list(self.received) if self.now - received.at < 7 * DAY]
+        shown: dict[str, zegel.Zone] = {}
+        for received in young:
+            self._verify(received, shown)
+        return len(young)
+
+    def _verify(self, received: Received, shown: dict[str, zegel.Zone] | None = None) -> None:
+        zones = shown if shown is not None else {}
+        if received.selector not in zones:
+            each = [self.texts(host, received.selector) for host in HOSTS[:2]]
+            assert each[0] == each[1], f"signed with {received.selector}, which not all name servers have: {each}"
+            zones[received.selector] = zegel.Zone.from_dict({(self.name(received.selector), "TXT"): list(each[0])})
+        (result,) = zegel.verify(received.message, resolver=zones[received.selector], now=self.now)
+        assert result.status == "pass", f"{result.reason.id}: {received.message!r}"
+
+    def name(self, selector: str) -> str:
+        """The DNS name of a key."""
+        return f"{selector}._domainkey.{AGENCY}"
+
+    def texts(self, host: str, selector: str) -> list[str]:
+        """What one name server has of a key, each record as one text."""
+        return [text.replace('" "', "").strip('"') for text in self.there.texts(host, self.name(selector))]
