@@ -79,6 +79,7 @@ class Rotations:
     def __enter__(self) -> Self:
         with Store.open(self.daemon.data, now=self.now) as store, store.writing() as tx:
             domains.add(tx, Domain.parse(AGENCY), now=self.now)
+        self._store = Store.read_only(self.daemon.data)
         self.daemon.start()
         return self
 
@@ -86,6 +87,7 @@ class Rotations:
         self._stop.set()
         if self._sender.is_alive():
             self._sender.join(30)
+        self._store.close()
         self.daemon.remove()
 
     # -- the clock --------------------------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ class Rotations:
 
     def held(self) -> list[StoredKey]:
         """All that are not removed."""
-        with Store.read_only(self.daemon.data) as store, store.reading() as tx:
+        with self._store.reading() as tx:
             return [key for key in keys.all(tx) if key.state != "removed"]
 
     def signing(self) -> str:
@@ -175,8 +177,8 @@ class Rotations:
         """The former key's record stays for seven days, is then revoked, and goes."""
         if self._sender.is_alive():
             wait_for(lambda: bool(self.received) and self.received[-1].selector == following, 60, "mail signed with the new key")
-        for _ in range(6):
-            self.shift(DAY)
+        for _ in range(3):
+            self.shift(2 * DAY)
             self.look()
             self.verify_what_is_on_its_way()
         assert self.state(former) == "retiring"
