@@ -19,6 +19,7 @@ from zegel.app.mail import Metrics, Milter, Records
 from zegel.app.opening import open_store, read_config
 from zegel.app.part import Announce, Part
 from zegel.app.shared import Shared
+from zegel.app.watching import RecordWatching
 from zegel.config import Config
 from zegel.store.database import Store
 
@@ -42,7 +43,7 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
-    return [Records(shared), Metrics(shared), Expiry(shared), KeyKeeping(shared), Milter(shared)]
+    return [Records(shared), Metrics(shared), Expiry(shared), KeyKeeping(shared), RecordWatching(shared), Milter(shared)]
 
 
 class Daemon:
