@@ -101,7 +101,7 @@ class Keeper:
         async with turns:
             try:
                 await self.attend(key)
-            except StoreError as error:
+            except Exception as error:  # of one key; the others are looked at all the same
                 self._journal.fault(error)
 
     async def attend(self, key: StoredKey) -> StoredKey:
