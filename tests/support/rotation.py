@@ -1,8 +1,8 @@
 """Rotations under load: mail through the real daemon without a pause while its clock is shifted; its DNS is Knot, and a second that lags.
 
 Every message must be signed; every signature must verify against what both name servers have at that moment, when it is received and as
-long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by hand,
-as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
+long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by
+hand, as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Rotations:
     def __enter__(self) -> Self:
         with Store.open(self.daemon.data, now=self.now) as store, store.writing() as tx:
             domains.add(tx, Domain.parse(AGENCY), now=self.now)
+        self._store = Store.read_only(self.daemon.data)
         self.daemon.start()
         return self
 
@@ -86,6 +87,7 @@ class Rotations:
         self._stop.set()
         if self._sender.is_alive():
             self._sender.join(30)
+        self._store.close()
         self.daemon.remove()
 
     # -- the clock --------------------------------------------------------------------------------------------------------------------
@@ -106,13 +108,17 @@ class Rotations:
         before = {key.number: key.looked for key in self.held()}
         self.shift(1)
         self.daemon.reload()
-        wait_for(lambda: all(key.looked != before.get(key.number) for key in self.held()), 60, "all keys to be looked at")
+        try:
+            wait_for(lambda: all(key.looked != before.get(key.number) for key in self.held()), 60)
+        except TimeoutError:
+            left = [(key.name, key.state.value, key.looked) for key in self.held()]
+            raise AssertionError(f"not all keys were looked at: {left}, {self.troubles}\n{self.daemon.log()[-5000:]}") from None
 
     # -- keys -------------------------------------------------------------------------------------------------------------------------
 
     def held(self) -> list[StoredKey]:
         """All that are not removed."""
-        with Store.read_only(self.daemon.data) as store, store.reading() as tx:
+        with self._store.reading() as tx:
             return [key for key in keys.all(tx) if key.state != "removed"]
 
     def signing(self) -> str:
@@ -171,8 +177,8 @@ class Rotations:
         """The former key's record stays for seven days, is then revoked, and goes."""
         if self._sender.is_alive():
             wait_for(lambda: bool(self.received) and self.received[-1].selector == following, 60, "mail signed with the new key")
-        for _ in range(6):
-            self.shift(DAY)
+        for _ in range(3):
+            self.shift(2 * DAY)
             self.look()
             self.verify_what_is_on_its_way()
         assert self.state(former) == "retiring"
@@ -200,7 +206,8 @@ class Rotations:
     # -- mail -------------------------------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Send mail from now on."""
+        """Send mail from now on, as soon as the daemon signs."""
+        wait_for(lambda: bool(self.signing()) and " keys=1 " in self.daemon.log(), what="a key that signs")
         self._sender.start()
 
     def _send_all(self) -> None:

@@ -11,6 +11,8 @@ from support.authority import AGENCY, HOSTS, Authority, authority
 from support.rotation import Rotations
 from support.servers import wait_for
 
+pytestmark = pytest.mark.timeout(900)  # a machine that does much else besides
+
 
 @pytest.fixture
 def there(tmp_path: Path) -> Iterator[Authority]:

@@ -59,6 +59,7 @@ def test_a_delegation_below_is_followed(dns_: Authority) -> None:
 
 
 def test_an_alias_leads_to_the_servers_of_its_target(dns_: Authority) -> None:
+    """RFC 1034 4.3.2; RFC 2308 2.1: behind an alias, NXDOMAIN is of the name that it points to."""
     name = f"z1._domainkey.{CUSTOMER}"
     looked = look(dns_, name)
     assert (looked.zone, hosts(looked)) == (CUSTOMER, [HOSTS[2]])
@@ -100,6 +101,20 @@ def test_who_is_not_found() -> None:
         zone = zegel.Zone.from_dict({("nobody.example", "NS"): rcode, ("example", "NS"): Rcode.NXDOMAIN})
         looked = asyncio.run(Nameservers(zone).look_everywhere("sel._domainkey.nobody.example", RRType.TXT))
         assert (looked.servers, looked.trouble) == ((), trouble)
+
+
+def test_what_a_stranger_chooses_is_bounded() -> None:
+    """However many servers and addresses a zone names, and twice as many: no more are asked."""
+
+    def asked(servers: int, addresses: int) -> int:
+        names = [f"ns{n}.example" for n in range(servers)]
+        records: dict[tuple[str, str], list[str]] = {("victim.example", "NS"): names}
+        records |= {(name, "A"): [f"127.0.{n}.{m}" for m in range(1, addresses + 1)] for n, name in enumerate(names)}
+        walker = Nameservers(zegel.Zone.from_dict(records), timeout=0.05, tries=1, port=9)
+        return len(asyncio.run(walker.look_everywhere("sel._domainkey.victim.example", RRType.TXT)).servers)
+
+    assert (asked(3, 2), asked(3, 100)) == (6, 12)
+    assert asked(40, 4) == asked(80, 8) == 16
 
 
 def test_listed_servers_are_taken_as_they_are(dns_: Authority) -> None:

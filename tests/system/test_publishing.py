@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -148,7 +151,7 @@ def test_slots_keep_a_rotation_out_of_the_customers_zone(there: Authority, site:
 
 
 def test_what_others_have_at_the_name_stays(there: Authority, site: Site) -> None:
-    """The TXT records of a domain are of many: only exactly ours comes and goes."""
+    """The TXT records of a domain are of many: only exactly ours comes and goes. RFC 2136 2.5.4."""
     plan = Plan(egress=("192.0.2.25",))
     site.run(Holdings(Domain(AGENCY), plan))
     assert there.texts(HOSTS[0], AGENCY) == ['"somebody-else=verification"', '"v=spf1 ip4:192.0.2.25 ~all"']
@@ -303,7 +306,7 @@ def test_a_clock_that_is_wrong(there: Authority, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_change_meanwhile_is_no_second_record(there: Authority) -> None:
-    """RFC 2136 2.4: the record set must still be what it was; else nothing at all happens."""
+    """RFC 2136 2.4.2 and 2.4.3: the record set must still be what it was; else nothing at all happens."""
     from zegel.adapters import update as room
 
     tsig = Tsig(KEY, ALGORITHM, base64.b64decode(SECRET))
@@ -323,6 +326,39 @@ def test_a_change_meanwhile_is_no_second_record(there: Authority) -> None:
         asyncio.run(race())
     assert caught.value.id == "changed"
     assert there.texts(HOSTS[0], name) == ['"theirs"']
+
+
+def test_the_command_publishes_and_reads_back(there: Authority, site: Site, tmp_path: Path) -> None:
+    """From a plan to what a resolver finds: the second server lags at first, and nothing is called published before it has it too."""
+
+    def zegel_(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "zegel.cli.main", "--data", str(tmp_path / "data"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        return done.returncode, done.stdout + done.stderr
+
+    assert zegel_("init")[0] == 0
+    config = tmp_path / "data" / "zegel.toml"
+    (zone, *_others) = site.zones
+    servers = ", ".join(f'"{host}:{there.port}"' for host in HOSTS[:2])
+    config.write_text(
+        config.read_text().replace("#nameservers = []", f'nameservers = ["{there.resolver}"]')
+        + f'\n[[zone]]\nname = "{AGENCY}"\nway = "rfc2136"\nserver = "{zone.server}"\nservers = [{servers}]\n'
+        + f'tsig_name = "{KEY}"\ntsig_secret_file = "{zone.tsig_secret_file}"\n'
+    )
+    assert zegel_("domain", "add", AGENCY)[0] == 0
+    assert zegel_("domain", "plan", AGENCY, "--egress", "192.0.2.25", "--policy", "none")[0] == 0
+    status, dry = zegel_("domain", "publish", AGENCY, "--dry-run")
+    assert (status, dry.count("by dynamic update")) == (0, 2)
+    assert there.texts(HOSTS[0], f"_dmarc.{AGENCY}") == []
+    status, said = zegel_("domain", "publish", AGENCY, "--wait", "0")
+    assert status == 1
+    assert f"not on {HOSTS[1]}:{there.port} yet" in said
+    assert "published, and read back" not in said
+    assert SECRET not in said
+    there.catch_up(AGENCY)
+    status, said = zegel_("domain", "publish", AGENCY)
+    assert status == 0
+    assert "published, and read back from every name server: 2 records" in said
 
 
 def test_records_of_other_types(there: Authority, site: Site) -> None:

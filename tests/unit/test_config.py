@@ -202,3 +202,28 @@ def test_a_wrong_value_is_told_in_words_of_the_file(text: str, said: str) -> Non
     assert str(refused.value).startswith("zegel.toml: ")
     assert said in str(refused.value)
     assert "`" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("rotate_days = 6", "rotate_days"),
+        ("rotate_days = -1", "rotate_days"),
+        ("look_seconds = 5", "look_seconds"),
+        ("look_seconds = 301", "look_seconds"),
+        ("retiring_days = 6", "retiring_days"),
+        ("revoked_days = 0", "revoked_days"),
+        ('publish_private = "../keys"', "publish_private"),
+        ('publish_private = "/tmp/keys"', "publish_private"),
+        ('algorithm = "rsa1024"', "algorithm"),
+    ],
+)
+def test_what_would_end_a_key_too_soon_or_write_elsewhere_is_refused(line: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"keys.{key}"):
+        parse(f"[keys]\n{line}\n")
+
+
+def test_the_life_of_keys_has_its_own_table() -> None:
+    keys = parse('[keys]\nrotate_days = 180\npublish_private = "published-keys"\n').keys
+    assert (keys.rotate_days, keys.retiring_days, keys.publish_private) == (180, 7, "published-keys")
+    assert parse("").keys.rotate_days == 0

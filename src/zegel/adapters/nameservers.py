@@ -27,6 +27,7 @@ _MAX_ALIASES = 4
 _MAX_TARGETS = 4  # that the servers of one zone may disagree about
 _MAX_CUTS = 12
 _SECONDS = 20.0
+_PATIENCE = 0.3  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +250,24 @@ class Nameservers:
         return await asyncio.gather(*(self._ask(server, question) for server in whom.servers))
 
     async def _first(self, whom: Delegation, question: Question) -> wire.Said | None:
-        """What the first server says that says something of use."""
-        for server in whom.servers:
-            said = await self._ask(server, question)
-            if isinstance(said, wire.Said) and (said.authoritative or said.cut) and not said.answer.temporary:
-                return said
-        return None
+        """The first answer of use. The next server is asked when the one before takes its time, so that a dead one holds nothing up."""
+        asked: set[asyncio.Task[wire.Said | str]] = set()
+        left = iter(whom.servers)
+        try:
+            while True:
+                server = next(left, None)
+                if server is not None:
+                    asked.add(asyncio.create_task(self._ask(server, question)))
+                elif not asked:
+                    return None
+                patience = None if server is None else _PATIENCE
+                done, asked = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for said in (task.result() for task in done):
+                    if isinstance(said, wire.Said) and (said.authoritative or said.cut) and not said.answer.temporary:
+                        return said
+        finally:
+            for task in asked:
+                task.cancel()
 
     async def _ask(self, server: Server, question: Question) -> wire.Said | str:
         """What one server says, or the trouble with it."""

@@ -197,7 +197,7 @@ async def _exchange(server: Address, packet: bytes) -> bytes:
 
 
 def _read(packet: bytes, asked: dns.message.Message, shown: str, about: str, tsig: Tsig | None) -> dns.message.Message:
-    """Read a reply and check its signature. Who refuses for another reason than the key need not sign that: RFC 8945 5.3.2."""
+    """Read a reply and check its signature. Who refuses need not sign that (RFC 8945 5.3); BADKEY, BADSIG and BADTIME: RFC 8945 5.2."""
     import dns.exception
     import dns.message
     import dns.tsig
@@ -214,7 +214,7 @@ def _read(packet: bytes, asked: dns.message.Message, shown: str, about: str, tsi
     except (dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
         sentence = N_("{server} has another secret for the TSIG key {key}; look at tsig_secret_file of the zone {zone}")
         raise UpdateError("tsig_secret", sentence, server=shown, key=name, zone=about) from None
-    except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
+    except (dns.tsig.PeerBadTime, dns.tsig.BadTime):  # RFC 8945 5.2.3
         sentence = N_("the clocks of {server} and of this machine differ too much for the TSIG key {key}; set them by NTP")
         raise UpdateError("tsig_time", sentence, server=shown, key=name) from None
     except dns.exception.DNSException as error:
@@ -225,7 +225,7 @@ def _read(packet: bytes, asked: dns.message.Message, shown: str, about: str, tsi
 
 
 def _judge(reply: dns.message.Message, server: Address, zone: str, tsig: Tsig) -> None:
-    """Raise UpdateError for a reply that says no. RFC 2136 2.2 and 3.8."""
+    """Raise UpdateError for a reply that says no. RFC 2136 2.2."""
     import dns.rcode
 
     code = dns.rcode.to_text(reply.rcode())

@@ -19,7 +19,7 @@ from zegel.ask import Answer, Question, Rcode, RRType
 PAYLOAD = 1232  # octets of a reply over UDP that pass every network whole
 NEGATIVE_TTL = 60  # seconds that "no" holds when no SOA record says how long
 _NEGATIVE_CAP = 900  # a key that was just published should not be missing for hours
-_NEGATIVE_MOST = 604_800  # what no resolver is known to exceed
+_LONGEST = 604_800  # more than caches keep
 _TTL_CAP = 86_400
 _MAX_CNAMES = 8
 _HEADER = struct.Struct("!6H")
@@ -182,7 +182,7 @@ class _Reply:
         for number, (owner, kind, place) in enumerate(self._section(at + 4, self._answers + self._authority)):
             answers = number < self._answers
             if kind == _SOA and (not answers or owner == name):
-                zone, holds = owner, min(place.ttl, int.from_bytes(self._packet[place.end - 4 : place.end]), _NEGATIVE_MOST)
+                zone, holds = owner, min(place.ttl, int.from_bytes(self._packet[place.end - 4 : place.end]), _LONGEST)
             if answers and owner == name and kind == _TYPES[rrtype]:
                 found.append(place)
             elif answers and owner == name and kind == _CNAME:
@@ -191,9 +191,12 @@ class _Reply:
                 cut = owner
                 servers.append(self._only_name(place.start, place.end))
         records = tuple(dict.fromkeys(self._record(rrtype, place) for place in found))
+        if (rcode == _NXDOMAIN and records) or (self._answers and not records and not alias):
+            return Said(_SERVFAIL, authoritative, _TROUBLE)  # records of other names only, or of a name that is not there: that is no "no"
         # RFC 2308 2.1: after an alias, NXDOMAIN is of the name that it points to.
         gone = rcode == _NXDOMAIN and not records and not alias
-        answer = Answer(Rcode.NXDOMAIN if gone else Rcode.NOERROR, records, min((place.ttl for place in found), default=max(holds, 0)))
+        ttl = min((place.ttl for place in found), default=max(holds, 0))
+        answer = Answer(Rcode.NXDOMAIN if gone else Rcode.NOERROR, records, min(ttl, _LONGEST))
         referred = bool(cut) and not authoritative and not found and not alias and not zone
         return Said(rcode, authoritative, answer, alias, zone, holds, cut if referred else "", tuple(servers) if referred else ())
 

@@ -23,6 +23,7 @@ from zegel.app.post import Post
 from zegel.app.reports import Reports
 from zegel.app.shared import Shared
 from zegel.app.submissions import Submissions
+from zegel.app.watching import RecordWatching
 from zegel.config import Config
 from zegel.store.database import Store
 
@@ -53,6 +54,7 @@ def make_parts(shared: Shared) -> list[Part]:
         Metrics(shared),
         Expiry(shared),
         KeyKeeping(shared),
+        RecordWatching(shared),
         post,
         Reports(shared, post),
         submissions,

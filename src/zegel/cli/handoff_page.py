@@ -45,6 +45,9 @@ _STATES = {
     "revoked": ("wrong", N_("not right")),
     "unavailable": ("unknown", N_("not known")),
 }
+# xgettext finds nothing inside the braces of a string.
+_FILE, _STAY, _NOW, _HINT = N_("The file of MTA-STS"), N_("Records that stay"), N_("Now"), N_("Good to know")
+_QUESTIONS = N_("Questions: {contact}")
 _HINTS = (
     N_("Enter every value as it stands here, on one line and without quotes around it."),
     N_(
@@ -74,9 +77,9 @@ def as_html(page: Handoff, translate: Translate, *, language: str, contact: str 
         progress=say(N_("{done} of {count} are as they should be"), done=done, count=len(page.entries)),
         share=100 * done // max(len(page.entries), 1),
         date=say(N_("Seen at {time}"), time=_time(page)),
-        contact=f'<p class="contact">{say(N_("Questions: {contact}"), contact=contact)}</p>' if contact else "",
+        contact=f'<p class="contact">{say(_QUESTIONS, contact=contact)}</p>' if contact else "",
         hints="".join(f"<li>{say(hint)}</li>" for hint in _HINTS),
-        hints_title=say(N_("Good to know")),
+        hints_title=say(_HINT),
         entries="".join(_entry(number, entry, page, translate) for number, entry in enumerate(page.entries, 1)),
         rest=_rest(page, say),
         footer=say(N_("Written by Zegel from what the name servers themselves said, not from a cache.")),
@@ -156,13 +159,11 @@ def _rest(page: Handoff, say: Callable[..., str]) -> str:
             N_("Put this text at https://mta-sts.{domain}/.well-known/mta-sts.txt, on a web server with a valid certificate."),
             domain=page.domain,
         )
-        found += (
-            f'<section class="card plain"><h2>{say(N_("The file of MTA-STS"))}</h2><p>{text}</p><pre>{escape(page.policy)}</pre></section>'
-        )
+        found += f'<section class="card plain"><h2>{say(_FILE)}</h2><p>{text}</p><pre>{escape(page.policy)}</pre></section>'
     if page.foreign:
         rows = "".join(f"<li><code>{escape(one.record_name)}</code> {escape(one.service)}</li>" for one in page.foreign)
         text = say(N_("They belong to services that send for this domain. Please leave them as they are."))
-        found += f'<section class="card plain"><h2>{say(N_("Records that stay"))}</h2><p>{text}</p><ul>{rows}</ul></section>'
+        found += f'<section class="card plain"><h2>{say(_STAY)}</h2><p>{text}</p><ul>{rows}</ul></section>'
     return found
 
 
@@ -175,7 +176,7 @@ def as_text(page: Handoff, translate: Translate, *, contact: str = "") -> list[s
     lines = [say(N_("DNS records for {domain}"), domain=page.domain), ""]
     lines += [say(N_("Please enter these records in the zone {zone}, as they stand. Nothing else in it has to change."), zone=page.zone)]
     if contact:
-        lines += [say(N_("Questions: {contact}"), contact=contact)]
+        lines += [say(_QUESTIONS, contact=contact)]
     for number, entry in enumerate(page.entries, 1):
         record = entry.wish.record
         title, why = _TITLES[entry.wish.purpose]
@@ -192,16 +193,16 @@ def as_text(page: Handoff, translate: Translate, *, contact: str = "") -> list[s
         if len(record.strings) > 1:
             pairs.append((say(N_("In pieces of 255")), as_split(record)))
         lines += [f"   {name}: {value}" for name, value in pairs]
-        lines.append(f"   {say(N_('Now'))}: {entry.seen.sentence.told(translate)}")
+        lines.append(f"   {say(_NOW)}: {entry.seen.sentence.told(translate)}")
         texts = dict.fromkeys(text for sight in entry.seen.sights for text in sight.seen.seen)
         if not entry.seen.everywhere:
             lines += [f"      {text[:_MAX_TEXT]}" for text in list(texts)[:_MAX_SEEN]]
     if page.policy:
         url = f"https://mta-sts.{page.domain}/.well-known/mta-sts.txt"
-        lines += ["", f"{say(N_('The file of MTA-STS'))}: {url}", *(f"   {line}" for line in page.policy.splitlines())]
+        lines += ["", f"{say(_FILE)}: {url}", *(f"   {line}" for line in page.policy.splitlines())]
     if page.foreign:
-        lines += ["", f"{say(N_('Records that stay'))}:", *(f"   {one.record_name} {one.service}".rstrip() for one in page.foreign)]
-    lines += ["", f"{say(N_('Good to know'))}:", *(f"- {say(hint)}" for hint in _HINTS), "", say(N_("Seen at {time}"), time=_time(page))]
+        lines += ["", f"{say(_STAY)}:", *(f"   {one.record_name} {one.service}".rstrip() for one in page.foreign)]
+    lines += ["", f"{say(_HINT)}:", *(f"- {say(hint)}" for hint in _HINTS), "", say(N_("Seen at {time}"), time=_time(page))]
     return lines
 
 

@@ -140,15 +140,11 @@ def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:
         raise Refusal(f"dns.nameservers: {error}") from None
 
 
-def nameservers(config: Config, zone: Path | None = None) -> Looking:
-    """Who asks all authoritative servers; a zone file named here or in the configuration answers for all. Raises Refusal, OSError."""
-    from zegel.adapters.nameservers import Nameservers, Offline
+def nameservers(config: Config) -> Looking:
+    """Who asks all authoritative servers; a zone file of the configuration stands for all of them. Raises Refusal, OSError."""
+    from zegel.app.opening import make_servers
 
-    found = resolver(config, zone)
-    if zone is not None or config.dns.zone:
-        return Offline(found)
-    listed = {entry.name: entry.servers for entry in config.zone}
-    return Nameservers(found, zones=listed, timeout=config.dns.timeout, tries=config.dns.tries)
+    return make_servers(config, resolver(config))
 
 
 def zone_file(file: Path) -> Zone:

@@ -29,9 +29,7 @@ def state_word(state: str) -> str:
 def purpose(wish: Wanted) -> str:
     """What a record is for, as a heading."""
     if wish.key is not None:
-        heading = _("TXT record for the key {selector} of {domain} ({algorithm}, {state})")
-        key = wish.key
-        return heading.format(selector=key.selector, domain=key.domain, algorithm=key.algorithm, state=state_word(key.state))
+        return _key_heading(wish.key)
     return {
         "dkim": _("DKIM: no selector has a key"),
         "slot": _("DKIM slot: where the key is found"),
@@ -46,12 +44,15 @@ def purpose(wish: Wanted) -> str:
 
 def show(key: StoredKey) -> None:
     """Write what to publish for this key. All that is to be copied stands alone on its line."""
-    heading = _("TXT record for the key {selector} of {domain} ({algorithm}, {state})")
-    words = {"selector": key.selector, "domain": key.domain, "algorithm": key.algorithm, "state": state_word(key.state)}
-    screen.say(heading.format(**words), style="bold")
+    screen.say(_key_heading(key), style="bold")
     from zegel.rollout.keylook import record_of
 
     _show_record(record_of(key), key.domain)
+
+
+def _key_heading(key: StoredKey) -> str:
+    heading = _("TXT record for the key {selector} of {domain} ({algorithm}, {state})")
+    return heading.format(selector=key.selector, domain=key.domain, algorithm=key.algorithm, state=state_word(key.state))
 
 
 def show_wanted(wish: Wanted, domain: str) -> None:

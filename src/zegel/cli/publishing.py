@@ -100,7 +100,7 @@ def _show_changes(changes: Sequence[Change]) -> None:
         if change.add:
             screen.changes(f"+ {as_zone_line(change.record)}")
         if change.needed:
-            screen.say(f"  {ways[change.way]}", style="dim")
+            screen.say(f"  {ways[change.way]}; {told(change.seen.sentence)}", style="dim")
     from zegel.rollout.publish import told as why
 
     for change in changes:

@@ -110,9 +110,8 @@ def of_zone(store: Store, zone: Zone) -> list[Record]:
     from zegel.store import domains
 
     with store.reading() as tx:
-        wishes = [wish for own in domains.all(tx) for wish in wanted(holdings(tx, own.name))]
-    names = {wish.record: wish.record.name for wish in wishes}
-    return [record for record, name in names.items() if name == zone.name or name.endswith(f".{zone.name}")]
+        found = dict.fromkeys(wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name)))
+    return [record for record in found if record.name == zone.name or record.name.endswith(f".{zone.name}")]
 
 
 def _holdings(store: Store, domain: str) -> Holdings:

@@ -61,12 +61,19 @@ def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKe
     rules = key_rules(config, here.data)
 
     async def once() -> StoredKey:
-        servers, journal = make_servers(config, make_resolver(config)), Journal()
-        publisher = KeyPublisher(store, journal, lambda: servers, lambda: config)
-        return await Keeper(store, journal, lambda: servers, lambda: rules, publisher=publisher, quiet=True).attend(key)
+        servers = make_servers(config, make_resolver(config))
+        publisher = KeyPublisher(store, None, lambda: servers, lambda: config)
+        after = await Keeper(store, Journal(), lambda: servers, lambda: rules, publisher=publisher, quiet=True).attend(key)
+        troubles.update(publisher.troubles)
+        return after
 
+    troubles: dict[str, str] = {}
     with screen.waiting(_("Looking at {name}").format(name=key.name)):
-        return asyncio.run(once())
+        found = asyncio.run(once())
+    for zone, error in troubles.items():
+        if error:
+            screen.marked(Mark.WRONG, _("zone {zone}: {error}").format(zone=zone, error=error))
+    return found
 
 
 def _tell(here: Place, begun: Rotation, key: StoredKey, *, emergency: bool, times: Times) -> None:

@@ -99,6 +99,7 @@ def _store(here: Place) -> Iterator[Item | int]:
     yield Item("store", "ok", sentence.format(folder=here.data, domains=len(own), keys=len(every), active=len(active)))
     yield from _unlocked(here)
     yield from _domains(here, own, active)
+    yield from _troubled(here, active)
     yield generation
 
 
@@ -127,6 +128,16 @@ def _domains(here: Place, own: list[OwnDomain], active: list[StoredKey]) -> Iter
         elif found == {"ed25519"}:
             sentence = _("{domain} signs with Ed25519 only, which large receivers do not verify; add an RSA key")
             yield Item("keys", "note", sentence.format(domain=domain), here.command(f"key new {domain}"))
+
+
+def _troubled(here: Place, active: list[StoredKey]) -> Iterator[Item]:
+    """Keys that sign, and whose records were proved to be missing. Name servers that do not answer are no news of the key."""
+    from zegel.cli import rotation
+    from zegel.rollout.life import Times
+
+    for key in active:
+        if key.missing and (said := rotation.waits(key, Times())):
+            yield Item("keys", "wrong", f"{key.name}: {said}", here.command(f"key list {key.domain}"))
 
 
 def _milter(here: Place, text: str) -> Item:

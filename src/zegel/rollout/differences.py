@@ -7,6 +7,7 @@ receivers: what some of them cannot read is a difference; another spelling that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from zegel.grammar import taglist
@@ -14,6 +15,7 @@ from zegel.words import N_
 
 Difference = tuple[str, str, dict[str, object]]
 _MAX_SHOWN = 80
+_LIST = re.compile(r"[ \t]*,[ \t]*")  # RFC 9989 4.8: white space around the commas of a list of URIs
 
 
 def of(expected: str, seen: str) -> Difference | None:
@@ -64,8 +66,7 @@ def _malformed(kind: str, error: Exception) -> Difference:
 
 def _tags(wanted: dict[str, str], tags: dict[str, str], split: Difference | None) -> Difference | None:
     """The first tag that differs. RFC 9989 4.7: v= comes first; the order of the others does not matter."""
-    seen = {name: taglist.without_space(value) for name, value in tags.items()}
-    plain = {name: taglist.without_space(value) for name, value in wanted.items()}
+    seen, plain = ({name: _LIST.sub(",", value) for name, value in of_.items()} for of_ in (tags, wanted))
     if seen == plain and next(iter(tags)) == "v":
         return None
     if split is not None:

@@ -95,18 +95,18 @@ class Keeper:
         self._journal.troubled_keys.set(sum(bool(key.trouble) for key in known))
         await asyncio.to_thread(self._end_private_halves)
         if self._rules().rotate:
-            await asyncio.to_thread(self._rotate, known)
+            await asyncio.to_thread(self._rotate)
 
     async def _in_turn(self, turns: asyncio.Semaphore, key: StoredKey) -> None:
         async with turns:
             try:
                 await self.attend(key)
-            except StoreError as error:
+            except Exception as error:  # of one key; the others are looked at all the same
                 self._journal.fault(error)
 
     async def attend(self, key: StoredKey) -> StoredKey:
         """Look at one key, change what is to be changed, and have published what is not as it should be; returns the key afterwards."""
-        others = await asyncio.to_thread(self._others, key)
+        key, others = await asyncio.to_thread(self._fresh, key)
         self.looks += 1
         seen = await keylook.look(self._servers(), key)
         now, rules = int(self._clock()), self._rules()
@@ -114,7 +114,7 @@ class Keeper:
         try:
             await asyncio.to_thread(self._apply, changes, now)
         except OutdatedError:
-            return await asyncio.to_thread(self._again, key)  # somebody else was there meanwhile: the next look knows
+            return (await asyncio.to_thread(self._fresh, key))[0]  # somebody else was there meanwhile: the next look knows
         after = next((change.after for change in changes if change.before.number == key.number), key)
         self._tell(changes, seen.back.sentence.told(str) if after.trouble else "")
         # What is not as it should be, or should be otherwise from now on, is written where we may write.
@@ -133,13 +133,10 @@ class Keeper:
         with self._store.reading() as tx:
             return [key for key in keys.all(tx) if key.state is not KeyState.REMOVED]
 
-    def _others(self, key: StoredKey) -> list[StoredKey]:
+    def _fresh(self, key: StoredKey) -> tuple[StoredKey, list[StoredKey]]:
+        """The key as it is by now, and its siblings: another key's switch in the same round may have changed it."""
         with self._store.reading() as tx:
-            return keys.siblings(tx, key)
-
-    def _again(self, key: StoredKey) -> StoredKey:
-        with self._store.reading() as tx:
-            return keys.numbered(tx, key.number)
+            return keys.numbered(tx, key.number), keys.siblings(tx, key)
 
     def _apply(self, changes: Sequence[Change], now: int) -> None:
         with self._store.writing() as tx:
@@ -162,10 +159,10 @@ class Keeper:
                 continue
             self._journal.note("private key published" if folder else "private key destroyed", key=key.name)
 
-    def _rotate(self, known: Sequence[StoredKey]) -> None:
+    def _rotate(self) -> None:
         """Begin the rotations whose day has come."""
         now, every = int(self._clock()), self._rules().rotate
-        for key in known:
+        for key in self._read():  # anew: this very round may have brought the key that follows
             if key.state is not KeyState.ACTIVE or now - min(key.activated or now, now) < every:
                 continue
             with self._store.reading() as tx:

@@ -21,11 +21,14 @@ from zegel.store.database import Store
 
 
 class KeyPublisher:
-    """Writes key records into the zones of the configuration; trouble with one goes into the journal, and the next round tries again."""
+    """Writes key records into the zones of the configuration, and tries again in the next round where that fails.
 
-    def __init__(self, store: Store, journal: Journal, servers: Callable[[], Looking], config: Callable[[], Config]) -> None:
+    ``troubles`` has the last error of each zone, empty where all went well; they go into the journal too, where there is one.
+    """
+
+    def __init__(self, store: Store, journal: Journal | None, servers: Callable[[], Looking], config: Callable[[], Config]) -> None:
         self._store, self._journal, self._servers, self._config = store, journal, servers, config
-        self._told: dict[str, str] = {}
+        self.troubles: dict[str, str] = {}
 
     def writes(self, name: str) -> bool:
         """Tell whether the record of a name is published from here; all others are somebody else's to write."""
@@ -44,12 +47,12 @@ class KeyPublisher:
             return
         contents = await asyncio.to_thread(self._every_record)
         for done in await publisher.apply(changes, lambda zone: _within(zone, contents)):
-            error = "" if done.error is None else str(done.error)
-            if error and self._told.get(done.zone.name) != error:
+            error, before = "" if done.error is None else str(done.error), self.troubles.get(done.zone.name)
+            self.troubles[done.zone.name] = error
+            if self._journal is not None and error and error != before:
                 self._journal.alarm("records not published", zone=done.zone.name, why=error)
-            elif done.sent:
+            elif self._journal is not None and done.sent:
                 self._journal.note("records published", zone=done.zone.name)
-            self._told[done.zone.name] = error
 
     def _holdings(self, domain: Domain) -> Holdings:
         with self._store.reading() as tx:

@@ -1,7 +1,7 @@
 """What a domain is to publish beside its keys: SPF, DMARC, reports, MTA-STS, or that it sends and receives no mail at all.
 
 A plan says what the owner decided, not what DNS has. It is one value, read and written whole; what in it could not be published is refused
-here, with the reason. The records are made of it in ``rollout``. RFC 7208, RFC 9989, RFC 8460, RFC 8461, RFC 7505.
+here, with the reason. The records are made of it in ``rollout``. RFC 7208 3, RFC 9989 4.7, RFC 8460 3, RFC 8461 3.1, RFC 7505 3.
 """
 
 from __future__ import annotations

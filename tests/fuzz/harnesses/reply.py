@@ -54,15 +54,31 @@ def fuzz(data: bytes) -> None:
     packet = struct.pack("!6H", 1, flags, 1, *data[3:6]) + _QUESTION + struct.pack("!HH", number, 1) + data[6:]
     answer = wire.read(packet, Question(NAME, rrtype), authentic=True)
     check(answer, rrtype, flags)
+    said = wire.read_said(packet, Question(NAME, rrtype))
+    check_said(said)
     try:
         whole = dns.message.from_wire(packet, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError):
         return
+    own = whole.get_rrset(whole.answer, dns.name.from_text(NAME), dns.rdataclass.IN, dns.rdatatype.from_text(rrtype))
+    if said.answer.records:
+        assert {by_us(record, rrtype) for record in said.answer.records} == {by_dnspython(record) for record in own or ()}
     second = {by_dnspython(record) for record in found(whole, rrtype)}
     if answer.records:
         assert {by_us(record, rrtype) for record in answer.records} == second
     elif whole.rcode() == 0 and len(whole.answer) == 1:
         assert not second, "a plain answer is not read"
+
+
+def check_said(said: wire.Said) -> None:
+    """What holds of every reply of an authoritative server: trouble, absence, records, an alias and a referral exclude one another."""
+    answer = said.answer
+    assert 0 <= answer.ttl <= 604_800
+    assert -1 <= said.negative_ttl <= 604_800
+    assert (said.negative_ttl == -1) == (not said.zone) or said.zone == ""
+    assert not (answer.records and (answer.rcode is not Rcode.NOERROR or said.cut))
+    assert bool(said.cut) == bool(said.servers)
+    assert not (said.cut and (said.authoritative or said.alias or answer.temporary))
 
 
 def check(answer: Answer, rrtype: RRType, flags: int) -> None:

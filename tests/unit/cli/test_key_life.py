@@ -175,3 +175,22 @@ def test_one_slot_is_none(zegel: Run, zone: Path) -> None:
     refused = zegel("slot", "add", "example.be", "--zone", "dkim.agency.be", "--rsa", "1")
     assert (refused.status, "take two at least" in refused.errors) == (2, True)
     assert "zegel slot add" in zegel("slot", "list").text
+
+
+def test_status_tells_of_a_key_that_signs_without_its_record(zegel: Run, zone: Path, data: Path) -> None:
+    from dataclasses import replace
+
+    from zegel.grammar.domain import Domain
+    from zegel.store import keychanges
+    from zegel.store import keys as stored
+    from zegel.store.database import Store
+    from zegel.store.keychanges import Change
+
+    only = signing(zegel)
+    with Store.open(data) as store, store.writing() as tx:
+        key, now = stored.get(tx, Domain.parse("example.be"), only), int(time.time())
+        lost = replace(key, looked=now, misses=3, missing=now - 900, serving=0, servers=2, trouble="no_name")
+        keychanges.apply(tx, [Change(key, lost, "key.missing")], now=now)
+    (item,) = [item for item in zegel("status", "--json").json["items"] if only in item["text"]]
+    assert item["state"] == "wrong"
+    assert item["text"].startswith(f"{only}._domainkey.example.be: its record is missing at all servers since ")

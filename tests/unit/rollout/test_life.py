@@ -55,6 +55,12 @@ def test_visible_is_what_all_have_served_for_the_negative_ttl() -> None:
     assert (seen.state, at - NOW, seen.served, seen.visible) == (KeyState.VISIBLE, 900, NOW, NOW + 900)
 
 
+def test_no_ttl_keeps_a_key_waiting_for_more_than_a_week() -> None:
+    """RFC 8767 4: caches keep nothing for longer."""
+    before = only(key(KeyState.PENDING), Look(servers=3, lacking=3, other_ttl=2**31 - 1, difference="other_key"))
+    assert before.wait == 7 * DAY
+
+
 def test_an_old_record_at_the_name_is_waited_for_as_long_as_its_ttl() -> None:
     before = only(key(KeyState.PENDING), Look(servers=3, lacking=3, other_ttl=7200, difference="other_key"))
     assert (before.served, before.wait, before.trouble) == (None, 7200, "other_key")
@@ -115,6 +121,7 @@ def test_a_spare_waits_for_a_person_and_what_is_planned_does_not() -> None:
 
 
 def test_the_switch_retires_the_former_for_the_time_of_queues_and_signatures() -> None:
+    """RFC 5321 4.5.4.1: a queue tries for four or five days; RFC 6376 3.5: x= says until when a signature holds."""
     active, old = key(KeyState.ACTIVE, 2, activated=NOW - 90 * DAY), key(KeyState.RETIRING, 3)
     ready = key(KeyState.VISIBLE, served=NOW - DAY, visible=NOW - DAY, succession=Succession.PLANNED)
     changes = step(ready, HERE, old, active, times=replace(TIMES, retiring=21 * DAY))

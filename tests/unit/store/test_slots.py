@@ -67,6 +67,7 @@ def test_names_that_the_domain_has_had_are_passed_over(store: Store) -> None:
 
 @pytest.mark.parametrize("other", ["a-b.be", "xn--mnchen-3ya.example", f"{'l' * 63}.example", f"{'l' * 40}.{'m' * 40}.example"])
 def test_each_target_is_one_domain_s_and_a_name_that_dns_takes(store: Store, other: str) -> None:
+    """RFC 5890 2.3.1: a label with hyphens in the third and fourth place would be taken for an A-label."""
     first, second = Domain.parse("a.b.be"), Domain.parse(other)
     with store.writing() as tx:
         domains.add(tx, first, now=1)
