@@ -78,7 +78,8 @@ def site(there: Authority, tmp_path: Path) -> Site:
 
 def key(which: str, state: KeyState, domain: str = AGENCY, *, slot: str = "") -> StoredKey:
     selector = "z1" if slot else f"sel-{which}"
-    return StoredKey(Domain(domain), "default", selector, "rsa2048", "rsa", PUBLIC[which], state, 0, slot=slot)
+    removed = 1 if state is KeyState.REMOVED else None
+    return StoredKey(Domain(domain), "default", selector, "rsa2048", "rsa", PUBLIC[which], state, 0, slot=slot, removed=removed)
 
 
 def test_add_rotate_revoke_remove(there: Authority, site: Site) -> None:

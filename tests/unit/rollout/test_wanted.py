@@ -31,7 +31,8 @@ NAME, AGENCY = Domain("example.be"), Domain("agency.be")
 
 
 def key(selector: str, state: KeyState, public: str = "AAAA", slot: str = "") -> StoredKey:
-    return StoredKey(NAME, "default", selector, "rsa2048", "rsa", public, state, 0, slot=slot)
+    removed = 1 if state is KeyState.REMOVED else None
+    return StoredKey(NAME, "default", selector, "rsa2048", "rsa", public, state, 0, slot=slot, removed=removed)
 
 
 def texts(of: Holdings) -> dict[str, str]:
