@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zegel.cli import brought, people, place, screen
+from zegel.cli import people, place, screen
 from zegel.cli.help import Command, Group
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
@@ -106,6 +106,7 @@ def pem(
 
 def _bring(here: Place, read: Callable[[Files], Found], options: Options, origin: str) -> None:
     """Read, plan, look, show, do. Raises Refusal with status 1 when something stands in the way."""
+    from zegel.cli import brought
     from zegel.moving.disk import Disk
     from zegel.moving.plan import load
 

@@ -49,6 +49,10 @@ def setup(
         sentence = _("a unix socket is safer beside Postfix. Write in zegel.toml, under [milter], and say this again:")
         screen.marked(Mark.NOTE, sentence, f'listen = ["{plan.advised_listen(settings)}"]', 'socket_group = "postfix"')
         screen.say()
+    if plan.STOP_OPENDKIM in wanted.afterwards:
+        sentence = _("opendkim's keys can come along, under the selectors that they have in DNS, before it stops:")
+        screen.marked(Mark.NOTE, sentence, here.command("import opendkim --dry-run"))
+        screen.say()
     if wanted.problems:
         screen.fail(_("Postfix is not changed; first mend what is named above, then say it again"))
         raise typer.Exit(1)
