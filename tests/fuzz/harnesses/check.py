@@ -1,4 +1,4 @@
-"""The check of a domain over DNS that is the input: every line a name, a type and a record. Its report is bounded, and what it proposes holds.
+"""The check of a domain over DNS that is the input, a record in each line: its report is bounded, and what it proposes holds.
 
 RFC 7208 4.6.1, RFC 9989 4.8, RFC 8461 3.1 and 3.2, RFC 8460 3.
 """
@@ -34,7 +34,7 @@ NAMES = (
     ("*._domainkey.example.com", "TXT"),
 )
 WORDS = (
-    *(b"v=spf1 ", b"include:", b"b.example", b"example.com", b"redirect=", b"exp=", b" -all", b" ?all", b"ip4:192.0.2.0/24 ", b"ip6:::/0 "),
+    *(b"v=spf1 ", b"include:", b"b.example", b"example.com", b"redirect=", b"exp=", b" -all", b" ?all", b"ip6:::/0 "),
     *(
         b"%{i}",
         b"%{d}",
@@ -49,15 +49,25 @@ WORDS = (
         b"psd=y; ",
     ),
     *(b"v=DKIM1; ", b"p=", b"t=y; ", b"v=STSv1; id=1", b"mode: enforce", b"max_age: 1", b"version: STSv1", b"v=TLSRPTv1; ", b"v=BIMI1; "),
-    *(b"\n", b"0 .", b"10 mx.example.com", b"192.0.2.1", b"3 1 1 ab"),
+    *(b"rua=mailto:a@b.example", b"ip4:192.0.2.0/24 ", b"\n", b"0 .", b"10 mx.example.com", b"192.0.2.1", b"3 1 1 ab"),
 )
 _CALM = 400  # octets of a report for each of the input, and the items that every report has
 _ALWAYS = 60_000
 
 
 def starts() -> Iterator[bytes]:
-    yield b"\0v=spf1 mx include:b.example -all\n\1v=spf1 ip4:192.0.2.0/24 -all\n\2v=DMARC1; p=reject; rua=mailto:a@b.example\n\710 mx.example.com"
-    yield b"\3v=DKIM1; t=y; p=AAAA\n\4v=STSv1; id=1\n\5v=TLSRPTv1; rua=mailto:a@b.example\n\6v=BIMI1; l=https://b.example/l.svg\n\70 ."
+    """What stands first in a line is the place in NAMES."""
+    yield b"\n".join(
+        (
+            b"\x00v=spf1 mx include:b.example -all",
+            b"\x01v=spf1 ip4:192.0.2.0/24 -all",
+            b"\x02v=DMARC1; p=reject; rua=mailto:a@b.example",
+            b"\x0710 mx.example.com",
+            b"\x08192.0.2.1",
+            b"\x0b3 1 1 ab",
+        )
+    )
+    yield b"\x03v=DKIM1; t=y; p=AAAA\n\x04v=STSv1; id=1\n\x05v=TLSRPTv1; rua=mailto:a@b.example\n\x06v=BIMI1; l=https://b.example\n\x070 ."
     yield b"version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 86400\n"
 
 
