@@ -51,6 +51,9 @@ def proof(dkim: DkimFacts, dmarc: DmarcFacts, items: Iterable[Item], *, parked: 
         return Proof(Answer.NO, Sentence(N_("No: forged mail is delivered like any other, as no DMARC policy stands against it.")), against)
     if weak_policy:
         return Proof(Answer.NO, Sentence(N_("No: there is a DMARC policy, but its record is wrong.")), weak_policy)
+    if "dkim.domainkey" in weak_keys:
+        sentence = N_("No: forged mail is kept out, but the domain has no DKIM key by which its own mail could be told.")
+        return Proof(Answer.NO, Sentence(sentence), weak_keys)
     if weak_keys:
         return Proof(Answer.NO, Sentence(N_("No: there is a DMARC policy, but a DKIM key is wrong.")), weak_keys)
     if not dkim.sound:

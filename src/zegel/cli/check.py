@@ -20,7 +20,7 @@ from zegel.cli.check_message import Session, check_messages
 from zegel.cli.outcomes import Beside
 from zegel.cli.place import Place
 from zegel.cli.screen import Refusal
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
@@ -147,13 +147,20 @@ def _options(
 
 
 def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[Selector, ...]]:
-    """What our own store knows; nothing where there is none. Raises StoreError for one that cannot be opened."""
-    if not (here.data / "zegel.db").exists():
+    """What our own store knows; nothing where there is none. One that cannot be opened is told of: the check goes on without."""
+    try:
+        if not (here.data / "zegel.db").exists():
+            return lambda domain: ()
+        from zegel.check import known
+        from zegel.store.errors import StoreError
+    except OSError as error:
+        screen.fail(f"{here.data}: {error.strerror}")
         return lambda domain: ()
-    from zegel.check import known
-
-    store = stack.enter_context(here.store_to_look())
-    tx = stack.enter_context(store.reading())
+    try:
+        tx = stack.enter_context(stack.enter_context(here.store_to_look()).reading())
+    except StoreError as error:
+        screen.fail(here.localised(told(error)))
+        return lambda domain: ()
     return lambda domain: known.selectors(tx, domain)
 
 

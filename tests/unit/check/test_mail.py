@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import zegel
-from support import checks
+from support import cases, checks
 from zegel.ask import Answer, Question, Rcode, rehearse
 from zegel.check.item import Area
 from zegel.check.mx import host_of
@@ -296,6 +296,12 @@ def test_what_a_parked_domain_lacks(without: tuple[str, str], expected: str, men
     found = checks.report({key: value for key, value in PARKED.items() if key != without})
     assert expected in checks.bad(found)
     assert mend in checks.mends(checks.one(found, expected.split()[1]))
+
+
+def test_a_wildcard_with_a_key_in_it_revokes_nothing() -> None:
+    for record in ("v=DKIM1; p=AAAA", f"v=DKIM1; p={cases.RFC6376_KEY}", "no key"):
+        found = checks.report(PARKED | {("*._domainkey.example.com", "TXT"): [record]})
+        assert checks.one(found, "parked.dkim").level == "warn"
 
 
 def test_a_domain_with_mail_is_not_parked() -> None:

@@ -47,6 +47,7 @@ REJECT, NONE = "v=DMARC1; p=reject; rua=mailto:a@example.com", "v=DMARC1; p=none
         ({("z1._domainkey.example.com", "TXT"): ["v=DKIM1; p="]}, Z1, "unknown", ("dkim.selectors",)),
         ({("z1._domainkey.example.com", "TXT"): Rcode.SERVFAIL}, Z1, "unknown", ("dkim.selectors",)),
         ({("example.com", "TXT"): []}, Z1, "yes", ()),
+        ({("_domainkey.example.com", "*"): Rcode.NXDOMAIN}, (), "no", ("dkim.domainkey",)),
     ],
 )
 def test_is_it_dkim_proof(change: dict[tuple[str, str], Any], selectors: Any, answer: str, against: tuple[str, ...]) -> None:

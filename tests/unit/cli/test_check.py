@@ -116,6 +116,15 @@ def test_our_own_keys_are_known(zegel: Run, zone: Path) -> None:
     assert "✗ z1x: z1x._domainkey.good.example has no key" in zegel("check", "good.example", "--zone", zone).text
 
 
+def test_a_store_that_cannot_be_opened_is_no_hindrance(zegel: Run, zone: Path, data: Path) -> None:
+    zegel("init")
+    data.chmod(0o777)
+    ended = zegel("check", "good.example", "--selector", "z1", "--zone", zone)
+    assert ended.status == 0
+    assert "others can write in the data folder" in ended.errors
+    assert ended.text.startswith("good.example: is it DKIM-proof?\n✓ Yes")
+
+
 def test_parked_by_the_word_of_its_owner(zegel: Run, zone: Path) -> None:
     ended = zegel("check", "good.example", "--parked", "--zone", zone)
     assert ended.status == 1
