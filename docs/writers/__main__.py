@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from docs.writers import manual, reference
+from docs.writers import checks, manual, reference
 
 DOCS = Path(__file__).parent.parent
 
@@ -15,6 +15,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "man" / "zegel.1": manual.command(),
         DOCS / "man" / "zegel.toml.5": manual.configuration(),
+        DOCS / "reference" / "checks.md": checks.page(),
         DOCS / "reference" / "command-line.md": reference.command_line(),
         DOCS / "reference" / "configuration.md": reference.configuration(),
         DOCS / "reference" / "log.md": reference.log(),

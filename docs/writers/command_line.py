@@ -22,6 +22,7 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
         (1, "something stands in the way; nothing was changed"),
     ),
     "postfix check": ((0, "nothing is wrong"), (1, "something is wrong")),
+    "check": ((0, "nothing is wrong"), (1, "something is wrong; with --strict, or to look at")),
     "domain add": ((0, "added"),),
     "domain list": ((0, "listed"),),
     "domain records": ((0, "shown"),),

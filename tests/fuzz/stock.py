@@ -11,6 +11,7 @@ NAMES = (
     "address",
     "authenticate",
     "author",
+    "check",
     "claim",
     "forge",
     "keyrecord",

@@ -1,6 +1,6 @@
 """The check over real servers: Knot with signed zones and unbound in front for DNSSEC and DANE, and many domains at once.
 
-RFC 7672 2.1 and 3.1, RFC 4035 4.9.3.
+RFC 7672 2.1 and 3.1, RFC 4035 4.9.3; records as they come by RFC 4034 5.1 and RFC 6698 2.1.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def judge(domain: Domain, facts: DkimFacts, *, sends: bool) -> Iterator[Item]:
     everywhere = list(facts.wildcard.records)
     keys = [key for key in facts.keys if key.selector.source is not Source.GUESSED or (key.texts and key.texts != everywhere)]
     yield from _above(domain, facts, keys, sends=sends)
-    yield _selectors(domain, facts, keys)
+    yield from _selectors(domain, facts, keys)
     for key in keys:
         yield from _judge_key(key)
     sound = facts.sound
@@ -140,18 +140,31 @@ def _above(domain: Domain, facts: DkimFacts, keys: list[KeyFacts], *, sends: boo
         yield point.item(Level.FAIL, N_("{name} does not exist: the domain has no DKIM keys at all"), step=step, name=name)
 
 
-def _selectors(domain: Domain, facts: DkimFacts, keys: list[KeyFacts]) -> Item:
+_LOOKED_AT = {
+    Source.GIVEN: N_("selectors as given: {names}"),
+    Source.KEY: N_("selectors of our own keys: {names}"),
+    Source.FOREIGN: N_("selectors noted for other services: {names}"),
+    Source.LEARNED: N_("selectors seen in messages: {names}"),
+    Source.GUESSED: N_("selectors that were guessed: {names}"),
+}
+
+
+def _selectors(domain: Domain, facts: DkimFacts, keys: list[KeyFacts]) -> Iterator[Item]:
+    for source, finding in _LOOKED_AT.items():
+        names = [key.selector.name for key in keys if key.selector.source is source]
+        if names:
+            yield DkimPoint.SELECTORS.item(Level.INFO, finding, names=", ".join(names)[:500], source=str(source), count=len(names))
     if keys:
-        names = ", ".join(f"{key.selector.name} ({key.selector.source})" for key in keys)
-        return DkimPoint.SELECTORS.item(Level.INFO, N_("looked at: {names}"), names=names[:500], count=len(keys))
+        return
     step = Sentence(
         N_("Give one: zegel check {domain} --selector NAME. It stands behind s= in the DKIM-Signature field of any mail that was sent."),
         domain=domain,
     )
     if facts.keys:
         finding = N_("none of {count} well-known selectors is there; that says nothing of others")
-        return DkimPoint.SELECTORS.item(Level.NOT_TESTED, finding, step=step, count=len(facts.keys))
-    return DkimPoint.SELECTORS.item(Level.NOT_TESTED, N_("no selector of this domain is known here"), step=step, count=0)
+        yield DkimPoint.SELECTORS.item(Level.NOT_TESTED, finding, step=step, count=len(facts.keys))
+    else:
+        yield DkimPoint.SELECTORS.item(Level.NOT_TESTED, N_("no selector of this domain is known here"), step=step, count=0)
 
 
 def _judge_key(key: KeyFacts) -> Iterator[Item]:

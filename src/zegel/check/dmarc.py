@@ -156,7 +156,9 @@ def _policies(domain: Domain, place: Domain, facts: DmarcFacts, record: PolicyRe
         yield DmarcPoint.TESTING.item(Level.WARN, finding, mend=repaired(place, record, testing=False), **values)
     if applied is Policy.NONE:
         step = Sentence(N_("Raise it when the reports have shown for a month that all your own mail passes."))
-        finding = N_("policy {policy}, applied as {applied}: mail that only claims to be from this domain is delivered like any other")
+        finding = N_("policy none: mail that only claims to be from this domain is delivered like any other")
+        if policy is not applied:
+            finding = N_("policy {policy}, applied as {applied}: mail that only claims to be from this domain is delivered like any other")
         yield DmarcPoint.POLICY.item(Level.WARN, finding, mend=higher(place, record), step=step, **values)
     elif applied is Policy.QUARANTINE:
         yield DmarcPoint.POLICY.item(Level.PASS, N_("policy quarantine: mail that fails is set aside"), **values)

@@ -37,13 +37,14 @@ class MxPoint(Point):
 
 
 class Host(NamedTuple):
-    """One mail server: its preference, its name, and what DNS has for that name."""
+    """One mail server: its preference, its name, and what DNS has for that name; ``txt`` for the SPF of HELO."""
 
     preference: int
     name: str
     four: Answer
     six: Answer
     alias: Answer
+    txt: Answer
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -83,8 +84,8 @@ def look(domain: Domain) -> Dialogue[MxFacts]:
 
 
 def _look_host(preference: int, name: str) -> Dialogue[Host]:
-    four, six, alias = yield from side_by_side([ask(name, kind) for kind in (RRType.A, RRType.AAAA, RRType.CNAME)])
-    return Host(preference, name, four, six, alias)
+    four, six, alias, txt = yield from side_by_side([ask(name, kind) for kind in (RRType.A, RRType.AAAA, RRType.CNAME, RRType.TXT)])
+    return Host(preference, name, four, six, alias, txt)
 
 
 def host_of(record: bytes | str) -> str:

@@ -20,6 +20,7 @@ from zegel.check.mx import MxFacts, Reverse
 from zegel.check.proof import Proof, proof
 from zegel.check.reports import ReportsFacts
 from zegel.check.spf import SpfFacts
+from zegel.check.spfreach import helo
 from zegel.check.transport import Fetched, TransportFacts
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
@@ -136,6 +137,8 @@ def _judge(domain: Domain, facts: Facts, options: Options) -> Iterator[Item]:
     sends = not facts.parked
     yield from mx.judge(domain, facts.mx, facts.reverse)
     yield from spf.judge(domain, facts.spf, receives=facts.mx.receives and sends)
+    if sends:
+        yield from helo(domain, facts.mx.hosts)
     yield from dkim.judge(domain, facts.dkim, sends=sends)
     yield from dmarc.judge(domain, facts.dmarc, sends=sends)
     yield from reports.judge(facts.dmarc, facts.reports, sends=sends)

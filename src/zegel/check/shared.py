@@ -67,3 +67,8 @@ def service(name: str) -> Service | None:
             return _SERVICES[name]
         name = name.partition(".")[2]
     return None
+
+
+def services() -> list[tuple[Service, list[str]]]:
+    """All services that are known, by name, each with the names that are included."""
+    return [(one, [name for name, found in _SERVICES.items() if found == one]) for one in sorted(set(_SERVICES.values()))]

@@ -52,6 +52,7 @@ class SpfPoint(Point):
         "RFC 7208 11.4",
         N_("its other customers send from the same addresses: SPF cannot tell you from them, but DKIM can"),
     )
+    HELO = ("spf.helo", "RFC 7208 10.1.3", N_("a bounce has no sender: receivers check the name that its server gives in HELO"))
     EXPLANATION = (
         "spf.explanation",
         "RFC 7208 6.2",

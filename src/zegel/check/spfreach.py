@@ -6,14 +6,16 @@ whole one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from zegel.check.item import Item, Level
+from zegel.check.item import Item, Level, txt
+from zegel.check.mx import Host
 from zegel.check.networks import Range, size, size_in_networks
 from zegel.check.shared import service
 from zegel.check.spfpoints import SpfPoint
 from zegel.check.spftree import UNCOUNTED, Node, Term, TooManyError, addresses
-from zegel.spf.record import Mechanism
+from zegel.grammar.domain import Domain
+from zegel.spf.record import Mechanism, select
 from zegel.words import N_
 
 # Large providers come to half a million addresses; a sixteenth of the whole Internet of IPv4 is beyond any sender.
@@ -67,6 +69,24 @@ def _widest(ranges: list[Range]) -> int:
 
 def _uncounted(term: Term) -> bool:
     return term.permits and term.trouble in UNCOUNTED
+
+
+def helo(domain: Domain, hosts: Iterable[Host]) -> Iterator[Item]:
+    """Judge the names that the domain's own mail servers may give in HELO. RFC 7208 10.1.3.
+
+    For a bounce there is no other name to check (RFC 7208 2.4). That they send at all is not known, so a missing record is no fault.
+    """
+    point = SpfPoint.HELO
+    for host in hosts:
+        if not host.name.endswith(f".{domain}") or not host.addresses:
+            continue
+        if host.txt.temporary:
+            yield point.untested(host.name, host.txt)
+        elif select(host.txt.records):
+            yield point.item(Level.PASS, N_("{host} has an SPF record for its own name"), host=host.name)
+        else:
+            finding = N_("{host} has no SPF record for its own name, which it gives when it sends bounces")
+            yield point.item(Level.INFO, finding, mend=[txt(host.name, "v=spf1 a -all")], host=host.name)
 
 
 def _macros(tree: Node) -> Iterator[Item]:

@@ -71,7 +71,7 @@ def _dnssec(domain: Domain, facts: TransportFacts, mx: MxFacts, *, trusted: bool
     if facts.ds.records:
         finding = N_("{domain} has a DS record, but the resolver asked here cannot be believed about DNSSEC")
         return point.item(Level.NOT_TESTED, finding, domain=domain)
-    finding = N_("not tested: it takes a resolver on this machine that validates (dns.trust_ad)")
+    finding = N_("DNSSEC is not tested: it takes a resolver on this machine that validates (dns.trust_ad)")
     return point.item(Level.NOT_TESTED, finding, domain=domain)
 
 

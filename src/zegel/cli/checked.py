@@ -148,8 +148,7 @@ def _branches(node: Node, lead: str) -> None:
 
 
 def _told(term: Term) -> str:
-    parts = [str(term.lookups), *_details(term)]
-    return f"{term.text[:120]}  ({', '.join(parts)})"
+    return "  ".join((term.text[:120], f"[{term.lookups}]", *_details(term)))
 
 
 def _details(term: Term) -> Iterator[str]:
@@ -157,4 +156,4 @@ def _details(term: Term) -> Iterator[str]:
         yield _(_TROUBLES[term.trouble])
     found = sum(map(len, term.found.values()))
     if found:
-        yield _("{count} addresses").format(count=found)
+        yield _("1 address") if found == 1 else _("{count} addresses").format(count=found)

@@ -52,6 +52,11 @@ _CARELESS = re.compile(rb"(?:\A|[\r\n])[\x00-\x20\x7f-\xff]*from[\x00-\x20\x7f-\
 _AT = re.compile(rb"\r\n[ \t]+from[ \t]*:[^\r\n]*@", re.IGNORECASE)
 
 
+def _is_fold(one: bytes) -> bool:
+    """The line that the name itself stands in begins with white space: whatever lines that are no field stand before it."""
+    return re.split(rb"[\r\n]", one)[-1][:1] in (b" ", b"\t")
+
+
 def starts() -> Iterator[bytes]:
     yield from (message.partition(b"\r\n\r\n")[0] + b"\r\n" for message in seeds.messages())
     yield from (b"From:" + value + b"\r\n" for value in seeds.fields(b"from"))
@@ -75,7 +80,7 @@ def fuzz(data: bytes) -> None:
     assert len(header.values("from")) == 1
     seen = [match[0] for match in _CARELESS.finditer(data)]
     # Only a fold may look like one besides, and in no address.
-    assert sum(not re.fullmatch(rb"[\r\n]*\n[ \t].*", one, re.DOTALL) or b"\r\n" not in data for one in seen) <= 1, seen
+    assert sum(not _is_fold(one) or b"\r\n" not in data for one in seen) <= 1, seen
     if _AT.search(data):
         assert b"signature" in data.lower()
     found = _LISTED.find(author.mailbox.domain, author.display_name)

@@ -1,7 +1,7 @@
 """Mail servers, report destinations, transport, BIMI and domains without mail, as they are checked.
 
-RFC 5321 5.1, RFC 7505 3, RFC 2181 10.3, RFC 1912 2.1, RFC 3596 2.1; RFC 9990 4 and RFC 9991 2; RFC 8461 3.1, 3.2, 4.1 and 4.2, RFC 8460 3,
-RFC 7672 2.1, 3.1 and 3.1.3, RFC 4035 4.9.3; RFC 7208 10.1.2.
+RFC 5321 5.1, RFC 7505 3, RFC 2181 10.3, RFC 1912 2.1, RFC 3596 2.1; RFC 9990 4 and RFC 9991 2; RFC 8461 3.1, 3.2, 4.1, 4.2 and 5,
+RFC 8460 3, RFC 7672 2.1, 3.1 and 3.1.3, RFC 4035 4.9.3; RFC 7208 10.1.2.
 """
 
 from __future__ import annotations

@@ -203,6 +203,15 @@ def test_what_a_stranger_makes_us_ask_is_bounded() -> None:
     assert "fail spf.lookups" in checks.bad(found)
 
 
+def test_the_names_of_mail_servers_have_spf_of_their_own() -> None:
+    """RFC 7208 10.1.3 and 2.4: the name in HELO is all that there is to check of a bounce."""
+    more = {("example.com", "MX"): ["10 mx.example.com", "20 mx.other.example"], ("mx.example.com", "A"): ["192.0.2.1"]}
+    item = checks.one(spf("v=spf1 mx -all", more), "spf.helo")
+    assert (item.level, checks.mends(item)) == ("info", ["mx.example.com TXT v=spf1 a -all"])
+    more[("mx.example.com", "TXT")] = ["v=spf1 a -all"]
+    assert checks.one(spf("v=spf1 mx -all", more), "spf.helo").level == "pass"
+
+
 def test_long_records_cost_no_more_than_their_length() -> None:
     """RFC 7208 3.4: a record longer than what is read is none, and the report of it is bounded."""
     found = spf("v=spf1 " + "ip4:192.0.2.1 " * 5000 + "-all")

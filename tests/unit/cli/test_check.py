@@ -63,8 +63,8 @@ def test_what_is_wrong_and_the_record_that_mends_it(zegel: Run, zone: Path) -> N
     policy = lines.index("    Publish as TXT at _dmarc.bad.example:")
     assert lines[policy + 1] == "    v=DMARC1; p=none; rua=mailto:a@bad.example"
     assert "    v=DMARC1; p=quarantine; rua=mailto:a@bad.example" in lines[policy + 2 :]
-    assert "  ├─ ! a:gone.example  (1, does not exist)" in lines
-    assert "  └─ ✗ include:gone.example  (1, does not exist)" in lines
+    assert "  ├─ ! a:gone.example  [1]  does not exist" in lines
+    assert "  └─ ✗ include:gone.example  [1]  does not exist" in lines
     assert "zegel check bad.example --selector NAME" in " ".join(ended.text.split())
 
 
@@ -103,7 +103,7 @@ def test_for_programs(zegel: Run, zone: Path) -> None:
 
 
 def test_selectors_are_guessed_when_asked_to(zegel: Run, zone: Path) -> None:
-    assert "mail (guessed)" in zegel("check", "good.example", "--guess", "--zone", zone).text
+    assert "selectors that were guessed: mail" in zegel("check", "good.example", "--guess", "--zone", zone).text
     assert "no selector of this domain is known here" in zegel("check", "good.example", "--zone", zone).text
 
 
