@@ -38,6 +38,7 @@ TABLES = {
     "dns": "Who is asked for records.",
     "messages": "What is written down of each message, and for how long.",
     "metrics": "Counters for Prometheus.",
+    "outbox": "Where mail of the relay goes next, and how long it is tried: [The outbox](../outbox.md).",
     "limits": "Bounds on what one message from a stranger can make Zegel do.",
 }
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", date | None: "date"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers take it for true; typing itself costs more than all of the sendmail command
 if TYPE_CHECKING:
+    from typing import Any
+
     from zegel import aio as aio
     from zegel.adapters.resolver import Resolver as Resolver
     from zegel.adapters.zone import Zone as Zone
@@ -121,6 +121,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name == "aio":
         return import_module("zegel.aio")
     if name in _WHERE:

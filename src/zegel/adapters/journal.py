@@ -23,22 +23,25 @@ from zegel.verdict.policy import Action
 OUTCOMES = {Action.ACCEPT: "accepted", Action.DEFER: "deferred", Action.QUARANTINE: "quarantined", Action.REJECT: "refused"}
 _MAX_SHOWN = 5
 _MAX_TEXT = 400
+Words = Mapping[str, object]
+_NO_WORDS: Words = {}
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Which message a line is about: queue id, envelope sender, how it came, and the client's address."""
+    """Which message a line is about: queue id, envelope sender, how it came, and the client's address; login or site where there is one."""
 
     queue_id: str
     sender: str
     route: str
     client: str
     login: str = ""
+    site: str = ""
 
     def fields(self) -> dict[str, str]:
         """The words of the log line; empty ones fall away."""
-        words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "mail_from": self.sender}
-        return {name: _line(value) for name, value in words.items() if value}
+        words = {"queue_id": self.queue_id, "route": self.route, "client": self.client, "login": self.login, "site": self.site}
+        return {name: _line(value) for name, value in (*words.items(), ("mail_from", self.sender)) if value}
 
 
 class Journal:
@@ -66,6 +69,10 @@ class Journal:
         self._forged = Counter(
             "zegel_forged_results", "Authentication-Results fields in our name that were removed", registry=self.registry
         )
+        self._logins = Counter("zegel_logins_failed", "Logins of sites that failed, by reason", ("reason",), registry=self.registry)
+        self._broken = Counter(
+            "zegel_submissions_broken", "Submissions refused for how the client spoke, by reason", ("reason",), registry=self.registry
+        )
         self._faults = Counter("zegel_faults", "Our own faults; each deferred its message", registry=self.registry)
         self._lost = Counter("zegel_log_lines_lost", "Log lines that could not be written", registry=self.registry)
         self._recorded = Counter("zegel_recorded", "Messages written to the store", registry=self.registry)
@@ -84,21 +91,21 @@ class Journal:
             child = self._children[key] = counter.labels(*labels)
         return child
 
-    def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "") -> None:
-        """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature."""
+    def signed(self, about: About, names: Sequence[str], domain: str, *, warning: str = "", words: Words = _NO_WORDS) -> None:
+        """A message was signed with these keys (DNS names). ``warning``: why a hop may break the signature; ``words`` are told besides."""
         self._child(self._messages, about.route, "signed").inc()
         self._child(self._signatures, domain).inc(len(names))
         extra = {"warning": f"a hop may break this signature: {warning}"} if warning else {}
-        self._write("signed", {**about.fields(), "keys": ",".join(names), **extra})
+        self._write("signed", {**about.fields(), "keys": ",".join(names), **_lines(words), **extra})
 
-    def not_signed(self, about: About, reason: str, sentence: str) -> None:
+    def not_signed(self, about: About, reason: str, sentence: str, *, words: Words = _NO_WORDS) -> None:
         """An outbound message leaves as it is."""
         self._child(self._messages, about.route, "not_signed").inc()
         self._child(self._unsigned, reason).inc()
-        self._write(_line(sentence), {**about.fields(), "reason": reason})
+        self._write(_line(sentence), {**about.fields(), "reason": reason, **_lines(words)})
 
     def refused(self, about: About, reason: str, sentence: str) -> None:
-        """A message is answered with a refusal for good."""
+        """A message is refused: for good, or until the client comes again."""
         self._child(self._messages, about.route, "refused").inc()
         self._write(_line(sentence), {**about.fields(), "reason": reason})
 
@@ -126,6 +133,18 @@ class Journal:
             self._forged.inc(forged)
             words["forged_results_removed"] = forged
         self._write("verified", {**about.fields(), **words})
+
+    def login_failed(self, client: str, site: str, reason: str, failures: int) -> None:
+        """A login failed. ``site`` is empty where there is none of that name: what stood there may be a secret in the wrong place."""
+        self._child(self._logins, reason).inc()
+        words = {"client": _line(client), "site": site, "reason": reason, "failures": failures}
+        self._write("login failed", {name: value for name, value in words.items() if value})
+
+    def connection_refused(self, client: str, site: str, reason: str) -> None:
+        """What a client said is no mail: its form is refused, or it did what no honest one does."""
+        self._child(self._broken, reason).inc()
+        words = {"client": _line(client), "site": site, "reason": reason}
+        self._write("submission refused", {name: value for name, value in words.items() if value})
 
     def recorded(self, messages: int) -> None:
         """So many messages were written to the store."""

@@ -149,13 +149,18 @@ class Session:
         try:
             answers, data = await self._envelope(mail)
             heard = True
-            if not any(answer.ok for answer in answers) or data.code != 354:
-                self._refused(answers, data)
+            if not any(answer.ok for answer in answers) or data.refused:
+                self._refused(data)
                 return [data if answer.ok else answer for answer in answers]
+            if data.code != 354:
+                raise self._broken(f"the server answers DATA with {data.text}")
             await self._text(mail.data)
             if not await before_end():
                 self._wire.abort()
                 raise WithdrawnError
+            if self._wire.unasked:
+                # Its next answer would be taken for the one to the message.
+                raise self._broken("the server answers what it was not asked")
             doubt = True
             self._wire.write(_END)
             last = self._noted(await self._wire.answer(self._times.end))
@@ -245,8 +250,6 @@ class Session:
             data = await self._one("DATA\r\n") if any(answer.ok for answer in answers[1:]) else answers[0]
         first, *of_each = answers
         if not first.ok:
-            if data.code == 354:  # to a transaction that it refused: there is no telling what it would do with a message
-                raise self._broken("the server wants data of a message that it refused")
             of_each = [first] * len(mail.recipients)
         return of_each, data
 
@@ -281,9 +284,9 @@ class Session:
         self._leaving = self._leaving or answer.code == 421
         return answer
 
-    def _refused(self, answers: list[Answer], data: Answer) -> None:
+    def _refused(self, data: Answer) -> None:
         if data.code == 354:
-            # RFC 2920 3.1: it waits for a message to nobody. An end would be taken for one by some; a new session costs little.
+            # It waits for a message to nobody (RFC 2920 3.1). Some would take an end for one; a new session costs little.
             self._wire.abort()
 
     def _broken(self, said: str) -> WireError:

@@ -77,6 +77,11 @@ class Wire(asyncio.Protocol):
         """Whether nothing is wrong that is known of; a server that has said something unasked (421) is about to leave."""
         return self._fault is None and not self._ready and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def unasked(self) -> bool:
+        """Whether the server has said more than it was asked."""
+        return bool(self._ready) or self._answers.pending
+
     def write(self, data: bytes) -> None:
         """Send octets as they are. Raises WireError."""
         if self._fault is not None:
@@ -109,7 +114,7 @@ class Wire(asyncio.Protocol):
             finally:
                 self._waiter = None
             if not self._ready:
-                raise self._fault or AssertionError("woken for nothing")
+                raise self._fail("the server said nothing")
         return self._ready.popleft()
 
     async def start_tls(self, context: ssl.SSLContext, host: str, seconds: float) -> None:

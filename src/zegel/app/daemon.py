@@ -20,6 +20,7 @@ from zegel.app.part import Announce, Part
 from zegel.app.post import Post
 from zegel.app.reports import Reports
 from zegel.app.shared import Shared
+from zegel.app.submissions import Submissions
 from zegel.config import Config
 from zegel.store.database import Store
 
@@ -44,7 +45,8 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
     post = Post(shared)
-    return [Records(shared), Metrics(shared), Expiry(shared), post, Reports(shared, post), Milter(shared)]
+    sending = [post, Reports(shared, post), Submissions(shared, post.outbox)]
+    return [Records(shared), Metrics(shared), Expiry(shared), *sending, Milter(shared)]
 
 
 class Daemon:

@@ -29,7 +29,9 @@ class Post:
         except BaseException:
             self._spool.close()
             raise
-        self._courier = Courier(self.outbox, terms, Notices(lambda: shared.settings), PostLog(shared.journal))
+        self._courier = Courier(
+            self.outbox, terms, Notices(lambda: shared.settings, lambda: self._courier.terms.hello), PostLog(shared.journal)
+        )
 
     async def start(self, announce: Announce) -> None:
         """Take up what is there."""

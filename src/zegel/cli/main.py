@@ -26,6 +26,7 @@ from zegel.cli import (
     init,
     key,
     message,
+    outbox,
     postfix,
     quarantine,
     screen,
@@ -79,6 +80,7 @@ app.add_typer(message.app, name="message", help=_("What became of your messages,
 app.add_typer(
     quarantine.app, name="quarantine", help=_("Messages that are kept instead of delivered: look, release, delete."), rich_help_panel=_MAIL
 )
+app.add_typer(outbox.app, name="outbox", help=_("The mail of sites that waits for its next hop."), rich_help_panel=_MAIL)
 app.command("serve", cls=Command, help=_("Run the daemon that Postfix talks to, until a signal ends it."), rich_help_panel=_CARE)(
     serve.serve
 )

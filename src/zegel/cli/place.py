@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
 _MAX_NAME = 253
-_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|message|postfix|serve|status)\b|\.\.\.)")
+_COMMAND = re.compile(r"(?<![\w/.-])zegel (?=(?:backup|domain|init|key|message|outbox|postfix|serve|status)\b|\.\.\.)")
 
 
 @dataclass(frozen=True, slots=True)

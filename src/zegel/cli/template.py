@@ -13,7 +13,10 @@ def text() -> str:
     return (
         "\n\n".join(
             f"{part}"
-            for part in (_head(), _milter(), _outbound(), _inbound(), _signing(), _check(), _dns(), _messages(), _metrics(), _limits())
+            for part in (
+                *(_head(), _milter(), _outbound(), _inbound(), _signing(), _check(), _dns(), _messages(), _metrics()),
+                *(_outbox(), _limits()),
+            )
         )
         + "\n"
     )
@@ -218,6 +221,38 @@ def _messages() -> str:
 
 def _metrics() -> str:
     return _section("metrics", ("listen", '"127.0.0.1:9199"', _("Where Prometheus reads /metrics; empty switches it off.")))
+
+
+def _outbox() -> str:
+    return _section(
+        "outbox",
+        (
+            "next_hop",
+            '"127.0.0.1:25"',
+            _(
+                "Where mail of the relay goes: HOST:PORT (this machine's Postfix, or your provider's smarthost), or mx, straight to the\n"
+                "servers of each domain."
+            ),
+        ),
+        (
+            "tls",
+            '"opportunistic"',
+            _(
+                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; a smarthost's certificate\n"
+                "is checked), implicit (from the first octet, port 465), off."
+            ),
+        ),
+        ("ca_file", '""', _("A file of certificates (PEM) to check the smarthost with; empty means the system's.")),
+        ("user", '""', _("The login at the smarthost; empty logs in nowhere.")),
+        ("password_file", '""', _("A file with its password in the first line, which nobody else can read.")),
+        ("hostname", '""', _("Your name in EHLO; empty means this machine's full name.")),
+        ("expiry_days", "5.0", _("Days that a message is tried; then its site's contact is told.")),
+        ("warn_hours", "4.0", _("Hours after which the contact is told that a message is late; 0 tells nobody.")),
+        ("keep_days", "3.0", _("Days that zegel outbox shows what is over.")),
+        ("max_bytes", "4294967296", _("Octets of mail that may wait together; past that, mail is put off (452).")),
+        ("max_message_bytes", "52428800", _("Octets of one message.")),
+        ("concurrency", "10", _("Connections to one destination at a time.")),
+    )
 
 
 def _limits() -> str:

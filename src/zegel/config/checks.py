@@ -12,6 +12,7 @@ from zegel.config import check as test_mail
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.outbox import check_outbox
+from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
@@ -32,6 +33,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     for entry in config.outbound.allow:
         _check_allow(entry)
     _check_messages(config.messages)
+    check_relay(config.relay)
     check_outbox(config.outbox)
     _check_rest(config)
     test_mail.check(config.check)

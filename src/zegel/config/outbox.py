@@ -29,9 +29,9 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     user: str = ""
     password_file: str = ""
     hostname: str = ""
-    expiry_days: float = 5
-    warn_hours: float = 4
-    keep_days: float = 3
+    expiry_days: float = 5.0
+    warn_hours: float = 4.0
+    keep_days: float = 3.0
     max_bytes: int = 4096 * _MEBI
     max_message_bytes: int = 50 * _MEBI
     concurrency: int = 10

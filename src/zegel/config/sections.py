@@ -10,6 +10,7 @@ import msgspec
 
 from zegel.config.check import Check
 from zegel.config.outbox import Outbox
+from zegel.config.relay import Relay
 from zegel.limits import Limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -134,5 +135,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dns: Dns = Dns()
     messages: Messages = Messages()
     metrics: Metrics = Metrics()
+    relay: Relay = Relay()
     outbox: Outbox = Outbox()
     limits: Limits = Limits()

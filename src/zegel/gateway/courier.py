@@ -28,7 +28,7 @@ from zegel.gateway.schedule import Agenda, hop_pause, pause
 from zegel.gateway.terms import Terms
 from zegel.store import post
 from zegel.store.errors import StoreError
-from zegel.store.post import Item, Recipient, State
+from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: dict[str, int] = {}  # tries in a row in which a route could not be reached
         self._held: dict[str, float] = {}  # until when it is left alone
+        self._again: set[str] = set()  # routes with something new, found out while their lane was ending
         self._reach, self._late = Reach(log), Late(self, outbox, notices, log)
         self._wake = asyncio.Event()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="courier")
@@ -117,7 +118,7 @@ class Courier:
     async def settle(self, item: Item, data: bytes, trial: Trial) -> None:
         """Have on disk what came of a try, however long it takes, and with it the notice to whom it concerns."""
         failed = trial.of(State.FAILED)
-        notice = self._notices.failed(item, data, failed, now=self.clock()) if failed else None
+        notice = self._notices.failed(item, data, failed, now=self.clock(), server=trial.server) if failed else None
 
         def write(tx: Connection) -> str:
             post.settle(tx, item.id, trial.outcomes, now=int(self.clock()))
@@ -127,6 +128,11 @@ class Courier:
         self._tell(item, trial)
         if failed:
             self._late.told(item, "failed", notice, told)
+
+    def reached(self, route: str) -> None:
+        """A server of that route talks to us."""
+        self._reach.reached()
+        self._failures.pop(route, None)
 
     def fault(self, error: BaseException) -> None:
         """Tell of what went wrong here."""
@@ -162,7 +168,9 @@ class Courier:
     def _begin(self, now: float) -> None:
         """Give a lane to each destination that is due."""
         while len(self._lanes) < _MAX_LANES and (route := self._agenda.pop(now)) is not None:
-            if route not in self._lanes:
+            if route in self._lanes:
+                self._again.add(route)
+            else:
                 lane = self._lanes[route] = Lane(route, self)
                 task = asyncio.create_task(self._serve(lane))
                 self._tasks.add(task)
@@ -173,19 +181,19 @@ class Courier:
         due: float | None = self.clock() + _REST
         try:
             await lane.run()
-            if lane.reached:
-                self._reach.reached()
-                self._failures.pop(lane.route, None)
             if lane.unreachable is not None:
                 due = await self._hold(lane.route, lane.unreachable.said)
-            elif not lane.broken:
-                due = await self.read(lambda tx: post.next_due(tx, lane.route))
             if lane.put_off or lane.unreachable is not None:
                 await self._late.look(lane.route)
+            if lane.unreachable is None and not lane.broken:
+                due = await self.read(lambda tx: post.next_due(tx, lane.route))
         except Exception as error:
             self.fault(error)
         finally:
             del self._lanes[lane.route]
+        if lane.route in self._again:
+            self._again.discard(lane.route)
+            due = max(self.clock(), self._held.get(lane.route, 0.0))
         if due is not None:
             self._agenda.at(lane.route, due)
             self._wake.set()
@@ -210,9 +218,8 @@ class Courier:
         self._log.taken(messages)
         now = self.clock()
         for route in routes:
-            lane = self._lanes.get(route)
-            if lane is not None:
-                lane.hear()
+            if route in self._lanes:
+                self._hear(route)
             else:
                 self._agenda.hasten(route, max(now, self._held.get(route, 0.0)))
         self._wake.set()
@@ -225,8 +232,13 @@ class Courier:
             if route not in self._lanes:
                 self._agenda.at(route, float(due))
         self._changes = changes
-        for lane in self._lanes.values():
-            lane.hear()
+        for route in self._lanes:
+            self._hear(route)
+
+    def _hear(self, route: str) -> None:
+        """Something is new on a route whose lane works, or has just ended."""
+        if not self._lanes[route].hear():
+            self._again.add(route)
 
     def _tell(self, item: Item, trial: Trial) -> None:
         """One line for each kind of outcome."""

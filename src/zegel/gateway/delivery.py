@@ -11,7 +11,7 @@ from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.schedule import pause
 from zegel.gateway.terms import Terms
 from zegel.smtp.answer import Answer
-from zegel.store.post import Item, Outcome, Recipient, State
+from zegel.store.posting import Item, Outcome, Recipient, State
 
 # RFC 5321 4.5.3.1.8: a server takes at least so many; the rest goes in the next transaction.
 MAX_RECIPIENTS = 100
@@ -59,7 +59,7 @@ def mail(item: Item, chosen: Sequence[Recipient], data: bytes) -> Mail:
     """The message as it goes to these recipients."""
     addresses = [recipient.address for recipient in chosen]
     utf8 = item.utf8 or not all(map(str.isascii, (item.sender, *addresses)))
-    return Mail(item.sender, addresses, data, utf8, item.eight_bit)
+    return Mail(item.sender, addresses, data, utf8, item.eight_bit or not data.isascii())
 
 
 def answered(chosen: Sequence[Recipient], answers: Sequence[Answer], *, now: float, server: str) -> Trial:

@@ -21,7 +21,7 @@ from zegel.gateway.delivery import Trial, Unreachable
 from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.terms import Terms
 from zegel.store import post
-from zegel.store.post import Item, Recipient
+from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
 
@@ -48,6 +48,9 @@ class Post(Protocol):
     async def settle(self, item: Item, data: bytes, trial: Trial) -> None:
         """Have on disk what came of a try, however long it takes."""
 
+    def reached(self, route: str) -> None:
+        """A server of that route talks to us."""
+
     def fault(self, error: BaseException) -> None:
         """Tell of what went wrong here."""
 
@@ -55,25 +58,26 @@ class Post(Protocol):
 class Lane:
     """The work on one route.
 
-    Afterwards, ``unreachable`` is why nobody could be reached, ``reached`` tells that a server talked to us, ``put_off`` that something is
-    to be tried again, and ``broken`` that something of ours went wrong.
+    Afterwards, ``unreachable`` is why nobody could be reached, ``put_off`` tells that something is to be tried again, and ``broken`` that
+    something of ours went wrong.
     """
 
     def __init__(self, route: str, courier: Post) -> None:
         self.route, self._courier = route, courier
         self.unreachable: Unreachable | None = None
-        self.reached = self.put_off = self.broken = False
+        self.put_off = self.broken = False
         self._queue: deque[Item] = deque()
         self._taken: set[int] = set()
         self._workers: set[asyncio.Task[None]] = set()
         self._filling = asyncio.Lock()
         self._news = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._ended = False
         self._sessions = 0
 
-    def hear(self) -> None:
-        """There is more."""
+    def hear(self) -> bool:
+        """There is more; False when this lane has ended."""
         self._news.set()
+        return not self._ended
 
     def stop(self) -> None:
         """Begin no other message."""
@@ -87,6 +91,7 @@ class Lane:
             while self._workers:
                 await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._ended = True
             for worker in self._workers:
                 worker.cancel()
             if self._workers:
@@ -95,9 +100,9 @@ class Lane:
     def _spawn(self) -> None:
         worker = asyncio.create_task(self._work())
         self._workers.add(worker)
-        worker.add_done_callback(self._ended)
+        worker.add_done_callback(self._left)
 
-    def _ended(self, worker: asyncio.Task[None]) -> None:
+    def _left(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         if not worker.cancelled() and (error := worker.exception()):
             self.broken = True
@@ -169,7 +174,7 @@ class Lane:
             except NoRouteError as error:
                 trial, left = delivery.refused([*chosen, *left], error.answer), []
             if trial is not None:
-                self.put_off = self.put_off or bool(trial.of(post.State.WAITING))
+                self.put_off = self.put_off or bool(trial.of(State.WAITING))
                 await self._courier.settle(item, data, trial)
 
     async def _try(self, item: Item, chosen: list[Recipient], data: bytes, seat: _Seat) -> Trial | None:
@@ -198,7 +203,7 @@ class Lane:
         await self._leave(seat)
         seat.session = await delivery.open_session(self._courier.terms, self.route)
         self._sessions += 1
-        self.reached = True
+        self._courier.reached(self.route)
         return seat.session, False
 
     async def _leave(self, seat: _Seat) -> None:

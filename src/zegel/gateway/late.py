@@ -17,7 +17,7 @@ from zegel.gateway.notices import Notices
 from zegel.gateway.outbox import Outbox, Posting
 from zegel.gateway.terms import Terms
 from zegel.store import post
-from zegel.store.post import Item, Outcome, State
+from zegel.store.posting import Item, Outcome, State
 
 T = TypeVar("T")
 

@@ -6,19 +6,70 @@ a form. A notice is from our own domain, signed with its key, with an empty send
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Callable, Sequence
 
+from zegel.dkim.sign import sign_message
 from zegel.gateway.outbox import Posting
 from zegel.gateway.settings import Settings
-from zegel.store.post import Item, Outcome
+from zegel.grammar.domain import Domain
+from zegel.store.posting import Item, Outcome
+from zegel.submission import dsn
+
+_NAME = "mailer-daemon"
+_STATUS = re.compile(r"[2-5]\d\d ([245]\.\d{1,3}\.\d{1,3}) ", re.ASCII)
+_EXPIRED, _UNKNOWN = "4.4.7", "5.0.0"  # RFC 3463 3.5: delivery time expired
 
 
 class Notices:
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        self._settings = settings
+    """Writes the notices of one daemon. ``host`` is our name, for what is reported (RFC 3464 2.2.2)."""
 
-    def failed(self, item: Item, data: bytes, outcomes: Sequence[Outcome], *, now: float, expired: bool = False) -> Posting | None:
-        return None
+    def __init__(self, settings: Callable[[], Settings], host: Callable[[], str]) -> None:
+        self._settings, self._host = settings, host
+
+    def failed(
+        self, item: Item, data: bytes, outcomes: Sequence[Outcome], *, now: float, server: str = "", expired: bool = False
+    ) -> Posting | None:
+        """That a message will not reach these recipients; None where nobody is to hear it."""
+        troubles = [
+            dsn.Trouble(_address(item, each), _EXPIRED if expired else _status(each.answer), each.answer, server, now) for each in outcomes
+        ]
+        return self._posting(item, lambda notice: dsn.failed(notice, troubles), data, now)
 
     def delayed(self, item: Item, data: bytes, *, now: float, until: float) -> Posting | None:
-        return None
+        """That a message still waits for its recipients."""
+        troubles = [dsn.Trouble(each.address, _status(each.answer), each.answer, "", each.tried) for each in item.recipients]
+        return self._posting(item, lambda notice: dsn.delayed(notice, troubles, until=until), data, now)
+
+    def _posting(self, item: Item, write: Callable[[dsn.Notice], bytes], data: bytes, now: float) -> Posting | None:
+        if not item.sender or not item.contact:
+            return None
+        settings, host = self._settings(), self._host()
+        domain = item.sender.rpartition("@")[2]
+        try:
+            keys = settings.keyring.find(Domain.parse(domain))
+        except ValueError:
+            domain, keys = host, ()
+        notice = dsn.Notice(
+            f"{_NAME}@{domain}", item.contact, host, item.site, item.queue_id, item.received, data, now, secrets.token_hex(12)
+        )
+        try:
+            written = write(notice)
+            signature = sign_message(written, keys, settings.style, now=int(now)) if keys else b""
+        except Exception as error:
+            settings.journal.fault(error)  # what became of the message is to be written down all the same
+            return None
+        return Posting("", (item.contact,), signature + written, item.site)
+
+
+def _address(item: Item, outcome: Outcome) -> str:
+    return next(recipient.address for recipient in item.recipients if recipient.position == outcome.position)
+
+
+def _status(answer: str) -> str:
+    """The enhanced code in an answer, as the courier writes one down."""
+    found = _STATUS.match(answer)
+    if found:
+        return found[1]
+    return f"{answer[0]}.0.0" if answer[:1] in ("4", "5") else _UNKNOWN

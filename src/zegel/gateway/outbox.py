@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from zegel.config.outbox import Outbox as Settings
 from zegel.store import post
 from zegel.store.group import Group
-from zegel.store.post import Posting
+from zegel.store.posting import Posting, queue_id
 from zegel.store.spool import Spool
 from zegel.words import N_, SpokenError
 
@@ -105,7 +105,7 @@ class Outbox:
         self._last = self._stamp(tx)
         post.add(tx, [(self._last, posting)], now=int(self._clock()), direct=self._settings().direct)
         self._weight += posting.weight
-        return post.queue_id(self._last)
+        return queue_id(self._last)
 
     async def close(self) -> None:
         """Write what was put, and take no more."""
@@ -146,7 +146,7 @@ class Outbox:
             self._last = self._stamp(tx)
             self._weight += posting.weight
             entries.append((self._last, posting))
-            results.append(post.queue_id(self._last))
+            results.append(queue_id(self._last))
         if entries:
             post.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)
         return results

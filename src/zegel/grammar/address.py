@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from zegel.grammar.domain import Domain
+from zegel.grammar.encodedword import encoded, printable
 from zegel.reason import Reason
 from zegel.words import N_
 
@@ -73,6 +74,21 @@ class Mailbox:
         if not _ATEXT.fullmatch(local):
             local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
         return f"{local}@{self.domain}"
+
+
+def written(name: str, address: str) -> str:
+    """A mailbox as a field has it: the name (text, not yet encoded) in quotes or in encoded words, and the address. RFC 5322 3.4.
+
+    What would end a line or cannot be printed becomes U+FFFD or a space first: no name can bring a field along.
+    """
+    name = printable(name)
+    if not name:
+        return address
+    if not name.isascii():
+        return f"{encoded(name)} <{address}>"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    # A quoted string that looks like an encoded word is decoded by many readers (STANDARDS 3.2).
+    return f"{encoded(name)} <{address}>" if "=?" in name else f'"{escaped}" <{address}>'
 
 
 def mailboxes(value: bytes) -> list[Mailbox]:

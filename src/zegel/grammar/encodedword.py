@@ -1,4 +1,4 @@
-"""Encoded words, turned into text that people may be shown. RFC 2047 2 and 6.
+"""Encoded words: turned into text that people may be shown, and written. RFC 2047 2 and 6.
 
 Mail programs decode more than RFC 2047 5 allows (inside quoted strings too), and a forger writes for those, so this reads them wherever
 they stand. What comes out is for eyes alone: never part of an address, never parsed again. Nothing here fails: what cannot be decoded
@@ -21,6 +21,7 @@ _CHARSET = re.compile(
 )
 _REPLACEMENT = "\ufffd"
 _LONGEST = 200
+_OCTETS = 42  # of one word: 56 letters of base64 and 12 around them, within the 75 of RFC 2047 2
 
 
 def shown(text: str, *, longest: int = _LONGEST) -> str:
@@ -50,6 +51,20 @@ def printable(text: str, *, longest: int = _LONGEST) -> str:
     line = " ".join(text[: 8 * longest].split())
     line = line if line.isprintable() else "".join(char if char.isprintable() else _REPLACEMENT for char in line)
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def encoded(text: str) -> str:
+    """The text as encoded words of UTF-8, one in a line: fit for an unstructured field or for a name (RFC 2047 5). Never fails.
+
+    No letter is cut in two; a lone surrogate becomes a question mark.
+    """
+    words, word = [], b""
+    for octets in (char.encode("utf-8", "replace") for char in text):
+        if len(word) + len(octets) > _OCTETS:
+            words.append(word)
+            word = b""
+        word += octets
+    return "\r\n ".join(f"=?utf-8?b?{binascii.b2a_base64(each, newline=False).decode()}?=" for each in [*words, word])
 
 
 def _octets(word: re.Match[str]) -> bytes:

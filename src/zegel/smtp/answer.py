@@ -29,8 +29,13 @@ class Answer(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Done, or go on."""
-        return self.code < 400
+        """Done."""
+        return self.code // 100 == 2
+
+    @property
+    def refused(self) -> bool:
+        """Not done, for now or for good."""
+        return self.code >= 400
 
     @property
     def final(self) -> bool:

@@ -8,121 +8,64 @@ found without an answer is a doubt, so that what may arrive twice can be told an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
+from zegel.store.posting import RECIPIENT_ROW, ROW, Item, Outcome, Posting, Recipient, State
 from zegel.store.record import printable
 from zegel.store.spool import bodies, messages, recipients, state
 
 MAX_ANSWER = 400
-# What a message takes beside its body, and each of its recipients: rows, and entries of indexes.
-ROW, RECIPIENT_ROW = 512, 256
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: none is taken for another when it is read out
 
 
-class State(StrEnum):
-    """How it stands with one recipient."""
-
-    WAITING = "waiting"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    DROPPED = "dropped"
+def waits() -> ColumnElement[bool]:
+    """The condition that a recipient waits."""
+    # Written out: of a value that comes later SQLite cannot know that the index on what waits holds it.
+    return recipients.c.state == literal_column("'waiting'")
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """A message to send: ready as it is, byte for byte (CRLF line ends, signed).
-
-    ``sender`` is the envelope's, empty for ``<>``; ``site`` the name of who handed it in, ``contact`` who is told when it fails (empty:
-    nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152).
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    data: bytes
-    site: str = ""
-    contact: str = ""
-    utf8: bool = False
-    eight_bit: bool = False
-
-    @property
-    def weight(self) -> int:
-        """The octets that it takes in the outbox."""
-        return len(self.data) + ROW + RECIPIENT_ROW * len(self.recipients)
-
-
-class Recipient(NamedTuple):
-    """One recipient of a message."""
-
-    position: int
-    address: str
-    route: str
-    state: State
-    tries: int
-    due: int
-    tried: int
-    sending: bool
-    doubts: int
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A message of the outbox without its body; ``recipients`` are all of them, or those that are due. Times in seconds, ``id`` in
-    microseconds.
-    """
-
-    id: int
-    received: int
-    sender: str
-    site: str
-    contact: str
-    utf8: bool
-    eight_bit: bool
-    size: int
-    warned: bool
-    finished: int | None
-    recipients: tuple[Recipient, ...] = ()
-
-    @property
-    def queue_id(self) -> str:
-        """Its name for people and logs."""
-        return queue_id(self.id)
-
-
-class Outcome(NamedTuple):
-    """What became of one recipient in one try. ``due`` is when it is tried next, for one that waits on."""
-
-    position: int
-    state: State
-    answer: str
-    due: int = 0
-    doubt: bool = False
-
-
-def queue_id(number: int) -> str:
-    """The name of a message, from its number."""
-    digits = []
-    while number:
-        number, digit = divmod(number, 32)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
-
-
-def number(name: str) -> int | None:
-    """The number of a message, from its name; None for what is no name."""
-    value = 0
-    if not 0 < len(name) <= 12:
-        return None
-    for char in name.upper():
-        digit = _DIGITS.find(char)
-        if digit < 0:
-            return None
-        value = value * 32 + digit
-    return value
+# What is said for each message, made once: to build a statement takes longer than SQLite takes over it.
+_MESSAGE: BindParameter[int] = bindparam("message")
+_PLACE: BindParameter[int] = bindparam("place")
+_ONE = (recipients.c.message_id == _MESSAGE, recipients.c.position == _PLACE)
+_MARK = update(recipients).where(*_ONE, waits()).values(sending=True)
+# One that somebody dropped meanwhile stays so, but what has been delivered has been.
+_DELIVERED = (
+    update(recipients)
+    .where(*_ONE)
+    .values(
+        state=bindparam("word"),
+        answer=bindparam("said"),
+        due=bindparam("again"),
+        tries=recipients.c.tries + bindparam("more"),
+        tried=func.coalesce(bindparam("at"), recipients.c.tried),
+        doubts=recipients.c.doubts + bindparam("doubt"),
+        sending=False,
+    )
+)
+_SETTLED = _DELIVERED.where(waits())
+_OF_IT = select(recipients.c.position).where(recipients.c.message_id == _MESSAGE)
+_FINISH = (
+    update(messages)
+    .where(messages.c.id == _MESSAGE, messages.c.finished.is_(None), ~exists(_OF_IT.where(waits())))
+    .values(finished=bindparam("at"))
+)
+_LET_GO = delete(bodies).where(bodies.c.message_id == _MESSAGE, ~exists(_OF_IT.where(recipients.c.state != State.DELIVERED.value)))
+_BODY = select(bodies.c.data).where(bodies.c.message_id == _MESSAGE)
 
 
 # -- what comes in -------------------------------------------------------------------------------------------------------------------
@@ -176,9 +119,7 @@ def weight(tx: Connection) -> int:
 
 def routes(tx: Connection) -> list[tuple[str, int]]:
     """Each route on which something waits, and when the first of it is due."""
-    rows = tx.execute(
-        select(recipients.c.route, func.min(recipients.c.due)).where(recipients.c.state == State.WAITING.value).group_by(recipients.c.route)
-    )
+    rows = tx.execute(select(recipients.c.route, func.min(recipients.c.due)).where(waits()).group_by(recipients.c.route))
     return [(route, int(due)) for route, due in rows]
 
 
@@ -203,7 +144,7 @@ def due(tx: Connection, route: str, *, now: int, limit: int) -> list[Item]:
 
 def body(tx: Connection, identity: int) -> bytes | None:
     """The body of a message; None when it is gone."""
-    found = tx.execute(select(bodies.c.data).where(bodies.c.message_id == identity)).scalar()
+    found = tx.execute(_BODY, {"message": identity}).scalar()
     return None if found is None else bytes(found)
 
 
@@ -212,26 +153,26 @@ def body(tx: Connection, identity: int) -> bytes | None:
 
 def mark(tx: Connection, identity: int, positions: Sequence[int]) -> int:
     """Note that the end of a message is about to leave for these recipients; how many of them still wait for it."""
-    of_them = (recipients.c.message_id == identity, recipients.c.position.in_(positions), waits())
-    return int(tx.execute(update(recipients).where(*of_them).values(sending=True)).rowcount)
+    return int(tx.execute(_MARK, [{"message": identity, "place": position} for position in positions]).rowcount)
 
 
-def settle(tx: Connection, identity: int, outcomes: Iterable[Outcome], *, now: int, tried: bool = True) -> None:
+def settle(tx: Connection, identity: int, outcomes: Sequence[Outcome], *, now: int, tried: bool = True) -> None:
     """Write down what became of recipients, in one try or (not ``tried``) without; the body goes with the last that is delivered."""
-    for outcome in outcomes:
-        values: dict[str, Any] = {"state": outcome.state.value, "answer": printable(outcome.answer, MAX_ANSWER), "sending": False}
-        if tried:
-            values |= {"tries": recipients.c.tries + 1, "tried": now}
-        if outcome.state is State.WAITING:
-            values["due"] = outcome.due
-        if outcome.doubt:
-            values["doubts"] = recipients.c.doubts + 1
-        where = [recipients.c.message_id == identity, recipients.c.position == outcome.position]
-        # One that somebody dropped meanwhile stays so, but what has been delivered has been.
-        if outcome.state is not State.DELIVERED:
-            where.append(waits())
-        tx.execute(update(recipients).where(*where).values(**values))
-    finish(tx, [identity], now=now)
+    for statement, chosen in (
+        (_DELIVERED, [outcome for outcome in outcomes if outcome.state is State.DELIVERED]),
+        (_SETTLED, [outcome for outcome in outcomes if outcome.state is not State.DELIVERED]),
+    ):
+        if chosen:
+            tx.execute(statement, [_settled(identity, outcome, now, tried) for outcome in chosen])
+    if any(outcome.state is not State.WAITING for outcome in outcomes):
+        finish(tx, identity, now=now)
+
+
+def _settled(identity: int, outcome: Outcome, now: int, tried: bool) -> dict[str, Any]:
+    return {
+        "message": identity, "place": outcome.position, "word": outcome.state.value, "said": printable(outcome.answer, MAX_ANSWER),
+        "again": outcome.due, "more": int(tried), "at": now if tried else None, "doubt": int(outcome.doubt),
+    }  # fmt: skip
 
 
 def postpone(tx: Connection, route: str, answer: str, *, now: int, due: int, counts: bool) -> None:
@@ -278,15 +219,10 @@ def reroute(tx: Connection, *, direct: bool) -> None:
 # -- what is over --------------------------------------------------------------------------------------------------------------------
 
 
-def finish(tx: Connection, identities: Sequence[int], *, now: int) -> None:
-    """Note of messages of which nothing waits that they are over; bodies that everybody has got are deleted."""
-    for identity in identities:
-        left = set(tx.execute(select(recipients.c.state).where(recipients.c.message_id == identity).distinct()).scalars())
-        if State.WAITING.value in left:
-            continue
-        tx.execute(update(messages).where(messages.c.id == identity, messages.c.finished.is_(None)).values(finished=now))
-        if left <= {State.DELIVERED.value}:
-            tx.execute(delete(bodies).where(bodies.c.message_id == identity))
+def finish(tx: Connection, identity: int, *, now: int) -> None:
+    """Note that a message is over, when nothing of it waits any more; its body is deleted when everybody has got it."""
+    tx.execute(_FINISH, {"message": identity, "at": now})
+    tx.execute(_LET_GO, {"message": identity})
 
 
 def forget(tx: Connection, *, before: int, limit: int) -> int:
@@ -312,11 +248,6 @@ def make_room(tx: Connection, octets: int) -> int:
 def changes(tx: Connection) -> int:
     """The number of changes by other processes so far."""
     return int(tx.execute(select(state.c.changes)).scalar_one())
-
-
-def waits() -> ColumnElement[bool]:
-    """The condition that a recipient waits."""
-    return recipients.c.state == State.WAITING.value
 
 
 def items(tx: Connection, rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Item]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select, update
 
 from zegel.store import post
-from zegel.store.post import Item, State, items, waits
+from zegel.store.post import items, waits
+from zegel.store.posting import Item, State
 from zegel.store.spool import messages, recipients, state
 
 
@@ -57,7 +58,7 @@ def drop(tx: Connection, identity: int, *, now: int) -> int:
     """Send a message to none of its recipients that still wait, and tell nobody. How many recipients that are."""
     one = update(recipients).where(recipients.c.message_id == identity, waits())
     changed = int(tx.execute(one.values(state=State.DROPPED.value, sending=False)).rowcount)
-    post.finish(tx, [identity], now=now)
+    post.finish(tx, identity, now=now)
     _count_change(tx)
     return changed
 

@@ -115,8 +115,7 @@ recipients = Table(
     CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="state"),
     sqlite_with_rowid=False,
 )
-WAITING = text("state = 'waiting'")
-Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=WAITING)
+Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=text("state = 'waiting'"))
 
 
 class Spool:
@@ -147,7 +146,7 @@ class Spool:
                     _lay_out(path)
                 spool = cls(folder, sqlite.engine(path))
                 try:
-                    spool._bring_up(path)
+                    spool._bring_up(whole=create and path.stat().st_size <= _QUICK_CHECK)
                 except BaseException:
                     spool.close()
                     raise
@@ -206,13 +205,16 @@ class Spool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _bring_up(self, path: Path) -> None:
-        with sqlite.writing(self._engine) as connection:
+    def _bring_up(self, *, whole: bool) -> None:
+        """Make the tables where there are none, and refuse what is not ours; with ``whole`` every page is looked at."""
+        with sqlite.reading(self._engine) as connection:
             names = inspect(connection).get_table_names()
-            if not names:
+        if not names:
+            with sqlite.writing(self._engine) as connection:
                 metadata.create_all(connection)
                 connection.execute(insert(state).values(id=1, version=VERSION, changes=0))
-                return
+            return
+        with sqlite.reading(self._engine) as connection:
             if state.name not in names:
                 raise StoreError(N_("{folder}/outbox.db is not an outbox of Zegel; name another data folder"), folder=self.folder)
             version = connection.execute(select(state.c.version)).scalar_one()
@@ -222,7 +224,7 @@ class Spool:
                     "Install the newer Zegel again"
                 )
                 raise StoreError(sentence, folder=self.folder, version=version, known=VERSION)
-            if path.stat().st_size <= _QUICK_CHECK:
+            if whole:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)

@@ -1,0 +1,83 @@
+"""The certificate of our TLS listeners: read from its files, read again after a renewal, or made for the demo.
+
+The files are looked at when a connection comes, at most once a minute. What cannot be loaded is said once, and the certificate that is in
+use stays in use: a renewal that went wrong stops no mail. Each change makes a new context, so that no handshake meets half of one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_LOOK_SECONDS = 60.0
+_Stamp = tuple[tuple[int, int, int], ...]  # (modified, size, inode) of each file
+
+
+class Certificate:
+    """The certificate in two files (PEM): the chain, and the key, which may be the same file."""
+
+    def __init__(self, chain: Path, key: Path, note: Callable[..., None]) -> None:
+        """Load it. Raises OSError (ssl.SSLError among them) when it cannot be; ``note`` is told of a later one that cannot."""
+        self._chain, self._key, self._note = chain, key, note
+        self._stamp = self._look()
+        self._context = _load(chain, key)
+        self._next = 0.0
+
+    def context(self, now: float) -> ssl.SSLContext:
+        """The context for a handshake at ``now`` (seconds of any one clock)."""
+        if now >= self._next:
+            self._next = now + _LOOK_SECONDS
+            self._renew()
+        return self._context
+
+    def _renew(self) -> None:
+        try:
+            stamp = self._look()
+            if stamp == self._stamp:
+                return
+            # Before it is tried: what is broken is tried once, and again when it changes.
+            self._stamp = stamp
+            self._context = _load(self._chain, self._key)
+        except OSError as error:
+            self._note("the new certificate cannot be used; the one before stays", file=str(self._chain), error=str(error))
+        else:
+            self._note("the certificate was renewed", file=str(self._chain))
+
+    def _look(self) -> _Stamp:
+        found = (path.stat() for path in (self._chain, self._key))
+        return tuple((status.st_mtime_ns, status.st_size, status.st_ino) for status in found)
+
+
+def _load(chain: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996 2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.load_cert_chain(chain, key)
+    return context
+
+
+def self_signed(hostname: str, now: datetime.datetime, days: int = 30) -> bytes:
+    """Make a certificate that nobody else vouches for, with its key (PEM, one text): for the demo and for tests."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return made.public_bytes(serialization.Encoding.PEM) + private

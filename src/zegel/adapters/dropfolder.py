@@ -1,0 +1,139 @@
+"""The drop folder, where ``zegel-sendmail`` leaves mail while no daemon answers. Anybody may put a file in; all in it is hostile.
+
+The folder has mode 1733: whoever is on this machine may add a file, nobody but its owner (us) can list it, and only owners can take files
+away. The owner of a file is whose mail it is. So a file is taken only when it is a plain file that has one name and that name is the one
+written in it (no link to another's file), of a bounded size, and whole. It is read once, through one descriptor, and judged as it was read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from zegel.submission.handed import MAX_HEAD, MAX_SIZE, Handed, HandedError, read_head
+
+MODE = 0o1733
+PART, WHOLE = "part.", "new."
+_MOST_KEPT, _MOST_OCTETS = 1000, 256 << 20  # files set aside
+
+
+class DropError(Exception):
+    """A file that is no message; the text says why."""
+
+
+class Dropped(NamedTuple):
+    """A message from the drop folder: the name of its file, who owns that, the envelope, and the data."""
+
+    name: str
+    uid: int
+    handed: Handed
+    data: bytes
+
+
+class DropFolder:
+    """One drop folder of ours; ``aside`` is a private folder for what is not taken. Its methods wait for the disk."""
+
+    def __init__(self, path: Path, aside: Path) -> None:
+        self.path, self._aside = path, aside
+
+    def prepare(self) -> None:
+        """Make the folder if it is not there, and check it. Raises OSError that says what to do."""
+        try:
+            self.path.mkdir(mode=0o700)
+            self.path.chmod(MODE)
+        except FileExistsError:
+            pass
+        status = self.path.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != MODE:
+            command = f"install -d -m 1733 -o {os.geteuid()} {self.path}"
+            raise PermissionError(f"{self.path} must be a folder of ours with mode 1733; type: {command}")
+        self._aside.mkdir(mode=0o700, exist_ok=True)
+
+    def waiting(self, most: int) -> list[str]:
+        """The names of so many files at most that wait, in no order."""
+        found = []
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if not entry.name.startswith(PART):
+                    found.append(entry.name)
+                    if len(found) == most:
+                        break
+        return found
+
+    def take(self, name: str) -> Dropped:
+        """Read a file; it stays until :meth:`remove`. Raises :class:`DropError` for what is no message, FileNotFoundError, OSError."""
+        try:
+            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DropError(f"it cannot be opened: {error.strerror}") from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise DropError("it is no plain file")
+            if status.st_nlink != 1:
+                raise DropError("it has a second name, and may be another's")
+            if status.st_size > MAX_HEAD + MAX_SIZE:
+                raise DropError("it is too large")
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(status.st_size)  # whatever grows meanwhile is not of the message
+        finally:
+            os.close(descriptor)
+        try:
+            handed, data = _parsed(content)
+        except HandedError as error:
+            raise DropError(str(error)) from None
+        if name != WHOLE + handed.id:
+            raise DropError("it says another name than it has")
+        return Dropped(name, status.st_uid, handed, data)
+
+    def remove(self, name: str) -> None:
+        """Take a file away, whatever it is; a folder stays when somebody has put one there with files in it."""
+        path = self.path / name
+        try:
+            if stat.S_ISDIR(path.lstat().st_mode):
+                path.rmdir()
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+
+    def set_aside(self, dropped: Dropped) -> Path:
+        """Keep what was refused, in a folder that is ours alone, for whoever looks after this machine; beyond a bound the oldest go."""
+        kept = sorted(((path, path.stat()) for path in self._aside.iterdir()), key=lambda one: -one[1].st_mtime)
+        octets = len(dropped.data)
+        for number, (path, status) in enumerate(kept, 2):
+            octets += status.st_size
+            if number > _MOST_KEPT or octets > _MOST_OCTETS:
+                path.unlink(missing_ok=True)
+        path = self._aside / f"{dropped.handed.id}.eml"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(dropped.data)
+            file.flush()
+            os.fsync(file.fileno())
+        self.remove(dropped.name)
+        return path
+
+    def sweep(self, *, before: float) -> int:
+        """Take away what was begun before that time (seconds since the epoch) and never ended; how many files."""
+        with os.scandir(self.path) as entries:
+            begun = [entry for entry in entries if entry.name.startswith(PART)]
+            old = [entry.name for entry in begun if entry.stat(follow_symlinks=False).st_mtime < before]
+        for name in old:
+            self.remove(name)
+        return len(old)
+
+
+def _parsed(content: bytes) -> tuple[Handed, bytes]:
+    """The envelope and the data. Raises :class:`HandedError`."""
+    at = content.find(b"\nsize ", 0, MAX_HEAD)
+    end = content.find(b"\n", at + 1, MAX_HEAD) + 1 if at >= 0 else 0
+    if not end:
+        raise HandedError("it is no message that was handed in")
+    handed = read_head(content[:end])
+    if len(content) - end != handed.size:
+        raise HandedError("it is not whole")
+    return handed, content[end:]

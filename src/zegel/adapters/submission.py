@@ -1,0 +1,179 @@
+"""The submission server: listens for the programs that hand in mail, and gives each connection to a handler.
+
+Three kinds of listeners: with STARTTLS, below TLS from the first octet (RFC 8314 3), and on this machine's loopback without either. It
+bounds connections, in all and for each address (an IPv6 client has a /64), and the time that each may take. It knows no site and no mail:
+who may send is the handler's to say. ``smtpconnection`` has the way of one connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from zegel.adapters.certificate import Certificate
+from zegel.adapters.smtpconnection import SmtpConnection
+from zegel.smtp.auth import Credentials
+from zegel.smtp.conversation import Terms
+from zegel.smtp.events import MailFrom, Recipient, Reply
+
+_BACKLOG: Final = 512
+_CUT_SECONDS: Final = 5.0
+_V6_PREFIX: Final = 64  # what one customer has
+
+
+class Handler(Protocol):
+    """What the server calls for one connection, in the order of the session's events. ``known``: it may send without a login."""
+
+    known: bool
+
+    def login(self, credentials: Credentials) -> Coroutine[Any, Any, Reply]:
+        """Look at a login: 235, or a refusal."""
+
+    def mail_from(self, event: MailFrom) -> Reply | None:
+        """A message begins; a refusal, or None."""
+
+    def recipient(self, event: Recipient) -> Reply | None:
+        """It has one recipient more; a refusal, or None."""
+
+    def content(self, data: bytes) -> None:
+        """Octets of the message."""
+
+    def end_of_message(self) -> Coroutine[Any, Any, Reply]:
+        """The message is whole; the reply to it."""
+
+    def aborted(self, reason: str) -> None:
+        """The message has no end; ``reason`` is empty when the client gave it up."""
+
+    def misused(self, reason: str) -> None:
+        """The connection ends, for what the client did (a stable id)."""
+
+    def closed(self) -> None:
+        """The connection has ended, maybe within a message. Called once, last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: for the next line of a stranger, for that of a client that is known, for a whole message from MAIL on, for a handshake."""
+
+    stranger: float = 60.0
+    line: float = 300.0
+    transaction: float = 900.0
+    handshake: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one listener does: its terms, whether TLS comes first, and whether it is for this machine, where networks tell who comes.
+
+    Without a certificate there is neither TLS nor a login.
+    """
+
+    terms: Terms
+    implicit: bool = False
+    loopback: bool = False
+    certificate: Certificate | None = None
+
+
+class Submission:
+    """A submission server on any number of sockets of one event loop."""
+
+    def __init__(
+        self,
+        handler_factory: Callable[[str, bool], Handler],
+        *,
+        on_fault: Callable[[Exception], None],
+        connection_cap: int = 200,
+        address_cap: int = 20,
+        patience: Patience | None = None,
+    ) -> None:
+        """Serve each connection by ``handler_factory(address, loopback)``; ``loopback`` is the door's.
+
+        Beyond ``connection_cap`` in all, and ``address_cap`` of one address, a connection is answered with 421 and counted in ``refused``;
+        those of this machine itself have no cap of their own.
+        """
+        self.handler_factory, self.on_fault = handler_factory, on_fault
+        self.connection_cap, self.address_cap = connection_cap, address_cap
+        self.patience = patience or Patience()
+        self.connections: set[SmtpConnection] = set()
+        self.by_address: Counter[str] = Counter()
+        self.emptied = asyncio.Event()
+        self.emptied.set()
+        self.draining = False
+        self.refused = 0
+        self._servers: list[asyncio.AbstractServer] = []
+
+    async def listen(self, host: str, port: int, door: Callable[[], Door]) -> tuple[str, int]:
+        """Listen on an address and return the bound one (port 0 chooses); each connection has the door of its time. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SmtpConnection(self, door(), loop), host, port, backlog=_BACKLOG)
+        self._servers.append(server)
+        bound = server.sockets[0].getsockname()
+        return bound[0], bound[1]
+
+    def admits(self, address: str) -> bool:
+        """Tell if one more connection of that address is taken."""
+        if self.draining or len(self.connections) >= self.connection_cap:
+            return False
+        return self.by_address[network_of(address)] < self.address_cap or is_loopback(address)
+
+    def enter(self, connection: SmtpConnection, address: str) -> None:
+        """Count a connection."""
+        self.connections.add(connection)
+        self.by_address[network_of(address)] += 1
+        self.emptied.clear()
+
+    def leave(self, connection: SmtpConnection, address: str) -> None:
+        """Count it no more."""
+        self.connections.discard(connection)
+        network = network_of(address)
+        self.by_address[network] -= 1
+        if self.by_address[network] <= 0:
+            del self.by_address[network]
+        if not self.connections:
+            self.emptied.set()
+
+    async def drain(self, seconds: float) -> int:
+        """Stop listening, end what is idle, let messages in progress end, cut the rest after ``seconds``; return how many were cut."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.end_if_idle()
+        if await self._emptied_within(seconds):
+            return 0
+        left = list(self.connections)
+        cut = sum(connection.session.in_message for connection in left)
+        for connection in left:
+            connection.abort()
+        await self._emptied_within(_CUT_SECONDS)
+        return cut
+
+    async def _emptied_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.emptied.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+def network_of(address: str) -> str:
+    """Whom an address counts for: an IPv6 client has a whole /64 to come from."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, _V6_PREFIX), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell if an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,152 @@
+"""Where programs hand in mail over SMTP: who they are, what they may send now, and their message to the relay.
+
+One desk for the daemon, one caller for each connection. A caller is a site by its login, or on this machine by its network; what it may do
+is asked of the book of now, so that a site that is disabled sends nothing more over a connection that it has open. All messages in hand
+together are bounded: past that, who comes is told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from zegel.adapters.journal import Journal
+from zegel.adapters.submission import network_of
+from zegel.gateway.guard import Guard
+from zegel.gateway.relay import Refused, Relay, Submission, may_write_to
+from zegel.gateway.sitebook import Sitebook
+from zegel.smtp.auth import Credentials
+from zegel.smtp.events import MailFrom, Recipient, Reply
+from zegel.store.sites import Site
+
+_MAX_HELD = 268_435_456  # octets of all messages in hand
+_WELCOME = Reply("235", "2.7.0", "welcome")
+_WRONG = Reply("535", "5.7.8", "name or secret are wrong, or not for this address")
+_TOO_OFTEN = Reply("454", "4.7.0", "too many logins have failed; try again later")
+_NOT_NOW = Reply("550", "5.7.1", "this site is disabled")
+_BUSY = Reply("452", "4.3.1", "too much mail at the moment; try again later")
+
+
+class Desk:
+    """What all callers share."""
+
+    def __init__(self, book: Sitebook, relay: Relay, journal: Journal, *, max_held: int = _MAX_HELD) -> None:
+        self.book, self.relay, self.journal = book, relay, journal
+        self.guard = Guard()
+        self.held, self.max_held = 0, max_held
+
+    def caller(self, address: str, loopback: bool) -> Caller:
+        """The handler of one connection (see ``adapters.submission.Handler``)."""
+        return Caller(self, address, self.book.of_network(address) if loopback else None)
+
+
+class Caller:
+    """One connection."""
+
+    def __init__(self, desk: Desk, address: str, site: Site | None) -> None:
+        self._desk, self._address = desk, address
+        self._name = site.name if site is not None else ""
+        self._site: Site | None = None  # of the message in hand, as it was at its beginning
+        self._sender, self._utf8 = "", False
+        self._recipients: list[str] = []
+        self._content: list[bytes] = []
+        self._size = 0
+        self._busy = False
+
+    @property
+    def known(self) -> bool:
+        """True when it may send without a login."""
+        return bool(self._name)
+
+    async def login(self, credentials: Credentials) -> Reply:
+        """Look at a login. Who has failed before waits first, so that guessing is slow."""
+        desk, name, address = self._desk, credentials.name, network_of(self._address)
+        clock = asyncio.get_running_loop().time
+        wait = desk.guard.wait(address, name, clock())
+        if wait is None:
+            desk.journal.login_failed(self._address, self._told(name), "login_too_often", 0)
+            return _TOO_OFTEN
+        if wait:
+            await asyncio.sleep(wait)
+        site = desk.book.login(name, credentials.secret, self._address)
+        if site is None:
+            failures = desk.guard.failed(address, name, clock())
+            desk.journal.login_failed(self._address, self._told(name), "login_wrong", failures)
+            return _WRONG
+        desk.guard.succeeded(address, name)
+        self._name = site.name
+        return _WELCOME
+
+    def mail_from(self, event: MailFrom) -> Reply | None:
+        """Begin a message."""
+        site = self._desk.book.named(self._name)
+        if site is None or not site.enabled:
+            return _NOT_NOW
+        if self._desk.held + event.size > self._desk.max_held:
+            return _BUSY
+        self._forget()
+        self._site, self._sender, self._utf8 = site, event.sender, event.utf8
+        return None
+
+    def recipient(self, event: Recipient) -> Reply | None:
+        """Take a recipient that the site may write to."""
+        site = self._current
+        if not may_write_to(site, event.address):
+            return Reply("550", "5.7.1", f"the site {site.name} may not write to {event.address}")
+        self._recipients.append(event.address)
+        return None
+
+    def content(self, data: bytes) -> None:
+        """Keep octets of the message, while there is room for all that is in hand."""
+        desk = self._desk
+        if self._busy or desk.held + len(data) > desk.max_held:
+            self._busy = True
+            return
+        desk.held += len(data)
+        self._size += len(data)
+        self._content.append(data)
+
+    async def end_of_message(self) -> Reply:
+        """Hand it to the relay."""
+        try:
+            if self._busy:
+                return _BUSY
+            data = b"".join(self._content)
+            self._content.clear()
+            submission = Submission(self._current, self._sender, tuple(self._recipients), data, self._address, "smtp", utf8=self._utf8)
+            try:
+                accepted = await self._desk.relay.submit(submission)
+            except Refused as refused:
+                return Reply(refused.code, refused.enhanced, refused.text)
+            warnings = "; ".join(("", *accepted.warnings))
+            return Reply("250", "2.0.0", f"queued as {accepted.queue_id}{warnings}")
+        finally:
+            self._forget()
+
+    def aborted(self, reason: str) -> None:
+        """Forget the message."""
+        if reason:
+            self._desk.journal.connection_refused(self._address, self._name, reason)
+        self._forget()
+
+    def misused(self, reason: str) -> None:
+        """Tell of what no honest client does."""
+        self._desk.journal.connection_refused(self._address, self._name, reason)
+
+    def closed(self) -> None:
+        """The connection is over."""
+        self._forget()
+
+    def _told(self, name: str) -> str:
+        """The name for the log. One that is no site's may be a secret in the wrong place."""
+        return name if self._desk.book.named(name) is not None else ""
+
+    @property
+    def _current(self) -> Site:
+        if self._site is None:
+            raise RuntimeError("a part of a message came before MAIL")
+        return self._site
+
+    def _forget(self) -> None:
+        self._desk.held -= self._size
+        self._size, self._busy, self._site = 0, False, None
+        self._recipients, self._content = [], []

@@ -1,0 +1,136 @@
+"""Mail that programs on this machine hand over, by the local socket, or by the drop folder while no daemon ran.
+
+Whose it is the system says: a user of this system is of one site at most (``zegel site add --unix-user``), and without one nothing is
+taken. What lies in the drop folder was said to be safe, so it goes nowhere but into the outbox, or aside with a line in the log when it is
+refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import time
+from collections.abc import Callable
+
+from zegel.adapters.dropfolder import DropError, DropFolder, Dropped
+from zegel.adapters.journal import Journal
+from zegel.gateway.relay import Refused, Relay, Submission
+from zegel.gateway.sitebook import Sitebook
+from zegel.store.sites import Site
+from zegel.submission.handed import Handed
+
+_LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 30.0  # after the relay could not take one
+_AT_ONCE = 100
+_STALE_SECONDS = 86_400.0
+
+
+class Handover:
+    """Takes messages of users of this system, each for the site of that user."""
+
+    def __init__(self, relay: Relay, book: Sitebook, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
+        self._relay, self._book, self._journal, self._clock = relay, book, journal, clock
+
+    async def admit(self, uid: int) -> str:
+        """ "" for a user who has a site, or the refusal."""
+        user, site = await self._site(uid)
+        if site is not None:
+            return ""
+        self._journal.note("handover refused", user=user, reason="no_site")
+        return f"550 5.7.1 the user {user} is of no site that may send; see: zegel site add --unix-user {user}"
+
+    async def take(self, uid: int, handed: Handed, data: bytes) -> str:
+        """Take a message; the answer is "250 ..." when it is on disk."""
+        user, site = await self._site(uid)
+        if site is None:
+            return await self.admit(uid)
+        recipients = tuple(handed.recipients)
+        utf8 = not all(address.isascii() for address in (handed.sender, *recipients))
+        try:
+            accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8))
+        except Refused as refused:
+            return f"{refused.code} {refused.enhanced} {refused.text}"
+        return f"250 2.0.0 {accepted.queue_id}"
+
+    async def _site(self, uid: int) -> tuple[str, Site | None]:
+        """The user's name, and the site. A directory service may take its time."""
+        user = await asyncio.to_thread(_user, uid)
+        return user, self._book.of_user(user)
+
+
+class PickUp:
+    """Follows the drop folder. Run it as a task."""
+
+    def __init__(self, folder: DropFolder, handover: Handover, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._handover, self._journal, self._clock = folder, handover, journal, clock
+        self._later: dict[str, float] = {}  # files that could not be taken, and when to look at them again
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Look once a second, for ever."""
+        swept = 0.0
+        while True:
+            try:
+                if self._clock() - swept > _STALE_SECONDS / 24:
+                    swept = self._clock()
+                    await asyncio.to_thread(self._folder.sweep, before=swept - _STALE_SECONDS)
+                await self.look()
+                self._trouble = ""
+            except OSError as error:
+                if str(error) != self._trouble:  # told once, not once a second
+                    self._trouble = str(error)
+                    self._journal.fault(error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Take what lies there now; how many messages went into the outbox."""
+        now = self._clock()
+        self._later = {name: at for name, at in self._later.items() if at > now}
+        names = await asyncio.to_thread(self._folder.waiting, _AT_ONCE + len(self._later))
+        taken = 0
+        for name in names:
+            if name not in self._later:
+                taken += await self._one(name)
+        return taken
+
+    async def _one(self, name: str) -> bool:
+        try:
+            dropped = await asyncio.to_thread(self._folder.take, name)
+        except FileNotFoundError:
+            return False
+        except DropError as error:
+            self._journal.note("drop folder: not a message", file=name[:64], reason=str(error))
+            await self._away(name)
+            return False
+        answer = await self._submit(dropped)
+        if answer.startswith("2"):
+            await self._away(name)
+        elif answer.startswith("4"):
+            self._later[name] = self._clock() + _AGAIN_SECONDS
+        else:
+            path = await asyncio.to_thread(self._folder.set_aside, dropped)
+            self._journal.note("drop folder: refused", file=str(path), user=_user(dropped.uid), reason=answer)
+        return answer.startswith("2")
+
+    async def _submit(self, dropped: Dropped) -> str:
+        try:
+            return await self._handover.take(dropped.uid, dropped.handed, dropped.data)
+        except Exception as error:
+            self._journal.fault(error)
+            return "451 4.3.0"
+
+    async def _away(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(self._folder.remove, name)
+        except OSError as error:
+            # A folder with files in it, say: it is left, and not looked at for a while.
+            self._later[name] = self._clock() + _STALE_SECONDS
+            self._journal.note("drop folder: cannot be removed", file=name[:64], reason=error.strerror or str(error))
+
+
+def _user(uid: int) -> str:
+    """The name of a user, or the number where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,163 @@
+"""A message of a site, from whichever door it came: bounded, made ready, its sender corrected, signed, judged, put into the outbox, told.
+
+The order is the one in which nothing has to be done twice: what a signature covers stands before it is made (RFC 6376 5.3), and what is
+refused has cost no key. Accepted means on disk: the queue id is given only after the outbox has said so. Each message leaves one line in
+the log and one record, with one reason, whatever became of it (:mod:`zegel.gateway.relayed`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from zegel.dkim.sign import sign_message
+from zegel.gateway.judge import LARGE, Answer, Judge, Judgement
+from zegel.gateway.outbox import Full, Outbox, Posting, TooLarge
+from zegel.gateway.rates import Rates
+from zegel.gateway.relayed import Accepted, Prepared, Refused, Submission, tell_accepted, tell_refused
+from zegel.gateway.settings import Settings
+from zegel.grammar.domain import Domain
+from zegel.store.errors import StoreError
+from zegel.store.sites import Site
+from zegel.submission.ready import make_ready
+from zegel.submission.sender import Foreign, SenderRules, correct
+from zegel.submission.unfit import Unfit
+
+__all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one message may have: octets, and recipients."""
+
+    size: int = 26_214_400
+    recipients: int = 100
+
+
+class Relay:
+    """Takes messages of sites. ``bounds`` may be replaced at any time."""
+
+    def __init__(self, settings: Callable[[], Settings], judge: Judge, outbox: Outbox, bounds: Bounds) -> None:
+        self._settings, self._judge, self._outbox, self.bounds = settings, judge, outbox, bounds
+        self._by_site, self._by_visitor = Rates(), Rates()
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Take a message; returns when it is on disk. Raises :class:`Refused`; anything else is a fault of ours (451)."""
+        settings = self._settings()
+        prepared: Prepared | None = None
+        try:
+            self._check(submission)
+            # Parsing, encoding and signing take time with the size: a large message must not hold up the others.
+            if len(submission.data) > LARGE:
+                prepared = await asyncio.to_thread(_prepare, submission, settings)
+            else:
+                prepared = _prepare(submission, settings)
+            self._check_visitor(submission.site, prepared.corrected.visitor)
+            judged = await self._judged(submission.site, settings, prepared)
+            queue_id = await self._put(submission, prepared)
+        except Refused as refused:
+            tell_refused(settings, submission, refused, prepared)
+            raise
+        return tell_accepted(settings, submission, queue_id, prepared, judged)
+
+    def _check(self, submission: Submission) -> None:
+        """What can be said without looking into the message."""
+        site, bounds = submission.site, self.bounds
+        if not site.enabled:
+            raise Refused("550", "5.7.1", f"the site {site.name} is disabled", reason="site_disabled")
+        if not submission.recipients:
+            raise Refused("554", "5.5.1", "no recipients", reason="no_recipients")
+        if len(submission.recipients) > bounds.recipients:
+            text = f"{len(submission.recipients)} recipients, and at most {bounds.recipients} are taken (relay.max_recipients)"
+            raise Refused("550", "5.5.3", text, reason="too_many_recipients")
+        if len(submission.data) > bounds.size:
+            raise Refused("552", "5.3.4", f"the message is larger than {bounds.size} octets (relay.max_size)", reason="too_large")
+        for recipient in submission.recipients:
+            if not may_write_to(site, recipient):
+                text = f"the site {site.name} may not write to {recipient}; see: zegel site show {site.name}"
+                raise Refused("550", "5.7.1", text, reason="recipient_not_allowed")
+        if wait := self._by_site.take(site.name, site.rate, _now()):
+            text = f"the site {site.name} has sent its {site.rate} messages of this hour; the next one is taken in {wait} seconds"
+            raise Refused("450", "4.7.1", text, reason="site_rate")
+
+    def _check_visitor(self, site: Site, visitor: str) -> None:
+        """A form that one visitor fills in again and again, or a program in his place."""
+        if visitor and (wait := self._by_visitor.take((site.name, _folded(visitor)), site.visitor_rate, _now())):
+            text = f"{visitor} has sent {site.visitor_rate} messages by {site.name} this hour; the next one is taken in {wait} seconds"
+            raise Refused("450", "4.7.1", text, reason="visitor_rate")
+
+    async def _judged(self, site: Site, settings: Settings, prepared: Prepared) -> Judgement:
+        corrected = prepared.corrected
+        judged = await self._judge.judge(settings, prepared.data, corrected.author.domain, corrected.mail_from, prepared.keys)
+        if judged.answer is Answer.NO and site.would_fail == "refuse":
+            text = f"this message would not pass at its receivers: {judged.sentence}"
+            raise Refused("550", "5.7.1", text, reason=f"would_fail_{judged.reason}")
+        return judged
+
+    async def _put(self, submission: Submission, prepared: Prepared) -> str:
+        site = submission.site
+        utf8 = prepared.ready.utf8 or not all(address.isascii() for address in (prepared.corrected.mail_from, *submission.recipients))
+        posting = Posting(prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8)
+        try:
+            return await self._outbox.put(posting)
+        except Full as error:
+            raise Refused("452", "4.3.1", str(error), reason="outbox_full") from error
+        except TooLarge as error:
+            raise Refused("552", "5.3.4", str(error), reason="too_large") from error
+        except StoreError as error:
+            # What is wrong with the disk is for the log; the client is to try again.
+            settings = self._settings()
+            settings.journal.fault(error)
+            raise Refused("451", "4.3.0", "the message could not be written to disk; try again later", reason="not_stored") from error
+
+
+def _prepare(submission: Submission, settings: Settings) -> Prepared:
+    """All that is done to the bytes. Raises :class:`Refused`."""
+    site = submission.site
+    now = settings.clock()
+    try:
+        domain = site.address.rpartition("@")[2]
+        ready = make_ready(submission.data, now=now, unique=secrets.token_hex(12), domain=domain, utf8=submission.utf8)
+        corrected = correct(ready.data, _rules(site), mail_from=submission.sender)
+    except Unfit as unfit:
+        raise Refused("554", "5.6.0", str(unfit), reason=unfit.id) from unfit
+    except Foreign as foreign:
+        raise Refused("550", "5.7.1", str(foreign), reason=foreign.id) from foreign
+    keys = settings.keyring.find(corrected.author.domain)
+    fields = sign_message(corrected.data, keys, settings.style, now=int(now)) if keys else b""
+    return Prepared(fields + corrected.data, ready, corrected, keys)
+
+
+@lru_cache(maxsize=1024)
+def _rules(site: Site) -> SenderRules:
+    return SenderRules(site.address, frozenset(site.senders), site.foreign_from == "refuse")
+
+
+def may_write_to(site: Site, recipient: str) -> bool:
+    """Tell if a site may write to an address: its list has the address, or the domain; an empty list has everybody."""
+    if not site.recipients:
+        return True
+    listed = _listed(site)
+    local, _, host = recipient.rpartition("@")
+    try:
+        domain = Domain.parse(host)
+    except ValueError:
+        return False
+    return domain in listed or f"{_folded(local)}@{domain}" in listed
+
+
+@lru_cache(maxsize=1024)
+def _listed(site: Site) -> frozenset[str]:
+    return frozenset(map(_folded, site.recipients))
+
+
+def _folded(text: str) -> str:
+    """Lower case of ASCII alone: ``str.lower`` makes the Kelvin sign a plain k, and so one mailbox another."""
+    return text.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

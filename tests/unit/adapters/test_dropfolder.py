@@ -1,0 +1,168 @@
+"""The drop folder: a whole, plain file of one name is taken, and nothing that anybody else may put there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zegel.adapters.dropfolder import DropError, DropFolder
+from zegel.integrations import sendmail
+from zegel.submission.handed import MAX_HEAD, MAX_SIZE, Handed
+
+ID = "0123456789abcdef" * 2
+DATA = b"From: a@example.be\r\n\r\nx\r\n"
+
+
+def content(id: str = ID, data: bytes = DATA) -> bytes:
+    return Handed(id, "a@example.be", ["b@example.org"], len(data)).head() + data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DropFolder:
+    one = DropFolder(tmp_path / "drop", tmp_path / "aside")
+    one.prepare()
+    return one
+
+
+def put(folder: DropFolder, name: str = f"new.{ID}", text: bytes | None = None) -> str:
+    (folder.path / name).write_bytes(content() if text is None else text)
+    return name
+
+
+def test_it_is_made_so_that_others_can_add_and_not_look(folder: DropFolder) -> None:
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o1733
+    folder.prepare()
+    for mode in (0o1777, 0o733, 0o700):
+        folder.path.chmod(mode)
+        with pytest.raises(PermissionError, match="install -d -m 1733"):
+            folder.prepare()
+
+
+def test_what_the_command_leaves_is_taken(folder: DropFolder) -> None:
+    handed, message = sendmail.prepared(sendmail.Asked(["-f", "a@example.be", "b@example.org"]), DATA)
+    sendmail.by_file(str(folder.path), handed.id, handed.head(), message)
+    (name,) = folder.waiting(10)
+    dropped = folder.take(name)
+    assert (dropped.uid, dropped.handed.sender, dropped.handed.recipients) == (os.geteuid(), "a@example.be", ["b@example.org"])
+    assert dropped.data == DATA
+    assert folder.waiting(10) == [name], "it stays until it is safe elsewhere"
+    folder.remove(name)
+    assert folder.waiting(10) == []
+    with pytest.raises(FileNotFoundError):
+        folder.take(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "no message"),
+        (b"zegel-handover 1\n" + b"x" * 100_000, "no message"),
+        (content()[:-1], "not whole"),
+        (content() + b"x", "not whole"),
+        (content()[:60], "no message"),
+        (content("f" * 32), "another name"),
+        (content().replace(b"from a", b"from a b"), "not an address"),
+    ],
+)
+def test_a_file_that_is_no_message(folder: DropFolder, text: bytes, reason: str) -> None:
+    with pytest.raises(DropError, match=reason):
+        folder.take(put(folder, text=text))
+
+
+def test_links_pipes_and_sockets_are_nothing_to_open(folder: DropFolder, tmp_path: Path) -> None:
+    target = tmp_path / "other"
+    target.write_bytes(content())
+    name = f"new.{ID}"
+    path = folder.path / name
+    path.symlink_to(target)
+    with pytest.raises(DropError, match="cannot be opened"):
+        folder.take(name)
+    folder.remove(name)
+    assert target.exists()
+    os.link(target, path)
+    with pytest.raises(DropError, match="second name"):
+        folder.take(name)
+    folder.remove(name)
+    os.mkfifo(path)
+    with pytest.raises(DropError, match="no plain file"):
+        folder.take(name)
+    folder.remove(name)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+        with pytest.raises(DropError, match="cannot be opened"):
+            folder.take(name)
+    folder.remove(name)
+    path.mkdir()
+    with pytest.raises(DropError, match="no plain file"):
+        folder.take(name)
+    folder.remove(name)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_file_of_another_that_has_lost_its_first_name_says_which_that_was(folder: DropFolder) -> None:
+    put(folder, f"new.{ID}")
+    os.rename(folder.path / f"new.{ID}", folder.path / ("new." + "f" * 32))
+    with pytest.raises(DropError, match="another name"):
+        folder.take("new." + "f" * 32)
+
+
+def test_a_huge_file_is_not_read(folder: DropFolder) -> None:
+    name = put(folder)
+    os.truncate(folder.path / name, MAX_HEAD + MAX_SIZE + 1)  # it has holes, and takes no room
+    with pytest.raises(DropError, match="too large"):
+        folder.take(name)
+
+
+def test_what_is_being_written_is_left_until_it_is_old(folder: DropFolder) -> None:
+    put(folder, "part.1")
+    put(folder, "part.2")
+    os.utime(folder.path / "part.1", (1000, 1000))
+    assert folder.waiting(10) == []
+    assert folder.sweep(before=2000) == 1
+    assert [path.name for path in folder.path.iterdir()] == ["part.2"]
+
+
+def test_so_many_files_at_most_are_looked_at(folder: DropFolder) -> None:
+    for number in range(50):
+        put(folder, f"new.{number}")
+    assert len(folder.waiting(7)) == 7
+
+
+def test_what_is_refused_is_kept_within_a_bound(folder: DropFolder, tmp_path: Path) -> None:
+    for number in range(1005):
+        (tmp_path / "aside" / f"{number}.eml").write_bytes(b"x")
+    path = folder.set_aside(folder.take(put(folder)))
+    assert path.read_bytes() == DATA
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(list((tmp_path / "aside").iterdir())) == 1000
+    assert folder.waiting(10) == []
+
+
+def test_a_user_who_may_not_look_can_add_and_nobody_else_can_take_it_away(folder: DropFolder, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    for each in (tmp_path, *tmp_path.parents):
+        if stat.S_IMODE(each.stat().st_mode) & 1 == 0:
+            each.chmod(each.stat().st_mode | 0o011)
+    code = (
+        "import os, pwd, sys\n"
+        "from zegel.integrations import sendmail\n"
+        "os.setgid(65534); os.setuid(int(sys.argv[2]))\n"
+        "handed, message = sendmail.prepared(sendmail.Asked(['b@example.org']), b'From: a@b\\n\\nx\\n')\n"
+        "sendmail.by_file(sys.argv[1], handed.id, handed.head(), message)\n"
+        "try: os.listdir(sys.argv[1])\n"
+        "except PermissionError: print('blind')\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code, str(folder.path), "65533"], capture_output=True, text=True, check=True)
+    assert shown.stdout == "blind\n"
+    (name,) = folder.waiting(10)
+    assert folder.take(name).uid == 65533
+    code = "import os, sys; os.setuid(65532); os.unlink(sys.argv[1])"
+    other = subprocess.run([sys.executable, "-c", code, str(folder.path / name)], capture_output=True, text=True, check=False)
+    assert "PermissionError" in other.stderr or "Operation not permitted" in other.stderr
