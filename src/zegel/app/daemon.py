@@ -45,7 +45,7 @@ def serve(data_folder: Path, config_path: Path | None, *, announce: Announce) ->
 def make_parts(shared: Shared) -> list[Part]:
     """The parts, in the order in which they start; they stop in the other one."""
     post = Post(shared)
-    sending = [post, Reports(shared, post), Submissions(shared, post.outbox)]
+    sending: list[Part] = [post, Reports(shared, post), Submissions(shared, post.outbox)]
     return [Records(shared), Metrics(shared), Expiry(shared), *sending, Milter(shared)]
 
 
