@@ -21,6 +21,7 @@ NAMES = (
     "sign",
     "signature",
     "taglist",
+    "testmail",
     "verify",
 )
 CASES = Path(__file__).parent / "cases"
