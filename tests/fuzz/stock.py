@@ -23,6 +23,7 @@ NAMES = (
     "smtp",
     "submit",
     "taglist",
+    "testmail",
     "verify",
 )
 CASES = Path(__file__).parent / "cases"

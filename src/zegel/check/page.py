@@ -12,12 +12,18 @@ from datetime import UTC, datetime
 from zegel.check.item import Area, Item, Level
 from zegel.check.markup import Html, element, joined, raw
 from zegel.check.profiles.profile import RESULTS, Outcome, Result
-from zegel.check.sheet import AREAS, LEVELS, SIGNS, Sheet
+from zegel.check.sheet import AREAS, LEVELS, MAIL, SIGNS, Sheet, several
 from zegel.check.style import STYLE
 from zegel.rollout.records import Record, as_value
 from zegel.words import N_, Sentence, Translate
 
-_OVERVIEW = (Area.SPF, Area.DKIM, Area.DMARC, Area.REPORTS, Area.TRANSPORT)
+_OVERVIEW = {
+    Area.SPF: "SPF",
+    Area.DKIM: "DKIM",
+    Area.DMARC: "DMARC",
+    Area.REPORTS: N_("Reports"),
+    Area.TRANSPORT: N_("Transport"),
+}
 _RESULT_LEVELS = {Result.PASS: Level.PASS, Result.FAIL: Level.FAIL}
 # Nothing is loaded and nothing runs, whatever the page holds.
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -40,7 +46,7 @@ class _Page:
 
     def whole(self, sheets: Sequence[Sheet]) -> str:
         """The file from its first line on."""
-        title = sheets[0].title if len(sheets) == 1 else self._(Sentence(N_("{count} domains"), count=len(sheets)))
+        title = sheets[0].title if len(sheets) == 1 else self._(several(sheets))
         name = self._(N_("Report on e-mail authentication"))
         head = element(
             "head",
@@ -61,18 +67,19 @@ class _Page:
         return f"<!doctype html>\n{element('html', head, body, lang=self._language)}\n"
 
     def _overview(self, sheets: Sequence[Sheet]) -> Html:
-        """One line for each sheet: the domain, how each area stands, and the answer."""
-        headings = [self._(N_("Domain")), *(area.value.upper() for area in _OVERVIEW[:3])]
-        headings += [self._(N_("Reports")), self._(N_("Transport")), self._(N_("Answer"))]
+        """One line for each sheet: what it is about, how each area stands that any of them looked at, and the answer."""
+        areas = [area for area in _OVERVIEW if any(sheet.worst(area) for sheet in sheets)]
+        headings = [self._(sheets[0].kind if sheets[0].kind == MAIL else N_("Domain")), *(self._(_OVERVIEW[area]) for area in areas)]
+        headings.append(self._(N_("Answer")))
         rows = []
         for number, sheet in enumerate(sheets, 1):
             cells = [element("td", element("a", sheet.title, href=f"#s{number}"))]
-            cells += [self._mark_cell(sheet.worst(area)) for area in _OVERVIEW]
+            cells += [self._mark_cell(sheet.worst(area)) for area in areas]
             rows.append(element("tr", *cells, element("td", self._mark(sheet.level), " ", self._(sheet.answer))))
         top = element("tr", *(element("th", heading) for heading in headings))
         return element(
             "section",
-            element("h1", self._(Sentence(N_("{count} domains"), count=len(sheets)))),
+            element("h1", self._(several(sheets))),
             element("table", element("thead", top), element("tbody", *rows), class_="overview"),
             class_="sheet",
         )

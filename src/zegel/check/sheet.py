@@ -35,6 +35,7 @@ LEVELS = {
 }
 SIGNS = {Level.PASS: "✓", Level.WARN: "!", Level.FAIL: "✗", Level.INFO: "·", Level.NOT_TESTED: "–"}
 _WORST = (Level.FAIL, Level.WARN)
+DOMAIN, MAIL = Sentence(N_("Is this domain DKIM-proof?")), Sentence(N_("Test mail"))
 
 
 class Sheet(NamedTuple):
@@ -80,11 +81,16 @@ class Sheet(NamedTuple):
 _ANSWERS = {Answer.YES: Level.PASS, Answer.NO: Level.FAIL, Answer.UNKNOWN: Level.NOT_TESTED}
 
 
+def several(sheets: Sequence[Sheet]) -> Sentence:
+    """How many there are, and of what."""
+    mails = all(sheet.kind == MAIL for sheet in sheets)
+    return Sentence(N_("{count} test mails") if mails else N_("{count} domains"), count=len(sheets))
+
+
 def of_domain(report: Report, profiles: Sequence[Outcome] = ()) -> Sheet:
     """The sheet of a domain, under the name that people write."""
     level, said = _ANSWERS[report.proof.answer], report.proof.sentence
-    kind = Sentence(N_("Is this domain DKIM-proof?"))
-    return Sheet(kind, report.domain.unicode, level, said, report.items, profiles=tuple(profiles))
+    return Sheet(DOMAIN, report.domain.unicode, level, said, report.items, profiles=tuple(profiles))
 
 
 def of_message(report: MessageReport, profiles: Sequence[Outcome] = ()) -> Sheet:
@@ -94,5 +100,4 @@ def of_message(report: MessageReport, profiles: Sequence[Outcome] = ()) -> Sheet
         (Sentence("Message-ID"), report.message_id),
     )
     title = report.subject or "-"
-    kind = Sentence(N_("Test mail"))
-    return Sheet(kind, title, report.level, report.answer, report.items, tuple(fact for fact in facts if fact[1]), tuple(profiles))
+    return Sheet(MAIL, title, report.level, report.answer, report.items, tuple(fact for fact in facts if fact[1]), tuple(profiles))

@@ -121,6 +121,12 @@ def test_several_sheets_begin_with_an_overview() -> None:
     assert text.index("one.example") < text.index("two.example") < text.rindex("one.example")
 
 
+def test_several_mails_are_no_domains() -> None:
+    text = Reader(made(*[of_message(report(MAIL))] * 2)).text
+    assert "2 test mails" in text
+    assert "Transport" not in text.partition("hello")[0]
+
+
 def test_profiles_say_not_tested_and_why() -> None:
     text = Reader(made(sheet(NASTY))).text
     assert "t.2" in text

@@ -109,4 +109,4 @@ def test_every_point_has_an_id_of_its_area_and_is_one_of_a_kind() -> None:
     }
     for area, table in tables.items():
         assert {point.id.partition(".")[0] for point in table} == {str(area)}
-    assert set(tables) == set(Area)
+    assert set(tables) == set(Area) - {Area.PATH, Area.ARC, Area.MESSAGE}  # those of a message have no table
