@@ -35,7 +35,10 @@ _MISUSED = (
     (r"Invalid value for '(?P<name>[^']*)': (?P<detail>.*)", N_("Invalid value for '{name}': {detail}")),
 )
 _ORDER = tuple(
-    "demo init postfix check domain key slot import export sign verify authenticate spf dmarc message quarantine site outbox serve status audit backup".split()  # noqa: SIM905
+    """
+    demo init postfix check domain key slot import export sign verify authenticate spf dmarc message quarantine site outbox
+    serve status audit backup
+    """.split()  # noqa: SIM905 - in the order of the help
 )
 
 

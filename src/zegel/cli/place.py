@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 CONFIG = "zegel.toml"
 _MASTER_KEY = "ZEGEL_MASTER_KEY"
 _MAX_NAME = 253
-_COMMAND = re.compile(
-    r"(?<![\w/.-])zegel (?=(?:audit|backup|check|domain|export|import|init|key|message|outbox|postfix|quarantine|serve|site|slot|status)\b|\.\.\.)"
-)
+_WITH_DATA = "audit|backup|check|domain|export|import|init|key|message|outbox|postfix|quarantine|serve|site|slot|status"
+_COMMAND = re.compile(rf"(?<![\w/.-])zegel (?=(?:{_WITH_DATA})\b|\.\.\.)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ Defaults are written as comments without a space after the sign (``#option = val
 
 from __future__ import annotations
 
+from zegel.cli import template_dns, template_relay
+from zegel.cli.template_section import section
 from zegel.cli.words import _
 
 
@@ -19,28 +21,20 @@ def text() -> str:
                 _outbound(),
                 _inbound(),
                 _signing(),
-                _keys(),
-                _check(),
-                _dns(),
-                _zone(),
+                template_dns.keys(),
+                template_dns.check(),
+                template_dns.dns(),
+                template_dns.zone(),
                 _messages(),
                 _metrics(),
-                _relay(),
-                _outbox(),
-                _handover(),
+                template_relay.relay(),
+                template_relay.outbox(),
+                template_relay.handover(),
                 _limits(),
             )
         )
         + "\n"
     )
-
-
-def _section(name: str, *options: tuple[str, str, str]) -> str:
-    """One table: each option with its sentence above it."""
-    lines = [f"[{name}]"]
-    for option, default, sentence in options:
-        lines += [*(f"# {line}" for line in sentence.split("\n")), f"#{option} = {default}"]
-    return "\n".join(lines)
 
 
 def _head() -> str:
@@ -52,7 +46,7 @@ def _head() -> str:
 
 
 def _milter() -> str:
-    return _section(
+    return section(
         "milter",
         (
             "listen",
@@ -70,7 +64,7 @@ def _milter() -> str:
 
 
 def _outbound() -> str:
-    general = _section(
+    general = section(
         "outbound",
         (
             "reinjected",
@@ -96,7 +90,7 @@ def _outbound() -> str:
 
 
 def _inbound() -> str:
-    general = _section(
+    general = section(
         "inbound",
         (
             "authserv_id",
@@ -171,7 +165,7 @@ def _inbound_rule() -> list[str]:
 
 
 def _signing() -> str:
-    return _section(
+    return section(
         "signing",
         (
             "canonicalization",
@@ -185,97 +179,8 @@ def _signing() -> str:
     )
 
 
-def _keys() -> str:
-    return _section(
-        "keys",
-        (
-            "rotate_days",
-            "0",
-            _(
-                "Days after which a key is followed by a new one, by itself, at least 7 (180 is twice a year); 0 is never.\n"
-                "Where you write DNS by hand, a new key is work for you: switch it on where Zegel publishes by itself, or has slots."
-            ),
-        ),
-        ("algorithm", '"rsa2048"', _("The kind of key that zegel key rotate makes for a domain that has none: rsa2048 or ed25519.")),
-        ("look_seconds", "60", _("Seconds between two looks at a record that is waited for, or in trouble; all others: an hour.")),
-        (
-            "retiring_days",
-            "7",
-            _(
-                "Days that a record stays after its key signed last, at least 7: mail waits in queues for up to 5 days.\n"
-                "The time of signing.expire comes to it."
-            ),
-        ),
-        ("revoked_days", "30", _("Days that a record then says that the key is revoked, before it goes.")),
-        (
-            "publish_private",
-            '""',
-            _(
-                "Publish old private keys once their record is gone: then nobody can prove by a signature that you wrote an old message.\n"
-                'The name of a folder below the data folder, for example "published-keys"; empty publishes none, and destroys them.'
-            ),
-        ),
-    )
-
-
-def _check() -> str:
-    return _section(
-        "check",
-        (
-            "answer",
-            '""',
-            _(
-                "An address of a domain that you sign for, such as check@example.be: mail to it is answered with a report on it.\n"
-                "Postfix has to take mail for it (an alias, or a mailbox that nobody reads). Empty answers nobody."
-            ),
-        ),
-        ("language", '"en"', _("The language of a report where the mail asks for none: en or nl.")),
-        ("pause", "600", _("Seconds before the same sender gets another answer.")),
-        ("hourly", "100", _("Answers in an hour, to all together.")),
-        ("domain_hourly", "20", _("Answers in an hour, to one domain.")),
-    )
-
-
-def _dns() -> str:
-    return _section(
-        "dns",
-        ("nameservers", "[]", _('Addresses of name servers, asked in order, for example ["127.0.0.1"]; empty means the system\'s.')),
-        ("timeout", "2.0", _("Seconds to wait for one answer.")),
-        ("tries", "2", _("How often each server is asked.")),
-        ("trust_ad", "false", _("Believe a resolver on this machine when it says that an answer is signed with DNSSEC.")),
-        ("zone", '""', _("A zone file to answer from instead of DNS: for tests, offline.")),
-    )
-
-
-def _zone() -> str:
-    sentence = _(
-        "How the records of a zone are published by zegel domain publish; what no [[zone]] holds is published by hand. way is\n"
-        "rfc2136 (updates that are signed with a TSIG key), file (a file that the zone includes), or hand. servers are all its name\n"
-        "servers, where its delegation does not name those that count. Two examples:"
-    )
-    examples = (
-        (
-            'name = "dkim.example.be"',
-            'way = "rfc2136"',
-            'server = "192.0.2.53"',
-            'tsig_name = "zegel"',
-            'tsig_algorithm = "hmac-sha256"',
-            'tsig_secret_file = "/etc/zegel/tsig"',
-        ),
-        (
-            'name = "example.be"',
-            'way = "file"',
-            'file = "/var/lib/bind/zegel.example.be"',
-            "ttl = 3600",
-            'servers = ["192.0.2.53", "192.0.2.54"]',
-        ),
-    )
-    shown = ["\n".join(("#[[zone]]", *(f"#{line}" for line in lines))) for lines in examples]
-    return "\n".join([*(f"# {line}" for line in sentence.split("\n")), "\n\n".join(shown)])
-
-
 def _messages() -> str:
-    return _section(
+    return section(
         "messages",
         ("record", "true", _("Write down what became of each message: see it with zegel message list.")),
         ("keep_days", "30", _("Days that this is kept.")),
@@ -293,95 +198,11 @@ def _messages() -> str:
 
 
 def _metrics() -> str:
-    return _section("metrics", ("listen", '"127.0.0.1:9199"', _("Where Prometheus reads /metrics; empty switches it off.")))
-
-
-def _relay() -> str:
-    return _section(
-        "relay",
-        ("starttls", "[]", _('Where sites log in, with STARTTLS, such as ["inet:0.0.0.0:587"]. Make sites with zegel site add.')),
-        ("tls", "[]", _('The same below TLS from the first octet, such as ["inet:0.0.0.0:465"].')),
-        (
-            "loopback",
-            "[]",
-            _(
-                'For programs on this machine, without TLS or login, such as ["inet:127.0.0.1:8587"]: a site is known by its network.\n'
-                "Any program here that reaches it can send, and so can who comes through a proxy on this machine."
-            ),
-        ),
-        ("certificate", '""', _("A file with the certificate and its chain (PEM); it is read again when it changes.")),
-        ("key", '""', _("A file with its key; empty means that it is in the same file.")),
-        ("hostname", '""', _("Your name for sites, as in the certificate; empty means this machine's full name.")),
-        (
-            "egress",
-            "[]",
-            _('The addresses that your mail leaves from, such as ["192.0.2.25"]: SPF is checked for them before mail is sent.'),
-        ),
-        ("max_size", "26214400", _("Octets of one message.")),
-        ("max_recipients", "100", _("Recipients of one message, at most 1000.")),
-        ("max_connections", "200", _("Connections at the same time.")),
-        ("max_per_address", "20", _("Connections at the same time from one address; this machine has no such bound.")),
-        (
-            "loopback_line_ends",
-            '"refuse"',
-            _("Lines that end in a lone CR or LF, on the loopback listener: refuse, or mend. Elsewhere they are refused."),
-        ),
-    )
-
-
-def _outbox() -> str:
-    return _section(
-        "outbox",
-        (
-            "next_hop",
-            '"127.0.0.1:25"',
-            _(
-                "Where mail of the relay goes: HOST:PORT (this machine's Postfix, or your provider's smarthost), or mx, straight to the\n"
-                "servers of each domain."
-            ),
-        ),
-        (
-            "tls",
-            '"opportunistic"',
-            _(
-                "Encryption on that way: opportunistic (where it is offered), required (or nothing is sent; a smarthost's certificate\n"
-                "is checked), implicit (from the first octet, port 465), off."
-            ),
-        ),
-        ("ca_file", '""', _("A file of certificates (PEM) to check the smarthost with; empty means the system's.")),
-        ("user", '""', _("The login at the smarthost; empty logs in nowhere.")),
-        ("password_file", '""', _("A file with its password in the first line, which nobody else can read.")),
-        ("hostname", '""', _("Your name in EHLO; empty means this machine's full name.")),
-        ("expiry_days", "5.0", _("Days that a message is tried; then its site's contact is told.")),
-        ("warn_hours", "4.0", _("Hours after which the contact is told that a message is late; 0 tells nobody.")),
-        ("keep_days", "3.0", _("Days that zegel outbox shows what is over.")),
-        ("max_bytes", "4294967296", _("Octets of mail that may wait together; past that, mail is put off (452).")),
-        ("max_message_bytes", "52428800", _("Octets of one message.")),
-        ("concurrency", "10", _("Connections to one destination at a time.")),
-    )
-
-
-def _handover() -> str:
-    return _section(
-        "handover",
-        (
-            "socket",
-            '""',
-            _(
-                "Where programs of this machine hand in mail (zegel-sendmail, Django): /run/zegel/handover.sock, where they look for it;\n"
-                "empty takes none."
-            ),
-        ),
-        (
-            "drop_folder",
-            '""',
-            _("Where they leave it while Zegel does not run: /var/spool/zegel/drop, a folder of yours with mode 1733; empty has none."),
-        ),
-    )
+    return section("metrics", ("listen", '"127.0.0.1:9199"', _("Where Prometheus reads /metrics; empty switches it off.")))
 
 
 def _limits() -> str:
-    return _section(
+    return section(
         "limits",
         ("dns_seconds", "20.0", _("Seconds that all questions to DNS for one message may take together.")),
         ("questions", "100", _("Questions to DNS for one message.")),

@@ -127,5 +127,5 @@ def test_a_domain_goes_with_its_plan(own: Store) -> None:
         plans.put(tx, NAME, Plan(policy="none"), now=1)
         services.add(tx, NAME, "sel", "", now=1)
         sightings.note(tx, NAME, "x", "TXT", outcome="absent", difference="", seen=(), now=1)
-        domains.remove(tx, NAME)
+        domains.remove(tx, NAME, now=1)
         assert domains.all(tx) == []
