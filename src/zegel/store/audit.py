@@ -103,7 +103,11 @@ def _link(tx: Transaction, former: bytes, row: Values) -> bytes:
 
 
 def _text(values: Values | None) -> str | None:
-    return None if values is None else json.dumps(dict(values), ensure_ascii=True, sort_keys=True)[:_MAX_TEXT]
+    if values is None:
+        return None
+    text = json.dumps(dict(values), ensure_ascii=True, sort_keys=True)
+    # Half of it could not be read again.
+    return text if len(text) <= _MAX_TEXT else json.dumps({"too_long": len(text)})
 
 
 def _change(row: Row[Any]) -> Change:

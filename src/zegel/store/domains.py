@@ -65,12 +65,13 @@ def get(tx: Transaction, name: Domain) -> OwnDomain:
 
 
 def remove(tx: Transaction, name: Domain, *, now: int) -> None:
-    """Take out a domain that has no keys, such as one typed wrong. Raises StoreError when it has, or is unknown."""
+    """Take out a domain whose keys are all removed, or that never had any, such as one typed wrong. Raises StoreError otherwise."""
     domain_id, organisation_id = row_ids(tx, name)
     # Keys of which DNS still has the record, and mail on its way still bears signatures, do not go by the way.
-    if tx.connection.execute(select(schema.keys.c.id).where(schema.keys.c.domain_id == domain_id).limit(1)).first() is not None:
+    alive = select(schema.keys.c.id).where(schema.keys.c.domain_id == domain_id, schema.keys.c.state != "removed").limit(1)
+    if tx.connection.execute(alive).first() is not None:
         raise StoreError(N_("{domain} has keys, and is not taken out with them; see: zegel key list {domain}"), domain=name)
-    for table in (schema.plans, schema.selectors, schema.sightings):
+    for table in (schema.keys, schema.slots, schema.plans, schema.selectors, schema.sightings):
         tx.connection.execute(delete(table).where(table.c.domain_id == domain_id))
     former = get(tx, name)
     tx.connection.execute(delete(schema.domains).where(schema.domains.c.id == domain_id))

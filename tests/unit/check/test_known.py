@@ -13,7 +13,7 @@ from support.messages import NOW, inbound
 from zegel.check import known
 from zegel.check.dkim import Selector, Source
 from zegel.grammar.domain import Domain
-from zegel.store import domains, keys, messages, schema
+from zegel.store import domains, keychanges, keys, messages, schema
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.messages import Keeping, Owners
@@ -34,7 +34,7 @@ def test_what_is_known(store: Store) -> None:
         domains.add(tx, DOMAIN, now=NOW)
         for selector in ("z1", "z2"):
             keys.add(tx, DOMAIN, selector, "rsa2048", made.pem, made.public, now=NOW)
-        keys.activate(tx, DOMAIN, "z1", now=NOW)
+        keychanges.activate(tx, DOMAIN, "z1", now=NOW)
         domain_id, organisation_id = domains.row_ids(tx, DOMAIN)
         row = {"organisation_id": organisation_id, "domain_id": domain_id, "selector": "news", "service": "a newsletter", "created": NOW}
         tx.connection.execute(insert(schema.selectors).values(row))

@@ -58,6 +58,7 @@ def test_a_line_that_was_changed_or_taken_out_shows(store: Store, damage: str, f
 def test_what_is_logged_is_bounded(store: Store) -> None:
     store.who = "w" * 500
     with store.writing() as tx:
-        audit.note(tx, "site.add", "s" * 1000, now=1)
+        audit.note(tx, "site.add", "s" * 1000, now=1, after={"text": "x" * 30_000})
         (line,) = audit.all(tx)
     assert (len(line.who), len(line.subject)) == (100, 320)
+    assert line.after == {"too_long": 30_012}
