@@ -96,7 +96,7 @@ class StoredKey:
     @property
     def withdrawn(self) -> bool:
         """Whether it is to have no record any more: it is removed, or was revoked for so long that the record may go."""
-        return self.removed is not None
+        return self.state is KeyState.REMOVED or self.removed is not None
 
 
 def add(
