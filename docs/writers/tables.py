@@ -74,7 +74,6 @@ FIELDS = {
     "error": "A fault of Zegel's own; the message was deferred (451).",
     "exception": "Where in the program the fault happened.",
     "generation": "The number of the last change to domains or keys.",
-    "site": "The site whose mail it is.",
     "recipients": "How many recipients a line about the outbox is about.",
     "server": "The next hop that answered.",
     "answer": "What it said, or what went wrong on the way to it.",

@@ -1,4 +1,4 @@
-"""The relay as a site sees it: the daemon, over real sockets, with swaks and with a client of the standard library; a sink is the next hop."""
+"""The relay as a site sees it: the daemon over real sockets, swaks and the standard library as clients, a sink as the next hop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-import dkim
 import pytest
 
+import dkim
 from support.servers import require
 from support.sink import Sink
 from support.submission import HOST, RelayDaemon, tls_context

@@ -231,7 +231,11 @@ def _relay() -> str:
         ("certificate", '""', _("A file with the certificate and its chain (PEM); it is read again when it changes.")),
         ("key", '""', _("A file with its key; empty means that it is in the same file.")),
         ("hostname", '""', _("Your name for sites, as in the certificate; empty means this machine's full name.")),
-        ("egress", "[]", _('The addresses that your mail leaves from, such as ["192.0.2.25"]: SPF is checked for them before mail is sent.')),
+        (
+            "egress",
+            "[]",
+            _('The addresses that your mail leaves from, such as ["192.0.2.25"]: SPF is checked for them before mail is sent.'),
+        ),
         ("max_size", "26214400", _("Octets of one message.")),
         ("max_recipients", "100", _("Recipients of one message, at most 1000.")),
         ("max_connections", "200", _("Connections at the same time.")),

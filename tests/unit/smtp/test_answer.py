@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from zegel.smtp.answer import MAX_LINE, Answer, Answers, MalformedError, extensions
 
 
