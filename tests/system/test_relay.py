@@ -1,4 +1,4 @@
-"""The relay as a site sees it: the daemon, over real sockets, with swaks and with a client of the standard library; a sink is the next hop."""
+"""The relay as a site sees it: the daemon over real sockets, swaks and the standard library as clients, a sink as the next hop."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Certificate:
 
 def _load(chain: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996 2
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996 4
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(chain, key)
     return context

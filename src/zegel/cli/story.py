@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WRONG = ("fail", "permerror", "reject", "quarantine")
 _UNSURE = ("none", "neutral", "softfail", "policy", "temperror", "defer")
 _HEADINGS = {
+    "relay": N_("The site"),
     "client": N_("The client and the envelope"),
     "spf": "SPF",
     "dkim": "DKIM",

@@ -1,4 +1,4 @@
-"""A message of a site, from whichever door it came: bounded, made ready, its sender corrected, signed, judged, put into the outbox, told.
+"""A message of a site, from whichever door it came: bounded, its sender corrected, made ready, signed, judged, put into the outbox, told.
 
 The order is the one in which nothing has to be done twice: what a signature covers stands before it is made (RFC 6376 5.3), and what is
 refused has cost no key. Accepted means on disk: the queue id is given only after the outbox has said so. Each message leaves one line in

@@ -140,7 +140,8 @@ def _story(submission: Submission, prepared: Prepared | None, judged: Judgement 
         original, address = prepared.corrected.original[:_MAX_TEXT], prepared.corrected.author.address
         yield {"step": "corrected", "about": "relay", "original": original, "address": address}
     if judged is not None:
-        yield {"step": "would", "about": "relay", "answer": judged.answer.value, "reason": judged.sentence[:_MAX_TEXT]}
+        would: Item = {"step": "would", "about": "relay", "answer": judged.answer.value}
+        yield would | {"reason": judged.sentence[:_MAX_TEXT]} if judged.sentence else would
         yield from judged.story
 
 

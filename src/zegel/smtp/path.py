@@ -1,7 +1,7 @@
 """What stands behind MAIL FROM: and RCPT TO: a path and parameters. RFC 5321 4.1.2, RFC 6531 3.3.
 
 A source route is read and left out, as RFC 5321 4.1.1.3 allows. An address literal, a domain of one label and a quoted local part with a
-line end or a NUL in it are refused: a submission is to name its recipients in full (RFC 6409 4.2).
+line end or a NUL in it are refused: a submission is to name its recipients in full (RFC 6409 5.2).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _address(text: str, hostname: str) -> str:
     except ValueError:
         raise PathError("501", "5.1.3", f"{host[:_MAX_PATH]!r} is no domain name") from None
     if len(domain.labels) < 2:
-        raise PathError("554", "5.1.3", f"{host} is no full domain name")  # RFC 6409 4.2
+        raise PathError("554", "5.1.3", f"{host} is no full domain name")  # RFC 6409 5.2
     # Some people's own domain is in their own letters too: kept as written where the local part needs SMTPUTF8 all the same.
     return f"{local}@{domain if local.isascii() else host}"
 

@@ -26,7 +26,7 @@ Story = list[Item]
 MAX_QUESTIONS = 40  # for each protocol: more than the ten terms of SPF ask in practice
 MAX_RESULTS = 20
 _MAX_TEXT = 255
-ABOUT = ("client", "spf", "dkim", "arc", "author", "dmarc", "action")
+ABOUT = ("relay", "client", "spf", "dkim", "arc", "author", "dmarc", "action")
 MAX_ITEMS = 4 * (MAX_QUESTIONS + 1) + 2 * (MAX_RESULTS + 1) + 16
 
 
@@ -181,6 +181,14 @@ _WOULD = {
 _INSTEAD = {"accept": N_("accepted"), "quarantine": N_("put into quarantine")}
 
 
+# Whether mail of a site would pass at its receivers.
+_WOULD_PASS = {
+    "yes": N_("it would pass at its receivers"),
+    "no": N_("it would not pass at its receivers: {reason}"),
+    "unknown": N_("DNS did not say now whether it would pass at its receivers"),
+}
+
+
 def sentence(item: Item) -> Sentence:
     """One item as a sentence with its values, to be translated. Raises LookupError for what is no item of a story."""
     return _SENTENCES[str(item["step"])](item)
@@ -248,6 +256,10 @@ def _action_told(item: Item) -> Sentence:
 
 
 _SENTENCES = {
+    "site": lambda item: Sentence(N_("handed in by the site {site}, by {via}"), **_values(item, "site", "via")),
+    "ready": lambda item: Sentence(N_("made ready before it was signed: {changed}"), **_values(item, "changed")),
+    "corrected": lambda item: Sentence(N_("its sender was corrected: {original} became {address}"), **_values(item, "original", "address")),
+    "would": lambda item: Sentence(_WOULD_PASS[str(item["answer"])], **_values(item, "reason")),
     "client": _client_told,
     "question": _question_told,
     "more": lambda item: Sentence(N_("and {count} more"), count=item["count"]),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 
 from fuzz.dice import Dice
-from zegel.smtp.events import Aborted, Closed, Content, EndOfMessage, Event, Login, MailFrom, Misuse, Recipient, StartTls
+from zegel.smtp.events import Aborted, Content, Event, MailFrom, Misuse, Recipient
 from zegel.smtp.session import Session, Terms
 
 _SIZE, _RECIPIENTS, _SLACK = 200, 2, 1_048_576
@@ -86,7 +86,8 @@ def fuzz(data: bytes) -> None:
 
 def _groups(dice: Dice) -> list[bytes]:
     """Lines of commands and of content in any order, a group ending where the dice say."""
-    groups, group = [], b""
+    groups: list[bytes] = []
+    group = b""
     while dice.left and len(groups) < 60:
         choice = dice.number(len(_LINES) + len(_CONTENT) + 1)
         if choice < len(_LINES):
@@ -130,18 +131,16 @@ def _tell(told: Told, events: Iterator[Event]) -> None:
             else:
                 told.append(("Content", event.data))
             continue
-        detail = {
-            MailFrom: lambda event: event.sender.encode(),
-            Recipient: lambda event: event.address.encode(),
-            Aborted: lambda event: event.reason.encode(),
-            Misuse: lambda event: event.reason.encode(),
-        }.get(type(event), lambda event: b"")(event)
+        detail = ""
+        if isinstance(event, MailFrom):
+            detail = event.sender
+        elif isinstance(event, Recipient):
+            detail = event.address
+        elif isinstance(event, (Aborted, Misuse)):
+            detail = event.reason
         if isinstance(event, (Aborted, Misuse)) and told and told[-1][0] == "Content":
             told.pop()
-        told.append((type(event).__name__, detail))
-
-
-assert {EndOfMessage, Login, StartTls, Closed} <= set(Event.__args__)  # type: ignore[attr-defined]
+        told.append((type(event).__name__, detail.encode()))
 
 
 class _Slow:

@@ -102,7 +102,7 @@ class Client:
     async def say(self, words: bytes = b"", replies: int = 1) -> list[str]:
         """Say something; the codes of the replies."""
         self.writer.write(words)
-        codes = []
+        codes: list[str] = []
         while len(codes) < replies:
             line = await asyncio.wait_for(self.reader.readline(), 20)
             if not line:
@@ -288,6 +288,7 @@ def made(folder: Path) -> Certificate:
 
 @pytest.mark.parametrize("implicit", [False, True])
 def test_tls(tmp_path: Path, implicit: bool) -> None:
+    # RFC 8314 3.
     certificate = made(tmp_path)
     context = tls_context(tmp_path / "cert.pem")
 
@@ -333,6 +334,7 @@ def test_the_certificate_is_looked_at_once_a_minute_and_a_broken_one_is_told_onc
     file.write_bytes(self_signed("mail.example.be", datetime.datetime.now(datetime.UTC)))
     certificate = Certificate(file, file, lambda event, **words: told.append(event))
     first = certificate.context(0.0)
+    assert first.minimum_version is ssl.TLSVersion.TLSv1_2  # RFC 8996 4
     file.write_bytes(self_signed("mail.example.be", datetime.datetime.now(datetime.UTC)))
     assert certificate.context(59.0) is first
     second = certificate.context(61.0)

@@ -199,9 +199,10 @@ def test_without_a_policy_a_signature_of_the_domain_is_enough(tmp_path: Path) ->
         ({"data": FORM + b"x" * 2_000_000}, "too_large", "552"),
         ({"site": replace(SITE, recipients=("example.net",))}, "recipient_not_allowed", "550"),
         ({"site": replace(SITE, foreign_from="refuse")}, "not_ours", "550"),
-        ({"data": b"no header at all\r\n\r\nx\r\n"}, "no_field", "554"),
+        ({"data": b"no header at all\r\n\r\nx\r\n"}, "header", "550"),
         ({"data": FORM.replace(b"dag", b"d\0ag")}, "field_nul", "554"),
-        ({"data": FORM.replace(b"dag", b"d\rBcc: b@example.net")}, "bare_line_end", "554"),
+        ({"data": FORM.replace(b"dag", b"d\rBcc: b@example.net")}, "header", "550"),
+        ({"data": FORM.replace(b"Hallo", b"Hal\rlo")}, "bare_line_end", "554"),
         ({"data": b"From: a@example.be\r\n" + FORM}, "several_fields", "550"),
     ],
 )

@@ -60,6 +60,7 @@ def test_any_cut_gives_the_same_lines(stream: bytes) -> None:
 
 
 def test_a_line_that_is_too_long_is_told_once_and_kept_by_nobody() -> None:
+    # RFC 5321 4.5.3.1.4.
     lines = Lines()
     told = 0
     for _ in range(1000):
@@ -123,7 +124,7 @@ def test_all_short_streams_are_read_as_a_slow_reader_does() -> None:
 
 def slow(stream: bytes) -> tuple[bytes, bytes]:
     """RFC 5321 4.5.2 by lines that end in CRLF, and in nothing else."""
-    message = []
+    message: list[bytes] = []
     while True:
         line, _, stream = stream.partition(b"\r\n")
         if line == b".":
@@ -141,6 +142,7 @@ def test_data_takes_constant_memory_and_linear_time() -> None:
 
 
 def test_replies_are_lines_of_ascii_with_both_codes() -> None:
+    # RFC 2034 4.
     assert reply("250", "2.1.0", "OK") == b"250 2.1.0 OK\r\n"
     assert reply("550", "5.7.1", "caf\u00e9\r\n250 OK") == b"550 5.7.1 caf???250 OK\r\n"
     lines = reply("550", "5.7.1", "word " * 200).split(b"\r\n")

@@ -49,7 +49,7 @@ def test_a_secret_has_160_bits_and_stands_nowhere(filled: Store) -> None:
 
 
 def test_a_site_comes_back_as_it_was_added_and_is_in_the_snapshot(filled: Store) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "senders": ("info@example.be", "wide.example"), "networks": ("192.0.2.0/24", "2001:db8::/48"), "recipients": ("example.be",),
         "foreign_from": "refuse", "would_fail": "refuse", "rate": 7, "visitor_rate": 0, "unix_user": "www-data",
     }  # fmt: skip

@@ -1,0 +1,92 @@
+"""``zegel site``: the secret is shown once, and what cannot be is said with the next step."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+RELAY = """
+[relay]
+starttls = ["inet:0.0.0.0:587"]
+tls = ["inet:0.0.0.0:465"]
+certificate = "/etc/zegel/cert.pem"
+hostname = "mail.example.be"
+"""
+ADD = ("site", "add", "portal", "--address", "noreply@example.be", "--contact", "it@example.be")
+
+
+@pytest.fixture
+def filled(zegel: Run, data: Path) -> Run:
+    assert zegel("domain", "add", "example.be").status == 0
+    (data / "zegel.toml").write_text(RELAY)
+    return zegel
+
+
+def test_add_shows_what_to_type_in_and_the_secret_once(filled: Run) -> None:
+    added = filled(*ADD, "--to", "example.be", "--network", "192.0.2.0/24", "--sender", "info@example.be")
+    assert added.status == 0
+    for said in ("mail.example.be", "587 with STARTTLS", "465 with TLS", "portal", "zegel site test portal"):
+        assert said in added.text
+    secret = next(line.split()[-1] for line in added.text.splitlines() if line.startswith("Password"))
+    assert len(base64.b32decode(secret.upper())) == 20
+    for command in (("site", "show", "portal"), ("site", "show", "portal", "--json"), ("site", "list"), ("site", "list", "--json")):
+        shown = filled(*command)
+        assert shown.status == 0
+        assert secret not in shown.text
+        assert "noreply@example.be" in shown.text
+
+
+def test_json_has_the_secret_of_add_and_of_rotate_only(filled: Run) -> None:
+    added = filled(*ADD, "--json").json
+    rotated = filled("site", "rotate-secret", "portal", "--json").json
+    assert added["secret"] != rotated["secret"]
+    shown = filled("site", "show", "portal", "--json").json
+    assert "secret" not in shown
+    assert (shown["rate"], shown["foreign_from"], shown["disabled"]) == (1000, "correct", None)
+
+
+def test_disable_and_enable(filled: Run) -> None:
+    filled(*ADD)
+    assert "no longer taken" in filled("site", "disable", "portal").text
+    assert "was so already" in filled("site", "disable", "portal").text
+    assert "disabled since" in filled("site", "list").text
+    assert "is taken" in filled("site", "enable", "portal").text
+    assert filled("site", "show", "portal", "--json").json["disabled"] is None
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ((*ADD[:4], "noreply@example.net", *ADD[5:]), "zegel domain add example.net"),
+        ((*ADD, "--network", "0.0.0.0/0"), "every address there is"),
+        (("site", "show", "nobody"), "zegel site list"),
+        (("site", "test", "nobody"), "zegel site list"),
+        (("site", "rotate-secret", "nobody"), "zegel site list"),
+    ],
+)
+def test_what_cannot_be_is_one_line_with_the_next_step(filled: Run, command: tuple[str, ...], said: str) -> None:
+    ended = filled(*command)
+    assert ended.status == 2
+    assert said in ended.errors
+    assert ended.errors.count("\n") == 1
+
+
+def test_without_a_listener_the_secret_is_shown_all_the_same(zegel: Run) -> None:
+    zegel("domain", "add", "example.be")
+    added = zegel(*ADD)
+    assert added.status == 0
+    assert "relay.starttls" in added.text
+    assert zegel("site", "test", "portal").status == 2
+
+
+def test_the_test_asks_for_the_secret_and_says_that_nobody_answers(filled: Run, data: Path) -> None:
+    filled(*ADD)
+    assert "--secret-file" in filled("site", "test", "portal").errors
+    (data / "zegel.toml").write_text(RELAY.replace("0.0.0.0:587", "127.0.0.1:1"))
+    ended = filled("site", "test", "portal", "--secret-file", "-", stdin=b"secret\n")
+    assert ended.status == 1
+    assert "refused" in ended.text.lower()
