@@ -1,8 +1,8 @@
-"""``zegel demo``: a real ``zegel serve`` as a child, and the part of a mail server played over its milter socket.
+"""``zegel demo``: a real ``zegel serve`` as a child, the part of a mail server played over its milter socket, and that of websites.
 
 Nothing is faked: the child has a temporary data folder, keys made for the occasion and an offline DNS zone, and what is shown is what came
-back over the socket, what stands in the child's log, and what it has recorded. When an outcome is not the one that it must be, the demo
-fails.
+back over the socket, what arrived at the next hop, what stands in the child's log, and what it has recorded. When an outcome is not the
+one that it must be, the demo fails.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -22,8 +24,9 @@ from rich.text import Text
 
 import zegel
 from zegel.adapters.mta import Handled
-from zegel.cli import demo_mail, screen
-from zegel.cli.demo_mail import LOGIN, OURS, PARTNER, SERVER, Scene
+from zegel.cli import demo_mail, demo_site, screen
+from zegel.cli.demo_mail import DESK, FORMS, OURS, PARTNER, PORTAL, SERVER, Scene
+from zegel.cli.demo_site import NextHop, SiteEnding, Website
 from zegel.cli.demo_told import Ending
 from zegel.cli.words import _
 from zegel.config import Listen, listen_address
@@ -102,19 +105,22 @@ def run(once: bool, script: Script = demo_mail.scenes) -> int:
     with tempfile.TemporaryDirectory(prefix="zegel-demo-") as name:
         folder = Path(name)
         with console.status(_("Making keys and starting the daemon")):
-            partner = _set_up(folder)
+            next_hop = NextHop()
+            partner, sites = _set_up(folder, next_hop.port)
             child = Child(folder)
         try:
             scenes = script(lambda message: zegel.sign(message, partner) + message)
             _begin(console, len(scenes))
-            address = listen_address(child.wait_for("inet:", _START_SECONDS).split()[-1])
+            # The relay is there first, then the milter.
+            relay, milter = (listen_address(child.wait_for("inet:", _START_SECONDS).split()[-1]) for _listener in range(2))
+            stage = Stage(child, milter, relay, sites, next_hop, folder)
             with console.status(_("Sending the messages")):
-                endings = _play_all(child, address, scenes, folder)
+                endings = _play_all(stage, scenes)
             _show_all(console, scenes, endings)
             if once:
                 console.print(_("All {count} messages ended as they must.").format(count=len(scenes)), style="bold green")
                 return 0
-            _stay(console, child, address, folder)
+            _stay(console, stage)
         except (DemoError, OSError, ProtocolError) as error:
             Console(stderr=True).print(Text(_("zegel demo failed: {error}").format(error=error), style="bold red"))
             return 1
@@ -123,13 +129,30 @@ def run(once: bool, script: Script = demo_mail.scenes) -> int:
             return 0
         finally:
             child.stop()
+            next_hop.__exit__()
     return 0
 
 
-def _set_up(folder: Path) -> zegel.Key:
-    """A store with our domain and its active key, a zone with the records of all domains, a configuration. Returns the partner's key."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Who plays: the child and where it listens, the websites with their secrets, the next hop, and the child's data folder."""
+
+    child: Child
+    milter: Listen
+    relay: Listen
+    sites: dict[str, Website]
+    next_hop: NextHop
+    folder: Path
+
+
+def _set_up(folder: Path, next_hop: int) -> tuple[zegel.Key, dict[str, Website]]:
+    """A store with our domain, its active key and two sites, a zone with the records of all domains, a certificate, a configuration.
+
+    Returns the partner's key, and the sites by their names.
+    """
+    from zegel.adapters.certificate import self_signed
     from zegel.grammar.domain import Domain
-    from zegel.store import domains, keychanges, keys, selectors
+    from zegel.store import domains, keychanges, keys, selectors, sites
     from zegel.store.database import Store
 
     now, ours = int(time.time()), Domain.parse(OURS)
@@ -140,20 +163,30 @@ def _set_up(folder: Path) -> zegel.Key:
         domains.add(tx, ours, now=now)
         keys.add(tx, ours, key.selector, "rsa2048", key.pem, key.public, now=now)
         keychanges.activate(tx, ours, key.selector, now=now)
+        # The demo sends the first message again and again: no bound.
+        contact = f"postmaster@{OURS}"
+        _site, desk = sites.add(tx, DESK, address=f"desk@{OURS}", contact=contact, now=now, foreign_from="refuse", rate=0)
+        _site, portal = sites.add(tx, PORTAL, address=FORMS, contact=contact, now=now)
+    certificate = folder / "relay.pem"
+    certificate.touch(0o600)
+    certificate.write_bytes(self_signed(SERVER, datetime.now(UTC)))
     zone = folder / "demo.zone"
     published = "".join(f'{k.name}. TXT "{k.record[:200]}" "{k.record[200:]}"\n' for k in (key, partner))
     zone.write_text(demo_mail.RECORDS + published, encoding="utf-8")
     (folder / "zegel.toml").write_text(
         f'[milter]\nlisten = ["inet:127.0.0.1:0"]\n\n'
         f'[inbound]\nauthserv_id = "{SERVER}"\nmode = "quarantine"\npartners = ["{PARTNER}"]\n\n'
-        f'[dns]\nzone = "{zone}"\n\n[metrics]\nlisten = ""\n\n[[outbound.allow]]\nlogin = "{LOGIN}"\nsign = ["{OURS}"]\n',
+        f'[dns]\nzone = "{zone}"\n\n[metrics]\nlisten = ""\n\n'
+        f'[relay]\nstarttls = ["inet:127.0.0.1:0"]\ncertificate = "{certificate}"\nhostname = "{SERVER}"\negress = ["192.0.2.10"]\n\n'
+        f'[outbox]\nnext_hop = "127.0.0.1:{next_hop}"\ntls = "off"\n',
         encoding="utf-8",
     )
-    return partner
+    return partner, {name: Website(name, secret, certificate) for name, secret in ((DESK, desk), (PORTAL, portal))}
 
 
 def _begin(console: Console, count: int) -> None:
-    title = _("Zegel signs what you send and judges what you receive: {count} messages through a real milter.").format(count=count)
+    sentence = _("Zegel signs what you send and judges what you receive: {count} messages through a real relay and milter.")
+    title = sentence.format(count=count)
     console.print(Text("\n".join(screen.wrapped(title, console.width)), style="bold"), soft_wrap=True)
     mode = _(
         "Here mail that fails is marked for quarantine. A new installation observes: it accepts all, and records what it would have done."
@@ -161,19 +194,24 @@ def _begin(console: Console, count: int) -> None:
     console.print("\n".join(screen.wrapped(mode, console.width)) + "\n", soft_wrap=True)
 
 
-def _play_all(child: Child, address: Listen, scenes: list[Scene], folder: Path) -> list[Ending]:
+def _play_all(stage: Stage, scenes: list[Scene]) -> list[Ending | SiteEnding]:
     """Send all messages, one after the other, and then wait for their stories, which the daemon writes once a second."""
     kept: dict[str, bytes] = {}
-    ended: list[tuple[Scene, Handled, str]] = []
+    sent: dict[int, SiteEnding] = {}
+    handled: dict[int, tuple[Handled, str]] = {}
     for number, scene in enumerate(scenes, 1):
-        handled = demo_mail.play(scene, address, kept, number)
-        ended.append((scene, handled, child.wait_for(f"queue_id={demo_mail.queue_id(number)} ", _LOG_SECONDS)))
+        if scene.site:
+            refusal, arrived = demo_site.play(scene, stage.sites[scene.site], stage.relay, stage.next_hop, kept)
+            sent[number] = SiteEnding(refusal, arrived, stage.child.wait_for(f"site={scene.site}", _LOG_SECONDS))
+        else:
+            done = demo_mail.play(scene, stage.milter, kept, number)
+            handled[number] = done, stage.child.wait_for(f"queue_id={demo_mail.queue_id(number)} ", _LOG_SECONDS)
     end = time.monotonic() + _RECORD_SECONDS
-    while len(stories := _stories(folder, scenes)) < sum(not scene.outbound for scene in scenes):
-        if time.monotonic() > end or not child.alive:
+    while len(stories := _stories(stage.folder, scenes)) < len(handled):
+        if time.monotonic() > end or not stage.child.alive:
             raise DemoError(_("the daemon did not record all messages"))
         time.sleep(_RECORD_PAUSE)
-    return [Ending(handled, log, stories.get(number)) for number, (_scene, handled, log) in enumerate(ended, 1)]
+    return [sent[n] if n in sent else Ending(*handled[n], stories[n]) for n in range(1, len(scenes) + 1)]
 
 
 def _stories(folder: Path, scenes: list[Scene]) -> dict[int, Story]:
@@ -190,7 +228,7 @@ def _stories(folder: Path, scenes: list[Scene]) -> dict[int, Story]:
     return found
 
 
-def _show_all(console: Console, scenes: list[Scene], endings: list[Ending]) -> None:
+def _show_all(console: Console, scenes: list[Scene], endings: list[Ending | SiteEnding]) -> None:
     for number, (scene, ending) in enumerate(zip(scenes, endings, strict=True), 1):
         _show(console, number, scene, ending)
         if ending.words != scene.wanted:
@@ -202,7 +240,7 @@ def _show_all(console: Console, scenes: list[Scene], endings: list[Ending]) -> N
             )
 
 
-def _show(console: Console, number: int, scene: Scene, ending: Ending) -> None:
+def _show(console: Console, number: int, scene: Scene, ending: Ending | SiteEnding) -> None:
     mark, what = ending.heading
     title = screen.wrapped(_(scene.title), console.width - _TITLE_INDENT)
     console.print(Text.assemble((f" {number} ", "reverse"), " ", (f"\n{' ' * _TITLE_INDENT}".join(title), "bold")), soft_wrap=True)
@@ -216,19 +254,22 @@ def _show(console: Console, number: int, scene: Scene, ending: Ending) -> None:
     console.print()
 
 
-def _stay(console: Console, child: Child, address: Listen, folder: Path) -> None:
+def _stay(console: Console, stage: Stage) -> None:
     """Stay up until Ctrl-C; the first message is sent again every few seconds, so that a daemon that is gone is noticed."""
-    where = f"inet:{address.host}:{address.port}"
+    milter, relay = (f"{address.host}:{address.port}" for address in (stage.milter, stage.relay))
     console.print(Text.assemble((_("All messages ended as they must."), "bold green")))
     for text in (
-        _("The milter listens on {where}; its data is in {folder}. Ctrl-C ends it.").format(where=where, folder=folder),
+        _("The milter listens on {milter}, the relay on {relay}; the data is in {folder}. Ctrl-C ends it.").format(
+            milter=milter, relay=relay, folder=stage.folder
+        ),
         _("To begin for yourself: zegel init, and “Postfix in ten lines” in the README."),
     ):
         for line in screen.wrapped(text, console.width):
             console.print(line, soft_wrap=True)
     scene = demo_mail.scenes(lambda message: message)[0]
-    while child.alive:
+    while stage.child.alive:
         time.sleep(_WATCH_SECONDS)
-        if Ending(demo_mail.play(scene, address, {}, 0), "", None).words != scene.wanted:
-            raise DemoError(_("the milter no longer signs"))
+        _refusal, arrived = demo_site.play(scene, stage.sites[scene.site], stage.relay, stage.next_hop, {})
+        if b"DKIM-Signature:" not in arrived:
+            raise DemoError(_("the relay no longer signs"))
     raise DemoError(_("the daemon has stopped"))

@@ -11,7 +11,8 @@ from zegel.words import N_
 
 OURS, PARTNER, IMITATION, LETTERS = "town.example", "partner.example", "partner-invoices.example", "letters.example"
 SERVER = "mx.town.example"
-LOGIN = "desk"
+DESK, PORTAL = "desk", "town-portal"  # a program of ours, and our website
+FORMS = f"forms@{OURS}"
 # What DNS says of them, besides the keys.
 RECORDS = f"""\
 {OURS}. TXT "v=spf1 ip4:192.0.2.10 -all"
@@ -61,6 +62,13 @@ _NEWSLETTER = _mail(
     "News of November",
     f"Message-ID: <4@{LETTERS}>\r\nList-Id: <news.{LETTERS}>\r\n{_PLAIN}The news of the month.\r\n",
 )
+_FORM = _mail(
+    "10:06:00",
+    "Jan Peeters <jan@inbox.example>",
+    f"info@{OURS}",
+    "Street light",
+    f"{_PLAIN}The street light before my door is broken.\r\n",
+)
 _TWO_AUTHORS = f"From: The director <director@{OURS}>\r\n".encode() + _mail(
     "10:05:00",
     "Somebody <somebody@attacker.example>",
@@ -72,14 +80,13 @@ _TWO_AUTHORS = f"From: The director <director@{OURS}>\r\n".encode() + _mail(
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who hands a message over: a name, an address, and for one of ours its login."""
+    """Who hands a message over: a name and an address."""
 
     name: str
     address: str
-    login: str = ""
 
 
-_DESK = Client("desk.town.example", "192.0.2.10", LOGIN)
+_HERE = Client("localhost", "127.0.0.1")
 _OUR_SERVER = Client("mail.town.example", "192.0.2.10")
 _THEIR_SERVER = Client("mail.partner.example", "198.51.100.20")
 _LIST_SERVER = Client("mail.letters.example", "198.51.100.30")
@@ -91,8 +98,8 @@ _ATTACKER = Client("mail.attacker.example", "203.0.113.66")
 class Scene:
     """One message: its title, what makes it, who hands it over for which sender, and the words that must come of it, all of them.
 
-    The words are those of the log: the outcome, for a message from outside its reason and results, and the ids of its marks; and "forgery
-    removed".
+    Of a message of ours ``site`` is the website that sends it. The words are those of the log: the outcome, for a message from outside its
+    reason and results, and the ids of its marks; and "forgery removed".
     """
 
     title: str
@@ -101,11 +108,12 @@ class Scene:
     sender: str
     wanted: frozenset[str]
     keep_as: str = ""
+    site: str = ""
 
     @property
     def outbound(self) -> bool:
-        """True for mail that is ours to sign."""
-        return bool(self.client.login)
+        """True for mail that is ours to sign: it comes from a website or program of ours, through the relay."""
+        return bool(self.site)
 
 
 def scenes(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
@@ -117,9 +125,16 @@ def scenes(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
     passes, fails = "accepted nothing_against dmarc=pass", "quarantined policy_reject dmarc=fail"
     desk, invoices = f"desk@{OURS}", f"invoices@{PARTNER}"
     return [
-        _scene(N_("Our own mail, sent with a login"), lambda _: _OURS, _DESK, desk, "signed", keep_as="signed"),
-        _scene(N_("The same mail, as a receiver gets it"), lambda kept: kept["signed"], _OUR_SERVER, desk, f"{passes} spf=pass dkim=pass"),
-        _scene(N_("The same mail, altered on the way"), altered, _FORWARDER, desk, f"{fails} spf=fail dkim=fail imitates_us"),
+        _sent(N_("Our own mail, sent through the relay"), _OURS, DESK, desk, "signed would_pass=yes", keep_as="signed"),
+        _sent(
+            N_("The form of our website, in the name of who filled it in"),
+            _FORM,
+            PORTAL,
+            "jan@inbox.example",
+            "signed would_pass=yes corrected",
+        ),
+        _scene(N_("Our own mail, as a receiver gets it"), lambda kept: kept["signed"], _OUR_SERVER, desk, f"{passes} spf=pass dkim=pass"),
+        _scene(N_("Our own mail, altered on the way"), altered, _FORWARDER, desk, f"{fails} spf=fail dkim=fail imitates_us"),
         _scene(
             N_("A forged invoice of our director, with a forged result"),
             lambda _: _FORGED,
@@ -149,7 +164,7 @@ def scenes(sign_as_partner: Callable[[bytes], bytes]) -> list[Scene]:
             "x@attacker.example",
             "quarantined author_untrusted dmarc=permerror spf=none dkim=none",
         ),
-        _scene(N_("Our login, writing as somebody else"), lambda _: _PARTNER_MAIL, _DESK, invoices, "not_signed"),
+        _sent(N_("A program of ours, writing as somebody else"), _PARTNER_MAIL, DESK, invoices, "refused not_ours"),
     ]
 
 
@@ -159,17 +174,16 @@ def _scene(
     return Scene(title, message, client, sender, frozenset(wanted.split()), keep_as)
 
 
+def _sent(title: str, message: bytes, site: str, sender: str, wanted: str, keep_as: str = "") -> Scene:
+    return Scene(title, lambda _: message, _HERE, sender, frozenset(wanted.split()), keep_as, site)
+
+
 def play(scene: Scene, address: Listen, kept: dict[str, bytes], number: int) -> Handled:
     """Hand the scene's message to the milter as a mail server does. Raises OSError when the milter is not there."""
     client = scene.client
     with MailServer(address, timeout=_ANSWER_SECONDS) as server:
-        listener = "submission" if scene.outbound else SERVER
-        server.connect(client.name, client.address, 40_000 + number, client.name, {"j": SERVER, "{daemon_name}": listener})
-        login = {"{auth_type}": "PLAIN", "{auth_authen}": client.login} if client.login else {}
-        handled = server.send(scene.message(kept), scene.sender, f"someone@{OURS}", {"i": queue_id(number), **login})
-    if scene.keep_as:
-        kept[scene.keep_as] = handled.message
-    return handled
+        server.connect(client.name, client.address, 40_000 + number, client.name, {"j": SERVER, "{daemon_name}": SERVER})
+        return server.send(scene.message(kept), scene.sender, f"someone@{OURS}", {"i": queue_id(number)})
 
 
 def queue_id(number: int) -> str:

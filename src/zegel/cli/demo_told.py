@@ -13,30 +13,27 @@ from zegel.adapters.mta import Handled
 from zegel.authres import parse
 from zegel.cli.screen import Mark
 from zegel.cli.words import _, told
-from zegel.grammar import taglist
 from zegel.grammar.message import Field
 from zegel.verdict.explain import Story, sentence
 
-_SIGNATURE, _RESULTS, _QUARANTINE = b"dkim-signature", b"authentication-results", b"x-zegel-quarantine"
+_RESULTS, _QUARANTINE = b"authentication-results", b"x-zegel-quarantine"
 _METHODS = ("dmarc", "spf", "dkim")
 # Of the log line, which has more. Of the last ones the first word alone.
-_LOGGED = ("queue_id", "login", "outcome", "would", "reason", "from", "marks", "forged_results_removed", *_METHODS)
+_LOGGED = ("queue_id", "outcome", "would", "reason", "from", "marks", "forged_results_removed", *_METHODS)
 
 
 class Ending(NamedTuple):
-    """One message at its end: what the milter did over the socket, the child's log line, and the story; None for mail of ours."""
+    """One message from outside at its end: what the milter did over the socket, the child's log line, and the story."""
 
     handled: Handled
     log: str
-    story: Story | None
+    story: Story
 
     @property
     def words(self) -> frozenset[str]:
         """What must be as the scene wants it."""
         if self.handled.action != "accept":
             return frozenset({self.handled.action})
-        if self.story is None:
-            return frozenset({"signed" if self.fields(_SIGNATURE) else "not_signed"})
         results = [result for field in self.fields(_RESULTS) for result in parse.parse(field.value).results]
         # SPF is told of twice, for MAIL FROM and then for HELO.
         found = {f"{method}={next((r.result for r in results if r.method == method), None)}" for method in _METHODS}
@@ -52,8 +49,6 @@ class Ending(NamedTuple):
     @property
     def heading(self) -> tuple[Mark, str]:
         """What happened, in one line."""
-        if self.story is None:
-            return (Mark.OK, _("signed")) if "signed" in self.words else (Mark.NOTE, _("not signed, it leaves as it is"))
         dmarc = next(item["status"] for item in self.story if item["about"] == "dmarc" and item["step"] == "result")
         for field in self.fields(_QUARANTINE):
             shown = f"{field.name.decode()}: {field.value.decode().strip()}"
@@ -64,12 +59,6 @@ class Ending(NamedTuple):
 
     def told(self) -> Iterator[str]:
         """Why, sentence by sentence."""
-        if self.story is None:
-            if names := [f"{tags['s']}._domainkey.{tags['d']}" for tags in (taglist.parse(f.value) for f in self.fields(_SIGNATURE))]:
-                yield _("a DKIM-Signature was put in front, with the key {names}").format(names=", ".join(names))
-            else:
-                yield self._logged()["event"].removeprefix("not signed: ")
-            return
         yield from (told(sentence(item)) for item in self.story if item["step"] == "action")
         for item in self.story:
             if item["step"] == "author" and "domain" not in item:
