@@ -162,7 +162,7 @@ def measure_relay(daemon: RelayDaemon, count: int, *, tls: bool) -> Figure:
 
 def measure_postfix(built: postfix.Stand, count: int) -> Figure:
     """The same through Postfix with OpenDKIM."""
-    milter, port = next((milter, port) for milter, port in built.listeners if milter.work == "sign" and "OpenDKIM" in milter.title)
+    milter, port = next((milter, port) for milter, port in built.listeners if milter.work == "sign" and "opendkim" in milter.title.lower())
     message, _ = dkim.message(SIZE)
     pids = [*_family(_master(built)), *milter.pids]
     before = _cpu(pids)
