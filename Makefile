@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help:
 	@echo "make demo          run Zegel on example mail, until Ctrl-C (make demo ONCE=1 ends by itself)"
-	@echo "make test          all tests (real servers where they are installed)"
+	@echo "make test          all tests (real servers where they are installed; WORKERS=2 side by side)"
 	@echo "make check         lint, types, floors, the RFC index, the pages"
 	@echo "make interop       the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
 	@echo "make fuzz          the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
@@ -44,8 +44,10 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 demo: $(VENV)/run.done
 	@$(BIN)/zegel demo $(if $(ONCE),--once)
 
+# Side by side, file by file. Nothing of it asserts a time.
+WORKERS = 2
 test: $(VENV)/dev.done
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .
