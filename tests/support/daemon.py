@@ -116,7 +116,7 @@ class Daemon:
 
     def start(self) -> Self:
         """Start it and wait until it listens."""
-        before = len(_LISTENING.findall(self.log()))
+        before = self._listening()
         environment = {**os.environ, **self.environment, "PYTHONWARNINGS": "error", "TERM": "dumb"}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -124,10 +124,14 @@ class Daemon:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
             )  # fmt: skip
         process = self.process
-        wait_for(lambda: len(_LISTENING.findall(self.log())) > before or process.poll() is not None, _START_SECONDS, "the daemon listens")
+        wait_for(lambda: self._listening() > before or process.poll() is not None, _START_SECONDS, "the daemon listens")
         if process.poll() is not None:
             raise RuntimeError(f"the daemon ended with {process.returncode}:\n{self.log()}")
         return self
+
+    def _listening(self) -> int:
+        """How often it has told of its milter, which is the last of its parts to listen."""
+        return sum(address.startswith("unix:") or address.endswith(f":{self.port}") for address in _LISTENING.findall(self.log()))
 
     def start_deaf(self) -> Self:
         """Start it with a log that nobody reads: a pipe whose other end is closed once it listens."""

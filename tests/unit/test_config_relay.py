@@ -46,7 +46,7 @@ def test_what_is_dangerous_or_wrong_is_refused(text: str, said: str) -> None:
     "text",
     [
         "",
-        'loopback = ["inet:127.0.0.1:8587", "inet6:[::1]:8587", "inet:localhost:8587", "inet:127.9.9.9:25"]',
+        'loopback = ["inet:127.0.0.1:8587", "inet6:[::1]:8587", "inet:localhost:8587", "inet:127.9.9.9:2525"]',
         CERTIFICATE + 'starttls = ["inet:0.0.0.0:587"]\ntls = ["inet6:[::]:465"]\nhostname = "mail.example.be"',
         'egress = ["192.0.2.25", "2001:db8::25"]\nloopback = ["inet:127.0.0.1:0"]',
     ],

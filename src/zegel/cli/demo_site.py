@@ -52,7 +52,7 @@ class NextHop(socketserver.ThreadingTCPServer):
 
 class _Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        """Speak as much SMTP as the courier needs. RFC 5321 4.1.1."""
+        """Speak as much SMTP as the courier needs. RFC 5321 4.1."""
         self.wfile.write(b"220 inbox.example ESMTP\r\n")
         for line in self.rfile:
             word = line[:4].upper().strip()

@@ -45,7 +45,7 @@ GOOGLE = Profile(
         Demand("rfc5322", N_("the message has the form of RFC 5322"), ("message.form",), clear=("message.form.repeated",), note=_MESSAGE),
         Demand("one-click", N_("mail to subscribers has one-click unsubscribe"), ("message.unsubscribe",), note=_MESSAGE),
         Demand("unsubscribe-link", N_("a link to unsubscribe can be seen in the text"), note=_BODY),
-        Demand("spam-rate", N_("fewer than 0.3% of people call it spam"), note=_VOLUME),
+        Demand("spam-rate", N_("fewer than 0.3 percent of people call it spam"), note=_VOLUME),
         Demand("dkim-2048", N_("keys have 2048 bits"), ("message.dkim.bits|dkim.bits",), need=Need.SHOULD),
     ),
 )
@@ -64,7 +64,7 @@ YAHOO = Profile(
         Demand("rfc5322", N_("the message has the form of RFC 5322"), ("message.form",), clear=("message.form.repeated",), note=_MESSAGE),
         Demand("one-click", N_("mail to subscribers has one-click unsubscribe"), ("message.unsubscribe",), note=_MESSAGE),
         Demand("honor", N_("who unsubscribes gets nothing more after two days"), note=_VOLUME),
-        Demand("spam-rate", N_("fewer than 0.3% of people call it spam"), note=_VOLUME),
+        Demand("spam-rate", N_("fewer than 0.3 percent of people call it spam"), note=_VOLUME),
     ),
 )
 
