@@ -73,6 +73,7 @@ class Submissions:
     async def stop(self, seconds: float) -> None:
         """Let messages in progress end; what is not on disk by then, the client still has."""
         await self._server.drain(seconds)
+        self.relay.close()
 
     def _door(self, kind: str) -> Door:
         table = self._table

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
 from zegel.dkim.sign import sign_message
-from zegel.gateway.judge import LARGE, Answer, Judge, Judgement
+from zegel.gateway.judge import Answer, Judge, Judgement
 from zegel.gateway.outbox import Full, Outbox, Posting, TooLarge
 from zegel.gateway.rates import Rates
 from zegel.gateway.relayed import Accepted, Prepared, Refused, Submission, tell_accepted, tell_refused
@@ -27,6 +28,7 @@ from zegel.submission.sender import Foreign, SenderRules, correct
 from zegel.submission.unfit import Unfit
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
+_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Relay:
     def __init__(self, settings: Callable[[], Settings], judge: Judge, outbox: Outbox, bounds: Bounds) -> None:
         self._settings, self._judge, self._outbox, self.bounds = settings, judge, outbox, bounds
         self._by_site, self._by_visitor = Rates(), Rates()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="relay")
+
+    def close(self) -> None:
+        """Take no more messages."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, submission: Submission) -> Accepted:
         """Take a message; returns when it is on disk. Raises :class:`Refused`; anything else is a fault of ours (451)."""
@@ -50,11 +57,9 @@ class Relay:
         prepared: Prepared | None = None
         try:
             self._check(submission)
-            # Parsing, encoding and signing take time with the size: a large message must not hold up the others.
-            if len(submission.data) > LARGE:
-                prepared = await asyncio.to_thread(_prepare, submission, settings)
-            else:
-                prepared = _prepare(submission, settings)
+            # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
+            # and neither a key nor a large message holds up the loop.
+            prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
             self._check_visitor(submission.site, prepared.corrected.visitor)
             judged = await self._judged(submission.site, settings, prepared)
             queue_id = await self._put(submission, prepared)
