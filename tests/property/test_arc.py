@@ -67,7 +67,7 @@ def test_no_change_in_the_arc_fields_passes_unseen(place: int, letters: bytes) -
 def canonical(message: bytes) -> list[bytes]:
     """The header with white space and the case of names left out, and the white space that ``b=`` loses when it is emptied.
 
-    Of a signature the octets: the last letter of base64 has bits that stand for none (RFC 4648 3.5), and they sign nothing.
+    Of a signature the octets: the last letter of base64 has pad bits that stand for none, and they sign nothing.
     """
     fields = split_message(message, header_bytes=65536).fields
     return [name.lower() + b":" + _SIGNATURE.sub(_octets, b"".join(value.split())) for name, value in fields]
