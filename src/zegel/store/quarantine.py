@@ -14,6 +14,8 @@ import json
 import os
 import re
 import secrets
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -31,6 +33,9 @@ _NAME = re.compile(f"[{_LETTERS}]{{4}}-[{_LETTERS}]{{4}}", re.ASCII)
 _MESSAGE, _RELEASE, _DRAFT = ".mail", ".release", ".draft"
 _MAX_LINE = 1 << 20
 _SECRET = 20  # octets
+# What a file counts for at the least: strangers choose how many there are, and each look at the folder reads them all.
+_LEAST = 8192
+_COUNT_SECONDS = 10.0  # between two counts of a folder that is full
 TOKEN_SECONDS = 6 * 86400  # a day more than a queue tries
 
 
@@ -64,6 +69,9 @@ class Depot:
 
     def __init__(self, data: Path, *, max_bytes: int = 1 << 30) -> None:
         self.folder, self._max_bytes = data / FOLDER, max_bytes
+        # Counted once, and again when it is full: others may have dropped some meanwhile.
+        self._size, self._counted = 0, float("-inf")
+        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Make the folder, and take away what a process that was killed left unfinished. Raises StoreError."""
@@ -77,7 +85,7 @@ class Depot:
     def keep(self, about: Kept, chunks: Iterable[bytes]) -> str:
         """Write a message; it is on disk when this returns its name, and ``about.name`` is not looked at. Raises StoreError."""
         with system_explained(self.folder):
-            if self.size() + about.size > self._max_bytes:
+            if not self._room(max(about.size, _LEAST)):
                 sentence = N_(
                     "the quarantine holds {most} octets and takes no more; see: zegel quarantine list, and inbound.quarantine_bytes"
                 )
@@ -137,10 +145,19 @@ class Depot:
                 self._forget(name)
         return len(old)
 
-    def size(self) -> int:
-        """The octets of all that is kept."""
-        with os.scandir(self.folder) as entries:
-            return sum(entry.stat().st_size for entry in entries if entry.name.endswith(_MESSAGE))
+    def _room(self, octets: int) -> bool:
+        """Take so much room, where there is so much."""
+        with self._lock:
+            now = time.monotonic()
+            never = self._counted == float("-inf")
+            if never or (self._size + octets > self._max_bytes and now - self._counted > _COUNT_SECONDS):
+                with os.scandir(self.folder) as entries:
+                    self._size = sum(max(entry.stat().st_size, _LEAST) for entry in entries if entry.name.endswith(_MESSAGE))
+                self._counted = now
+            if self._size + octets > self._max_bytes:
+                return False
+            self._size += octets
+            return True
 
     # -- release ---------------------------------------------------------------------------------------------------------------------
 

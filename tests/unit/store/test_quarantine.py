@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,12 +93,37 @@ def test_dropped_and_expired_are_gone(depot: Depot) -> None:
 
 
 def test_it_is_bounded_and_says_so(tmp_path: Path) -> None:
-    depot = Depot(tmp_path, max_bytes=2000)
+    depot = Depot(tmp_path, max_bytes=10_000)  # a file counts for 8,192 octets at the least
     depot.prepare()
     depot.keep(replace(ABOUT, size=1000), [b"x" * 1000])
     with pytest.raises(QuarantineFullError, match=r"inbound\.quarantine_bytes"):
         depot.keep(replace(ABOUT, size=1000), [b"x" * 1000])
     assert len(list(depot.folder.iterdir())) == 1
+
+
+def test_a_full_folder_is_counted_once_and_again_when_some_may_have_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers choose how many messages there are: no keeping reads the whole folder each time."""
+    scans: list[Path] = []
+    scan, clock = os.scandir, [0.0]
+
+    def counted(path: Path) -> object:
+        scans.append(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    depot = Depot(tmp_path, max_bytes=5 * 8192)
+    depot.prepare()
+    scans.clear()
+    names = [depot.keep(ABOUT, [MESSAGE]) for _ in range(5)]
+    for _ in range(20):
+        with pytest.raises(QuarantineFullError):
+            depot.keep(ABOUT, [MESSAGE])
+    assert len(scans) == 1
+    Depot(tmp_path).drop(names[0])  # another process
+    clock[0] = 11.0
+    depot.keep(ABOUT, [MESSAGE])
+    assert len(scans) <= 3
 
 
 def test_what_a_killed_process_left_is_no_message(depot: Depot) -> None:
