@@ -31,7 +31,8 @@ FIELD = "X-Zegel-Release"
 _LETTERS = "bcdfghjkmnpqrstvwxz23456789"  # those of selectors: no words, nothing to mix up
 _NAME = re.compile(f"[{_LETTERS}]{{4}}-[{_LETTERS}]{{4}}", re.ASCII)
 _MESSAGE, _RELEASE, _DRAFT = ".mail", ".release", ".draft"
-_MAX_LINE = 1 << 20
+# Holds the longest that is written: 1,001 recipients in command lines of 2,048 octets, each octet six in JSON. What is longer is not found.
+_MAX_LINE = 1 << 24
 _SECRET = 20  # octets
 # What a file counts for at the least: strangers choose how many there are, and each look at the folder reads them all.
 _LEAST = 8192

@@ -126,6 +126,13 @@ def test_a_full_folder_is_counted_once_and_again_when_some_may_have_gone(tmp_pat
     assert len(scans) <= 3
 
 
+def test_the_longest_envelope_is_found_again(depot: Depot) -> None:
+    about = replace(ABOUT, recipients=tuple(f"{number}{chr(0xDCFF) * 2000}@ours.example" for number in range(1001)))
+    name = depot.keep(about, [MESSAGE])
+    assert depot.get(name).recipients == about.recipients
+    assert depot.message(name) == MESSAGE
+
+
 def test_what_a_killed_process_left_is_no_message(depot: Depot) -> None:
     code = """
 import os, sys
