@@ -113,7 +113,9 @@ def test_what_cannot_be_read_is_left_out_and_said() -> None:
 
 def test_a_term_that_is_not_ascii_is_left_out() -> None:
     """RFC 7208 12: a domain-spec of visible ASCII; the record proposed in its place is to be one that DNS can hold."""
-    assert mended("v=spf1 include:b\N{LATIN SMALL LETTER E WITH ACUTE}.example include:one.example -all") == "v=spf1 include:one.example -all"
+    assert (
+        mended("v=spf1 include:b\N{LATIN SMALL LETTER E WITH ACUTE}.example include:one.example -all") == "v=spf1 include:one.example -all"
+    )
 
 
 def test_look_ups_are_counted_through_includes_and_redirects() -> None:
