@@ -24,6 +24,7 @@ def instances(result: zegel.ArcResult, *sealers: Domain) -> list[int]:
 
 
 def test_the_newest_sealers_are_believed_as_far_as_they_are_listed() -> None:
+    """RFC 8617 9.4: "treat every Sealer of the ARC Chain with suspicion"."""
     result = chain(A, B, C)
     assert instances(result) == []
     assert instances(result, A, B, C) == [3, 2, 1]
@@ -41,6 +42,7 @@ def test_a_listed_domain_is_listed_for_itself_only() -> None:
 
 
 def test_an_override_names_whose_word_it_is() -> None:
+    """RFC 8617 7.2.2: the status, "the domain and selector for each AS", and the first address, for a report."""
     made = override(chain(A, B), {A, B}, arc.AUTHOR, remote_ip="192.0.2.1")
     assert made is not None
     assert (made.sealer, made.instance, made.reason) == (A, 1, "trusted_forwarder")
