@@ -294,7 +294,7 @@ def _text(label: bytes) -> str:
 
 
 def _strings(data: bytes) -> bytes:
-    """The character-strings of a TXT record, joined without anything between. RFC 1035 3.3.14 and RFC 6376 3.6.2.2."""
+    """The character-strings of a TXT record, joined without anything between. RFC 1035 3.3.14, RFC 6376 3.6.2.2, RFC 7208 3.3."""
     if data and data[0] + 1 == len(data):
         return data[1:]
     parts, at = [], 0

@@ -144,7 +144,7 @@ def _spf(of: Holdings) -> list[Wanted]:
 
 
 def spf_text(plan: Plan) -> str:
-    """The SPF record of a plan; empty when it says nothing of SPF. RFC 7208 4.6.2: what costs no look-up comes first."""
+    """The SPF record of a plan; empty when it says nothing of SPF. RFC 7208 4.6.2 and 10.1.1: what costs no look-up comes first."""
     if plan.parked:
         return "v=spf1 -all"
     if not plan.egress and not plan.include:

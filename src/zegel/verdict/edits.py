@@ -1,7 +1,8 @@
 """The header edits that follow from a verdict: fields that forge our name go (RFC 8601 5), ours comes on top (RFC 6376 6.2).
 
 A message for quarantine gets a field for the mail store, of which forged copies go too, or is held by the mail server. Only typed values
-are written, quoted and bounded: no text of a sender goes into a header or a reply as it came.
+are written, quoted and bounded: no text of a sender goes into a header or a reply as it came (RFC 7208 11.5.1), and no explanation of its
+domain (RFC 7208 11.5.2) into either.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def spf_methods(verdict: Verdict) -> list[MethodResult]:
 
 
 def _spf_method(result: SpfResult) -> MethodResult:
-    """One SPF result. The domain is told, not the whole address: a local part is the words of a stranger, and nobody checked it."""
+    """One SPF result. RFC 7208 9.2. The domain is told, not the address: a local part is the words of a stranger, and nobody checked it."""
     reason = "" if result.status is SpfStatus.PASS else result.reason.sentence
     properties = (Property("smtp", result.identity, result.domain),) if result.domain else ()
     return MethodResult("spf", result.status, reason, properties)

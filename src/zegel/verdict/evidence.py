@@ -79,5 +79,8 @@ def signer(result: DkimResult) -> Identifier:
 
 
 def sender(spf: SpfCheck) -> Identifier:
-    """What SPF said, as DMARC sees it. RFC 9989 4.4.2: the MAIL FROM identity alone (which is the HELO name for a bounce)."""
+    """What SPF said, as DMARC sees it. RFC 9989 4.4.2: the MAIL FROM identity alone (which is the HELO name for a bounce).
+
+    It proves nothing of From (RFC 7208 11.2): whether the two are aligned is DMARC's to say.
+    """
     return Identifier(spf.mail_from.status, spf.mail_from.domain)

@@ -1,6 +1,6 @@
 """SPF as it is checked: the tree and its counts, what leads nowhere, whom it lets in, and the record that would mend it.
 
-RFC 7208 3.1, 3.4, 4.5, 4.6, 4.6.4, 5, 5.1, 5.2, 5.5, 6, 6.1, 6.2, 7.2 and 11.4.
+RFC 7208 2.1, 3.1, 3.4, 4.5, 4.6, 4.6.4, 5, 5.1, 5.2, 5.5, 6, 6.1, 6.2, 7.2 and 11.4.
 """
 
 from __future__ import annotations

@@ -148,6 +148,13 @@ def test_a_bounce_is_judged_by_its_helo_name() -> None:
     assert (verdict.spf.helo.status, verdict.dmarc.status) == ("pass", "fail")
 
 
+def test_a_sender_that_spf_proves_proves_no_author() -> None:
+    """RFC 7208 11.2: "the message can easily list other identities in its header"."""
+    verdict = judge(samples.MESSAGE, helo="attack.example", mail_from="x@attack.example")
+    assert words(verdict) == "pass pass [] none fail"
+    assert (verdict.dmarc.aligned_spf, verdict.action) == (False, "reject")
+
+
 def test_a_key_that_only_tests_proves_nothing() -> None:
     """RFC 6376 3.6.1: mail of a signer in testing mode is as unsigned."""
     key = samples.ed25519()
