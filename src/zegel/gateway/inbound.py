@@ -162,7 +162,7 @@ class Inbound:
 
 
 def _results(verdict: Verdict) -> Iterator[Result]:
-    """The results as they are recorded, in the order in which they are told."""
+    """The results as they are recorded, in the order in which they are told. RFC 9989 5.3.3: the domains, the selectors and the reasons."""
     for result in (verdict.spf.mail_from, verdict.spf.helo):
         yield Result("spf", result.status, result.reason.id, result.domain or "", result.identity)
     for signature in verdict.dkim:

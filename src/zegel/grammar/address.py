@@ -231,7 +231,7 @@ def _addr_spec(display_name: str, tokens: list[_Token]) -> Mailbox:
 
 
 def _domain(tokens: list[_Token]) -> Domain:
-    """The domain of an address, U-labels turned into A-labels (RFC 9989 5.3.1) and nothing else turned into what it is not."""
+    """The domain of an address, U-labels turned into A-labels (RFC 9989 5.3.1, RFC 8616 6), and nothing into what it is not."""
     if [token.kind for token in tokens] == ["literal"]:
         raise AddressError(AddressFault.LITERAL)
     if not _is_dot_atom(tokens):

@@ -168,7 +168,10 @@ def _dmarc(of: Holdings) -> list[Wanted]:
 
 
 def dmarc_text(plan: Plan) -> str:
-    """The DMARC record of a plan; empty when it has no policy. RFC 9989 4.7: v= first; p= second, for readers that follow RFC 7489 6.3."""
+    """The DMARC record of a plan; empty when it has no policy. RFC 9989 5.1.3 and 5.1.4.
+
+    RFC 9989 4.7: v= first; p= second, for readers that follow RFC 7489 6.3.
+    """
     policy = "reject" if plan.parked else plan.policy
     if policy is None:
         return ""

@@ -58,7 +58,7 @@ class Findings(NamedTuple):
 
     @property
     def authenticated(self) -> Iterator[Domain]:
-        """The domains that the message is proven to come from, as DMARC takes them: signers, and the sender of the envelope."""
+        """The domains that the message is proven to come from, as DMARC takes them: signers, and the envelope's sender. RFC 9989 4.3."""
         yield from (result.domain for result in self.dkim if result.domain is not None and counts(result))
         checked = self.spf.mail_from
         if checked.status is SpfStatus.PASS and checked.domain is not None:

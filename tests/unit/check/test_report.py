@@ -51,6 +51,7 @@ REJECT, NONE = "v=DMARC1; p=reject; rua=mailto:a@example.com", "v=DMARC1; p=none
     ],
 )
 def test_is_it_dkim_proof(change: dict[tuple[str, str], Any], selectors: Any, answer: str, against: tuple[str, ...]) -> None:
+    """RFC 9989 8: with a policy of reject a domain "MUST NOT rely solely on SPF"."""
     found = checks.report(GOOD | change, selectors=selectors)
     assert (found.proof.answer, found.proof.against) == (answer, against)
 

@@ -30,6 +30,7 @@ def words(verdict: Verdict) -> str:
 
 
 def test_the_front_door() -> None:
+    """RFC 9989 4.3: both mechanisms give DMARC a domain."""
     options: dict[str, Any] = {
         "ip": GOOD,
         "helo": "mx.example.org",

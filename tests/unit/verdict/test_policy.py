@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support import arc, inbound, samples
-from support.inbound import BAD, GOOD, changed, judge, site
+from support.inbound import BAD, GOOD, changed, judge, signed, site
 from zegel.ask import Rcode
 from zegel.dmarc.psl import organizational_domain
 from zegel.grammar.domain import Domain
@@ -70,6 +70,8 @@ def test_no_result_of_spf_decides_alone(status: str) -> None:
         verdict = judge(samples.MESSAGE, inbound.zone(policy, {("example.org", "TXT"): SPF[status]}), settings=site(defer_on_trouble=True))
         aligned = {"pass": Action.ACCEPT, "temperror": Action.DEFER}.get(status, Action.REJECT)
         assert (verdict.spf.mail_from.status, verdict.action) == (status, aligned if policy else Action.ACCEPT)
+    # RFC 9989 7.1: an SPF fail says nothing against an aligned signature.
+    assert judge(signed(), inbound.zone(more={("example.org", "TXT"): SPF[status]})).action == "accept"
     stranger = {("other.example", "TXT"): SPF[status]}
     verdict = judge(samples.MESSAGE, inbound.zone(more=stranger), mail_from="x@other.example", settings=site(defer_on_trouble=True))
     assert (verdict.spf.mail_from.status, verdict.action) == (status, Action.REJECT)
