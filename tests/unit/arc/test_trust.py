@@ -63,8 +63,8 @@ def test_the_first_who_was_there_decides() -> None:
     assert override(chain(A, B, results={1: failed, 2: passed}), {B}, arc.AUTHOR) is not None
 
 
-def word(result: str, domain: str | None, *, version: int = 1, method: str = "dmarc") -> MethodResult:
-    return MethodResult(method, result, properties=(Property("header", "from", domain),) if domain else (), version=version)
+def word(result: str, domain: str | None, *, version: int = 1, method: str = "dmarc", ptype: str = "header") -> MethodResult:
+    return MethodResult(method, result, properties=(Property(ptype, "from", domain),) if domain else (), version=version)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,9 @@ def word(result: str, domain: str | None, *, version: int = 1, method: str = "dm
         [word("pass", "other.example")],
         [word("pass", None)],
         [word("pass", "example.org", version=2)],
+        # RFC 8601 2.3: "Results reported using unknown ptypes MUST NOT be used in making handling decisions".
+        [word("pass", "example.org", ptype="envelope")],
+        [MethodResult("dmarc", "pass", properties=(Property("header", "from", "example.org"), Property("x-site", "trust", "high")))],
         [word("pass", "example.org", method="dkim")],
         [word("pass", "sub.example.org")],
         [word("pass", "example..org")],
@@ -85,6 +88,12 @@ def word(result: str, domain: str | None, *, version: int = 1, method: str = "dm
 def test_what_is_no_plain_pass_for_the_author_domain(words: list[MethodResult]) -> None:
     results = AuthenticationResults("x.example", tuple(words))
     assert override(chain(A, results={1: results}), {A}, arc.AUTHOR) is None
+
+
+def test_results_of_other_methods_are_passed_over() -> None:
+    """RFC 8601 2.7.6: of methods that are not known nothing is taken; those that are stay what they were."""
+    results = AuthenticationResults("x.example", (word("pass", "other.example", method="x-tls"), word("pass", "example.org")))
+    assert override(chain(A, results={1: results}), {A}, arc.AUTHOR) is not None
 
 
 def test_names_are_compared_as_domains() -> None:
