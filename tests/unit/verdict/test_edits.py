@@ -9,9 +9,11 @@ from zegel.arc.result import ArcReason, ArcResult
 from zegel.ask import Rcode
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 from zegel.authres.parse import parse
+from zegel.dkim.result import DkimReason, DkimResult
+from zegel.grammar.domain import Domain
 from zegel.milter.edits import Accept, DeleteHeader, InsertHeader, Quarantine, Reject, TempFail
 from zegel.verdict.authenticate import Verdict
-from zegel.verdict.edits import Claims, arc_method, outcome, reply, verdict_field
+from zegel.verdict.edits import Claims, arc_method, dkim_method, outcome, reply, verdict_field
 
 OURS = "mail.example.org"
 
@@ -96,6 +98,16 @@ def test_the_field_tells_of_all_protocols() -> None:
     ]
     assert [item[:2] for item in (told[0], *told[3:])] == [("dkim", "pass"), ("arc", "pass"), ("dmarc", "pass")]
     assert told[-1][2] == [("header", "from", "example.org"), ("policy", "dmarc", "reject")]
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [("@example.org", None), (None, None), ("jan@example.org", "jan@example.org"), ("@sub.example.org", "@sub.example.org")],
+)
+def test_the_identity_is_told_where_it_says_more_than_the_domain(identity: str | None, told: str | None) -> None:
+    """RFC 6376 3.5: i= is the empty local part at the domain of d= when it is absent."""
+    method = dkim_method(DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s", "rsa-sha256", identity))
+    assert {item.property: item.value for item in method.properties}.get("i") == told
 
 
 def test_of_a_bounce_only_the_helo_name_is_told() -> None:
