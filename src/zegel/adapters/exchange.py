@@ -79,13 +79,15 @@ async def _over_udp(server: Address, query: wire.Query, timeout: float) -> bytes
         here.connect((server.host, server.port))
         waiter = _Waiter(here, query, loop.create_future(), believes_icmp=server.is_loopback)
         here.send(query.packet)
-        loop.add_reader(here, waiter.receive)
+        # Its number, not itself: asyncio looks that up in vain first, and would put the socket's two addresses into an error each time.
+        number = here.fileno()
+        loop.add_reader(number, waiter.receive)
         timer = loop.call_later(timeout, waiter.give_up)
         try:
             outcome = await waiter.outcome
         finally:
             timer.cancel()
-            loop.remove_reader(here)
+            loop.remove_reader(number)
     if isinstance(outcome, OSError):
         raise outcome
     return outcome

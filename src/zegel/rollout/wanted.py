@@ -86,6 +86,11 @@ def wanted(of: Holdings) -> tuple[Wanted, ...]:
     return (*_slots(of.slots), *_keys(of.keys), *planned)
 
 
+def everything(tx: Transaction) -> list[Record]:
+    """The records of all domains in the store, each once: what the files of zones are written from."""
+    return list(dict.fromkeys(wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name))))
+
+
 def unwanted(of: Holdings) -> tuple[Record, ...]:
     """Records that were wanted once, of removed keys and former plans, and may be taken away where they still stand."""
     wishes = wanted(of)

@@ -26,6 +26,7 @@ from .test_mail import MX
 
 KEY = f"v=DKIM1; k=rsa; p={cases.RFC8463_RSA_KEY}"
 GOOD: dict[tuple[str, str], Any] = MX | {
+    ("example.com", "CAA"): ['0 issue "ca.example"'],
     ("example.com", "TXT"): ["v=spf1 mx -all"],
     ("z1._domainkey.example.com", "TXT"): [KEY],
     ("_dmarc.example.com", "TXT"): ["v=DMARC1; p=reject; rua=mailto:a@example.com"],
