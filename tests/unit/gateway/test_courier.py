@@ -13,6 +13,7 @@ import zegel
 from support.nexthop import HANG, LEAVE, NextHop
 from support.outbox import TEXT, ZONE, Rig, rig
 from support.servers import free_port
+from zegel.adapters.whose import Whose
 from zegel.store import post, queue
 from zegel.store.posting import Item, Recipient, State
 
@@ -365,7 +366,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, loopback=True)  # noqa: E731
+            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
             async with rig(tmp_path, "mx", terms=direct) as made:
                 await made.put(
                     "a@example.net", "b@EXAMPLE.net", "c@nothing.example", "d@ours.example", "e@[192.0.2.1]", "f@gone.example", contact=""
@@ -394,10 +395,10 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, loopback=True)  # noqa: E731
+            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
             async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
-                for _ in range(5):
-                    await made.put("a@dead.example", "b@example.net")
+                # In one commit: what comes once the domain is left alone waits for it, untried.
+                await asyncio.gather(*(made.put("a@dead.example", "b@example.net") for _ in range(5)))
                 await made.until(lambda: made.waiting() == 5)
                 assert len(hop.taken) == 5
                 await made.until(lambda: all(each.tries == 1 for item in made.items(State.WAITING) for each in item.recipients))
