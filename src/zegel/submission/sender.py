@@ -244,7 +244,8 @@ def _aligned(mail_from: str, author: Mailbox, rules: SenderRules) -> str:
     except (AddressError, UnicodeEncodeError):
         found = []
     if len(found) == 1 and rules.cover(found[0]) and _fits(found[0].domain, author.domain):
-        return mail_from
+        # A comment beside it would be no part of a path (RFC 5321 4.1.2).
+        return mail_from if _folded(mail_from) == _folded(found[0].address) else found[0].address
     return rules.own.address if _fits(rules.own.domain, author.domain) else author.address
 
 

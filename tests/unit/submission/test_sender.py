@@ -51,6 +51,7 @@ def test_a_from_that_is_right_stays_with_its_whole_header(header: bytes, author:
         ("jan@gmail.example", "noreply@example.be"),
         ("shop@voorbeeld.be", "noreply@example.be"),  # the site's own, but not aligned with the author
         ("no address", "noreply@example.be"),
+        ("info@example.be(x)", "info@example.be"),  # what stands beside an address is no part of a path
         ("\udce9@example.be", "noreply@example.be"),
     ],
 )
