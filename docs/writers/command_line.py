@@ -74,6 +74,8 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "site list": ((0, "listed"),),
     "site show": ((0, "shown"),),
     "site rotate-secret": ((0, "a new secret was shown"),),
+    "site change": ((0, "changed, or so already"),),
+    "site remove": ((0, "taken out; what of its mail still waits is told"),),
     "site disable": ((0, "its mail is no longer taken"),),
     "site enable": ((0, "its mail is taken"),),
     "site test": ((0, "the mail was taken, and nothing is wrong with it"), (1, "a step failed, or it would not pass at its receivers")),

@@ -43,6 +43,12 @@ def count(tx: Connection) -> dict[State, int]:
     return {each: found.get(each.value, 0) for each in State}
 
 
+def waiting_of(tx: Connection, site: str) -> int:
+    """How many messages of a site wait for one recipient at least."""
+    query = select(func.count(recipients.c.message_id.distinct())).join_from(recipients, messages, messages.c.id == recipients.c.message_id)
+    return int(tx.execute(query.where(waits(), messages.c.site == site)).scalar_one())
+
+
 def retry(tx: Connection, identity: int | None, *, now: int) -> int:
     """Have a message tried now, or all that wait; one that failed or was dropped waits again. How many recipients that are."""
     if identity is None:
