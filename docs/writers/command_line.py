@@ -69,7 +69,10 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "quarantine show": ((0, "shown"),),
     "quarantine release": ((0, "handed to the outbox"),),
     "quarantine drop": ((0, "deleted"),),
-    "message erase": ((0, "nothing of the person is left"), (1, "erased, but a trace may be in the database's log: do it again")),
+    "message erase": (
+        (0, "nothing of the person is left"),
+        (1, "mail that is not delivered yet stays and is told, or a trace may be in the database's log: do it again"),
+    ),
     "site add": ((0, "added; its secret was shown"),),
     "site list": ((0, "listed"),),
     "site show": ((0, "shown"),),
