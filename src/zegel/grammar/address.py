@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from zegel.grammar.domain import Domain
 from zegel.grammar.encodedword import encoded, printable
@@ -119,8 +120,7 @@ def mailboxes(value: bytes) -> list[Mailbox]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     """``kind`` is "atom", "quoted", "literal" or the special character itself; ``apart`` tells that white space or a comment precedes."""
 
     kind: str
