@@ -1,164 +1,124 @@
-"""Mail of one person that is on its way or held: in the outbox, and in quarantine. To hand out what is known of it, and to erase it.
+"""One message on its way through the outbox: put down, read, marked, settled. What is said to the database for each of them.
 
-The record of messages (:mod:`zegel.store.persons`) knows the envelope; here whole messages lie, and the visitor who filled in a form stands
-in Reply-To alone. So the fields that name people are read as well. What is over can go at once. What somebody is still to get goes only
-where that is asked for: it would be lost to others too. A message that others wait for stays until they have it, without this recipient.
+Many messages share a transaction, and here a statement as well: each is made once and run by the driver itself (see
+:class:`~zegel.store.sqlite.Statement`). What is asked now and then, about all that waits, is in :mod:`zegel.store.post`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, exists, func, insert, literal_column, select, update
 
-from zegel.grammar.encodedword import shown
-from zegel.grammar.message import CRLF, Field, named, split_fields
-from zegel.store import queue
-from zegel.store.addresses import Addresses
-from zegel.store.posting import State, number, queue_id
-from zegel.store.quarantine import Depot, Kept
-from zegel.store.spool import Spool, bodies, messages, recipients
+from zegel.store.posting import Outcome, Posting, State
+from zegel.store.record import printable
+from zegel.store.spool import bodies, messages, recipients
+from zegel.store.sqlite import Statement
 
-_HEADER = 262_144  # octets that are looked at; a header of ours is shorter
-_PAGE = 50
-_AUTHORS = (b"from", b"sender", b"reply-to")
-_READERS = (b"to", b"cc")
+MAX_ANSWER = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Somebody's part in a message: ``role`` is sender (of the envelope), author (From, Sender, Reply-To), recipient or named (To, Cc)."""
-
-    role: str
-    address: str
-    state: str = ""
+def waits() -> ColumnElement[bool]:
+    """The condition that a recipient waits."""
+    # Written out: of a value that comes later SQLite cannot know that the index on what waits holds it.
+    return recipients.c.state == literal_column("'waiting'")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A message in the outbox or in quarantine (``place``), by its ``name`` there, with the person's parts and the others'.
+_MESSAGE: BindParameter[int] = bindparam("message")
+_ONE = (recipients.c.message_id == _MESSAGE, recipients.c.position == bindparam("place"))
+_OF_IT = select(recipients.c.position).where(recipients.c.message_id == _MESSAGE)
+_NO: ColumnElement[bool] = literal_column("0")
+_OUTCOME = (
+    update(recipients)
+    .where(*_ONE)
+    .values(
+        state=bindparam("word"),
+        answer=bindparam("said"),
+        due=bindparam("again"),
+        tries=recipients.c.tries + bindparam("more"),
+        tried=func.coalesce(bindparam("at"), recipients.c.tried),
+        doubts=recipients.c.doubts + bindparam("doubt"),
+        sending=_NO,
+    )
+)
 
-    ``waits`` tells that somebody is still to get it; ``whole`` that the person sent it or is the only one to get it, so that it
-    goes as a whole.
-    """
-
-    place: str
-    name: str
-    time: int
-    site: str
-    subject: str
-    size: int
-    own: tuple[Part, ...]
-    others: tuple[Part, ...]
-    waits: bool
-    whole: bool
-
-
-class Transit:
-    """Looks for one person by their keyed hash. ``site`` and ``domain`` tell which are wanted, where not all are."""
-
-    def __init__(
-        self,
-        addresses: Addresses,
-        person: bytes,
-        *,
-        site: Callable[[str], bool] = lambda _site: True,
-        domain: Callable[[str], bool] = lambda _domain: True,
-    ) -> None:
-        self._addresses, self._person = addresses, person
-        self._site, self._domain = site, domain
-
-    # -- the outbox ------------------------------------------------------------------------------------------------------------------
-
-    def in_outbox(self, spool: Spool) -> Iterator[Held]:
-        """What the outbox has of the person, oldest first; a message that comes meanwhile may be missed. Raises StoreError."""
-        after = 0
-        while True:
-            with spool.reading() as tx:
-                page = self._page(tx, after)
-            if not page:
-                return
-            yield from (held for _number, held in page if held is not None)
-            after = page[-1][0]
-
-    def erase_from_outbox(self, tx: Connection, held: Held, *, undelivered: bool) -> bool:
-        """Erase the person from one message of the outbox, as it is now; False where it, or its rest, is still to be delivered."""
-        identity = number(held.name) or 0
-        ((found, now),) = self._page(tx, identity - 1, most=1) or ((0, None),)
-        if now is None or found != identity:
-            return True
-        if now.waits and not undelivered:
-            return False
-        if now.waits and not now.whole:
-            rows = tx.execute(select(recipients.c.position, recipients.c.address).where(recipients.c.message_id == identity))
-            own = [position for position, address in rows.all() if self._is(address)]
-            queue.erase_recipients(tx, identity, own)
-            return False
-        queue.erase(tx, identity)
-        return True
-
-    def _page(self, tx: Connection, after: int, most: int = _PAGE) -> list[tuple[int, Held | None]]:
-        header = func.substr(bodies.c.data, 1, _HEADER)
-        query = select(messages, header.label("header")).join_from(
-            messages, bodies, isouter=True, onclause=bodies.c.message_id == messages.c.id
-        )
-        rows = tx.execute(query.where(messages.c.id > after).order_by(messages.c.id).limit(most)).all()
-        people: dict[int, list[Part]] = {row.id: [Part("sender", row.sender)] for row in rows}
-        query = select(recipients.c.message_id, recipients.c.address, recipients.c.state).where(recipients.c.message_id.in_(people))
-        for identity, address, state in tx.execute(query.order_by(recipients.c.message_id, recipients.c.position)):
-            people[identity].append(Part("recipient", address, state))
-        return [(row.id, self._of_outbox(row, people[row.id])) for row in rows]
-
-    def _of_outbox(self, row: Any, parts: list[Part]) -> Held | None:
-        if not self._site(row.site):
-            return None
-        header = _fields(row.header or b"")
-        waits = any(part.state == State.WAITING for part in parts)
-        return self._held("outbox", queue_id(row.id), row.received, row.site, row.size, parts, header, waits=waits)
-
-    # -- the quarantine --------------------------------------------------------------------------------------------------------------
-
-    def in_quarantine(self, depot: Depot) -> Iterator[Held]:
-        """What is in quarantine of the person, newest first. Raises StoreError."""
-        for kept in depot.all():
-            if any(self._domain(address.rpartition("@")[2]) for address in kept.recipients):
-                held = self._of_quarantine(kept, depot.header(kept.name, _HEADER))
-                if held is not None:
-                    yield held
-
-    def _of_quarantine(self, kept: Kept, header: bytes) -> Held | None:
-        parts = [Part("sender", kept.sender), *(Part("recipient", address, kept.state) for address in kept.recipients)]
-        return self._held("quarantine", kept.name, kept.time, "", kept.size, parts, _fields(header), waits=kept.state == "kept")
-
-    # -- who is in it ----------------------------------------------------------------------------------------------------------------
-
-    def _held(
-        self, place: str, name: str, time: int, site: str, size: int, envelope: list[Part], header: list[Field], *, waits: bool
-    ) -> Held | None:
-        parts = [part for part in envelope if part.address]
-        for role, names in (("author", _AUTHORS), ("named", _READERS)):
-            parts += (Part(role, address) for key in names for field in named(header, key) for address in self._addresses_in(field.value))
-        own = tuple(part for part in parts if self._is(part.address))
-        if not own:
-            return None
-        others = tuple(part for part in dict.fromkeys(parts) if not self._is(part.address))
-        still = [part for part in others if part.role == "recipient" and part.state in (State.WAITING, "kept")]
-        whole = any(part.role in ("sender", "author") for part in own) or not still
-        subject = b"".join(field.value for field in named(header, b"subject")[:1]).decode("utf-8", "replace")
-        return Held(place, name, time, site, shown(" ".join(subject.split())), size, tuple(dict.fromkeys(own)), others, waits, whole)
-
-    def _is(self, address: str) -> bool:
-        return self._addresses.key(address) == self._person
-
-    def _addresses_in(self, value: bytes) -> Iterator[str]:
-        """The addresses in a field, however badly it is written: what stands around each @."""
-        for piece in value.decode("utf-8", "replace").split(","):
-            if "@" in piece:
-                yield from self._addresses.found(json.dumps(piece, ensure_ascii=False))
+_ADD = tuple(Statement(insert(table)) for table in (messages, bodies, recipients))
+_BODY = Statement(select(bodies.c.data).where(bodies.c.message_id == _MESSAGE))
+_MARK = Statement(update(recipients).where(*_ONE, waits()).values(sending=literal_column("1")))
+# One that somebody dropped meanwhile stays so, but what has been delivered has been.
+_DELIVERED, _SETTLED = Statement(_OUTCOME), Statement(_OUTCOME.where(waits()))
+_FINISH = Statement(
+    update(messages)
+    .where(messages.c.id == _MESSAGE, messages.c.finished.is_(None), ~exists(_OF_IT.where(waits())))
+    .values(finished=bindparam("at"))
+)
+_LET_GO = Statement(
+    delete(bodies).where(bodies.c.message_id == _MESSAGE, ~exists(_OF_IT.where(recipients.c.state != literal_column("'delivered'"))))
+)
 
 
-def _fields(header: bytes) -> list[Field]:
-    return split_fields(header.partition(CRLF + CRLF)[0])[0]
+def add(tx: Connection, entries: Iterable[tuple[int, Posting]], *, now: int, direct: bool) -> None:
+    """Put messages into the outbox under those numbers. With ``direct`` each domain is a route of its own."""
+    rows, data, people = [], [], []
+    for identity, posting in entries:
+        rows.append(
+            {
+                "id": identity, "received": now, "sender": posting.sender, "site": posting.site, "contact": posting.contact,
+                "utf8": posting.utf8, "eight_bit": posting.eight_bit, "size": len(posting.data), "recipients": len(posting.recipients),
+                "warned": False, "finished": None,
+            }
+        )  # fmt: skip
+        data.append({"message_id": identity, "data": posting.data})
+        for position, address in enumerate(posting.recipients):
+            people.append(
+                {
+                    "message_id": identity, "position": position, "address": address, "route": route_of(address, direct=direct),
+                    "state": State.WAITING.value, "tries": 0, "due": now, "tried": 0, "sending": False, "doubts": 0, "answer": "",
+                }
+            )  # fmt: skip
+    for statement, values in zip(_ADD, (rows, data, people), strict=True):
+        statement.each(tx, values)
+
+
+def route_of(address: str, *, direct: bool) -> str:
+    """Where an address goes: its domain in lower case, or the one next hop."""
+    return address.rpartition("@")[2].lower() if direct else ""
+
+
+def body(tx: Connection, identity: int) -> bytes | None:
+    """The body of a message; None when it is gone."""
+    found = _BODY.one(tx, {"message": identity}).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def mark(tx: Connection, identity: int, positions: Iterable[int]) -> int:
+    """Note that the end of a message is about to leave for these recipients; how many of them still wait for it."""
+    return sum(_MARK.one(tx, {"message": identity, "place": position}).rowcount for position in positions)
+
+
+def settle(tx: Connection, results: Iterable[tuple[int, Sequence[Outcome]]], *, now: int, tried: bool = True) -> None:
+    """Write down what became of recipients of these messages, in one try of each or (not ``tried``) without."""
+    delivered, others, over = list[dict[str, Any]](), list[dict[str, Any]](), list[int]()
+    for identity, outcomes in results:
+        for outcome in outcomes:
+            (delivered if outcome.state is State.DELIVERED else others).append(_values(identity, outcome, now, tried))
+        if any(outcome.state is not State.WAITING for outcome in outcomes):
+            over.append(identity)
+    _DELIVERED.each(tx, delivered)
+    _SETTLED.each(tx, others)
+    finish(tx, over, now=now)
+
+
+def _values(identity: int, outcome: Outcome, now: int, tried: bool) -> dict[str, Any]:
+    return {
+        "message": identity, "place": outcome.position, "word": outcome.state.value, "said": printable(outcome.answer, MAX_ANSWER),
+        "again": outcome.due, "more": int(tried), "at": now if tried else None, "doubt": int(outcome.doubt),
+    }  # fmt: skip
+
+
+def finish(tx: Connection, identities: Iterable[int], *, now: int) -> None:
+    """Note that messages are over, when nothing of them waits any more; a body is deleted when everybody has got it."""
+    rows = [{"message": identity, "at": now} for identity in identities]
+    _FINISH.each(tx, rows)
+    _LET_GO.each(tx, rows)
