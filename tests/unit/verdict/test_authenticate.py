@@ -193,6 +193,14 @@ def test_behind_a_relay_the_first_host_outside_is_checked() -> None:
     assert oversized.spf.mail_from.reason is SpfReason.BEHIND_RELAY
 
 
+def test_spf_is_asked_at_mail() -> None:
+    """RFC 7208 2.5: "at the time of the MAIL command", before anything of the message is there."""
+    asked: list[Question] = []
+    checking = Authentication(Evidence(GOOD, "mx.example.org", inbound.SENDER), site(relays=RELAYS), Limits())
+    rehearse(checking.ask_sender(), inbound.zone().answer, asked)
+    assert {question.name for question in asked} == {"example.org", "mx.example.org"}
+
+
 def test_behind_a_relay_nothing_is_asked_at_mail() -> None:
     evidence = Evidence("203.0.113.1", "relay.example.com", inbound.SENDER)
     asked: list[Question] = []
