@@ -134,7 +134,9 @@ def test_nothing_is_left_for_later_and_no_skip_is_without_reason(path: Path) -> 
 
 
 def test_the_locked_requirements_have_hashes_and_no_hosts() -> None:
-    for path in sorted((ROOT / "requirements").glob("*.txt")):
+    locked = sorted((ROOT / "requirements").glob("*.txt"))
+    assert [path.stem for path in locked] == ["build", "dev", "run"]
+    for path in locked:
         text = path.read_text(encoding="utf-8")
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert pins
