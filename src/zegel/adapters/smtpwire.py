@@ -8,7 +8,6 @@ before it may be anyone's (RFC 3207 6).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections import deque
 from typing import cast
@@ -168,7 +167,5 @@ async def connect(host: str, port: int, seconds: float, context: ssl.SSLContext 
 
 
 def _told(error: Exception) -> str:
-    said = ""
-    with contextlib.suppress(AttributeError):
-        said = error.verify_message  # type: ignore[attr-defined]
+    said: str = getattr(error, "verify_message", "")  # why a certificate is not trusted
     return said or (getattr(error, "strerror", None) or str(error) or type(error).__name__)

@@ -33,7 +33,7 @@ class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
     """The outbox has no room for this now: SMTP's 452 4.3.1."""
 
 
-class TooLarge(SpokenError):  # noqa: N818
+class TooLarge(SpokenError):  # noqa: N818 - a property of the message
     """The message is larger than any may be: SMTP's 552 5.3.4."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -367,7 +368,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct) as made:
                 await made.put(
                     "a@example.net", "b@EXAMPLE.net", "c@nothing.example", "d@ours.example", "e@[192.0.2.1]", "f@gone.example", contact=""
@@ -396,7 +397,7 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
                 # In one commit: what comes once the domain is left alone waits for it, untried.
                 await asyncio.gather(*(made.put("a@dead.example", "b@example.net") for _ in range(5)))
@@ -415,7 +416,7 @@ def test_where_nobody_can_be_reached_it_is_our_own_way_out(tmp_path: Path) -> No
     zone = zegel.Zone.from_dict({(name, "MX"): zegel.Rcode.TIMEOUT for name in ("a.example", "b.example", "c.example", "d.example")})
 
     async def run() -> None:
-        direct = lambda terms: replace(terms, resolver=zone)  # noqa: E731
+        direct = partial(replace, resolver=zone)
         async with rig(tmp_path, "mx", terms=direct) as made:
             for name in "abcd":
                 await made.put(f"x@{name}.example")
