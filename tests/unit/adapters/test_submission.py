@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import datetime
 import ssl
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from support.submission import tls_context
 from zegel.adapters import certificate as certificates
@@ -361,3 +364,27 @@ def test_a_drain_lets_a_message_end() -> None:
         assert await draining == 0
 
     play(test)
+
+
+def test_a_key_with_a_passphrase_asks_nobody(tmp_path: Path) -> None:
+    """The library would ask at the terminal, in the loop, and all mail would wait for the answer."""
+    key = tmp_path / "key.pem"
+    private = serialization.load_pem_private_key(self_signed(TERMS.hostname, datetime.datetime.now(datetime.UTC)), None)
+    form = serialization.BestAvailableEncryption(b"sesame")
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, form))
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(self_signed(TERMS.hostname, datetime.datetime.now(datetime.UTC)))
+    code = (
+        "import os, pty, sys\n"
+        "child, terminal = pty.fork()\n"
+        "if not child:\n"
+        "    from pathlib import Path\n"
+        "    from zegel.adapters.certificate import Certificate\n"
+        "    try:\n"
+        "        Certificate(Path(sys.argv[1]), Path(sys.argv[2]), print)\n"
+        "    except OSError:\n"
+        "        os._exit(7)\n"
+        "    os._exit(0)\n"
+        "os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(chain), str(key)], timeout=60, check=False).returncode == 7
