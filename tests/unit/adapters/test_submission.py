@@ -213,6 +213,28 @@ def test_caps_in_all_and_by_network() -> None:
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
 
 
+def test_who_only_holds_connections_open_keeps_nobody_out() -> None:
+    """However many addresses he has: the place that has been idle longest is given away, and none with a message in it."""
+
+    async def test(stand: Stand) -> None:
+        busy = await stand.connect()
+        await busy.greet()
+        idle = [await stand.connect() for _ in range(3)]
+        for client in idle:
+            assert await client.say() == ["220"]
+        await asyncio.sleep(0.3)
+        assert await idle[0].say(b"NOOP\r\n") == ["250 2.0.0"]
+        assert await (await stand.connect()).say() == ["220"]
+        assert await idle[1].say() == ["421 4.7.0"]
+        assert await (await stand.connect()).say() == ["220"]
+        assert await idle[2].say() == ["421 4.7.0"]
+        assert await (await stand.connect()).say() == ["421 4.7.0"], "the others have just said something"
+        assert await busy.say(b"x\r\n.\r\n") == ["250 2.0.0"]
+        assert await idle[0].say(b"NOOP\r\n") == ["250 2.0.0"]
+
+    play(test, connection_cap=4, patience=Patience(idle=0.3))
+
+
 def test_one_address_far_away_has_a_cap_of_its_own() -> None:
     async def test(stand: Stand) -> None:
         server = stand.server
