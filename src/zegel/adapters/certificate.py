@@ -63,8 +63,13 @@ def _load(chain: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996 4
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(chain, key)
+    context.load_cert_chain(chain, key, password=_nothing)
     return context
+
+
+def _nothing() -> bytes:
+    """The passphrase of a key that has one: without this the library asks for it at the terminal, and all mail waits for the answer."""
+    return b""
 
 
 def self_signed(hostname: str, now: datetime.datetime, days: int = 30) -> bytes:
