@@ -29,6 +29,7 @@ T = TypeVar("T")
 _AHEAD = 200
 # A session is kept open so long for what may come, in seconds; what a server's own patience is, nobody knows.
 IDLE = 2.0
+_LOOK = 0.1  # seconds between two looks whether to give way
 
 
 class Post(Protocol):
@@ -44,6 +45,9 @@ class Post(Protocol):
 
     async def body(self, item: Item) -> bytes | None:
         """The body of a message; None when it is gone. Raises StoreError."""
+
+    def gives_way(self, item: Item) -> bool:
+        """Whether a message that is next waits for what comes in."""
 
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""
@@ -75,7 +79,7 @@ class Lane:
         self._filling = asyncio.Lock()
         self._news = asyncio.Event()
         self._stopping = self._ended = False
-        self._sessions = 0
+        self._sessions = self._resting = 0
 
     def hear(self) -> bool:
         """There is more; False when this lane has ended."""
@@ -117,6 +121,13 @@ class Lane:
         seat = _Seat()
         try:
             while not self._over:
+                if self._gives_way and len(self._workers) > self._resting + 1:
+                    self._resting += 1
+                    try:
+                        await asyncio.sleep(_LOOK)
+                    finally:
+                        self._resting -= 1
+                    continue
                 item = await self._next()
                 if item is None:
                     if seat.session is None or not await self._more():
@@ -139,6 +150,11 @@ class Lane:
     def _over(self) -> bool:
         return self._stopping or self.unreachable is not None
 
+    @property
+    def _gives_way(self) -> bool:
+        """While much comes in, one worker is enough."""
+        return bool(self._queue) and self._courier.gives_way(self._queue[0])
+
     async def _next(self) -> Item | None:
         """The next message that is due; None when none is."""
         async with self._filling:
@@ -153,7 +169,7 @@ class Lane:
                 return None
             item = self._queue.popleft()
             self._taken.add(item.id)
-        if self._queue and len(self._workers) < self._courier.terms.outbox.concurrency:
+        if self._queue and not self._gives_way and len(self._workers) < self._courier.terms.outbox.concurrency:
             self._spawn()
         return item
 
