@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 import tracemalloc
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
