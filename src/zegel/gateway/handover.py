@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import pwd
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -96,14 +97,22 @@ class PickUp:
         """Take what lies there now; how many messages went into the outbox."""
         now = self._clock()
         self._later = {name: at for name, at in self._later.items() if at > now}
-        names = await asyncio.to_thread(self._folder.waiting, _AT_ONCE + len(self._later))
+        waiting = await asyncio.to_thread(self._folder.waiting, _AT_ONCE, passed_over=frozenset(self._later))
+        if waiting.over:
+            await self._clear(waiting.over)
         taken = 0
-        for name in names:
+        for name in waiting.names:
             if self._stop.is_set():
                 break
-            if name not in self._later:
-                taken += await self._one(name)
+            taken += await self._one(name)
         return taken
+
+    async def _clear(self, over: Sequence[tuple[str, int]]) -> None:
+        """Take away what is beyond its owner's share: nobody was told by us that it is safe."""
+        for user, files in Counter(uid for _name, uid in over).items():
+            self._journal.note("drop folder: more files of this user than its share; taken away", user=_user(user), files=files)
+        for name, _uid in over:
+            await self._away(name)
 
     async def _one(self, name: str) -> bool:
         try:
