@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zegel.store.addresses import Addresses
     from zegel.store.database import Store
     from zegel.store.spool import Spool
-    from zegel.store.transit import Held, Transit
+    from zegel.store.undelivered import Held, Undelivered
 
 
 class Mail:
@@ -27,7 +27,7 @@ class Mail:
     def __init__(self, here: Place, store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> None:
         self._store, self._depot = store, depot(here)
         self._here, self._opened = here, ExitStack()
-        self._transit = _transit(store, addresses, person, organisation)
+        self._search = _search(store, addresses, person, organisation)
         self._spool: Spool | None = None
 
     def __enter__(self) -> Mail:
@@ -43,8 +43,8 @@ class Mail:
     def all(self) -> Iterator[Held]:
         """Each message. Raises StoreError."""
         if self._spool is not None:
-            yield from self._transit.in_outbox(self._spool)
-        yield from self._transit.in_quarantine(self._depot)
+            yield from self._search.in_outbox(self._spool)
+        yield from self._search.in_quarantine(self._depot)
 
     def handed_out(self, held: Held, *, texts: bool) -> dict[str, Any]:
         """A message ready for JSON: of other people in it there is only the domain; with ``texts`` the message itself, in base64."""
@@ -78,7 +78,7 @@ class Mail:
             if self._spool is None:
                 return True
             with self._spool.writing() as mail:
-                return self._transit.erase_from_outbox(mail, held, undelivered=undelivered)
+                return self._search.erase_from_outbox(mail, held, undelivered=undelivered)
         if held.waits and not (undelivered and held.whole):
             return False
         kept = self._depot.drop(held.name)
@@ -111,13 +111,13 @@ def tell_left(here: Place, left: list[Held], *, undelivered: bool) -> None:
         screen.say(_("Erase again when they are delivered or dropped. With --undelivered they go now, and nobody gets them."))
 
 
-def _transit(store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> Transit:
+def _search(store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> Undelivered:
     """The search, for all or for what is of one organisation: of its sites, or to its domains."""
     from zegel.store import domains, sites
-    from zegel.store.transit import Transit
+    from zegel.store.undelivered import Undelivered
 
     if organisation is None:
-        return Transit(addresses, person)
+        return Undelivered(addresses, person)
     with store.reading() as tx:
         names = {site.name for site in sites.all(tx) if site.organisation == organisation}
         owned = [domain.name for domain in domains.all(tx) if domain.organisation == organisation]
@@ -125,4 +125,4 @@ def _transit(store: Store, addresses: Addresses, person: bytes, organisation: st
     def of_it(host: str) -> bool:
         return any(host.lower() == name or host.lower().endswith(f".{name}") for name in owned)
 
-    return Transit(addresses, person, site=names.__contains__, domain=of_it)
+    return Undelivered(addresses, person, site=names.__contains__, domain=of_it)

@@ -2,7 +2,7 @@
 
 Whose it is the system says: a user of this system is of one site at most (``zegel site add --unix-user``), and without one nothing is
 taken. What lies in the drop folder was said to be safe, so it goes nowhere but into the outbox, or aside with a line in the log when it is
-refused.
+refused. What comes a second time under its name, as its program or we ended before the answer, is taken once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from email.utils import format_datetime
 
 from zegel.adapters.dropfolder import DropError, DropFolder, Dropped
 from zegel.adapters.journal import Journal
+from zegel.gateway.outbox import Already
 from zegel.gateway.relay import Refused, Relay, Submission
 from zegel.gateway.sitebook import Sitebook
 from zegel.grammar.message import CRLF, named, split_fields
@@ -51,10 +52,15 @@ class Handover:
             return await self.admit(uid)
         recipients = tuple(handed.recipients)
         utf8 = not all(address.isascii() for address in (handed.sender, *recipients))
+        # The name is of this user: nobody can take one before its message comes.
+        submission = Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8, once=f"{uid} {handed.id}")
         try:
-            accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8))
+            accepted = await self._relay.submit(submission)
         except Refused as refused:
             return f"{refused.code} {refused.enhanced} {refused.text}"
+        except Already as already:
+            self._journal.note("handed over again, and taken once", user=user, queue_id=already.queue_id)
+            return f"250 2.0.0 {already.queue_id}"
         return f"250 2.0.0 {accepted.queue_id}"
 
     async def _site(self, uid: int) -> tuple[str, Site | None]:

@@ -25,7 +25,7 @@ class Posting:
     """A message to send: ready as it is, byte for byte (CRLF line ends, signed).
 
     ``sender`` is the envelope's, empty for ``<>``; ``site`` the name of who handed it in, ``contact`` who is told when it fails (empty:
-    nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152).
+    nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152); under the name ``once`` it is taken once.
     """
 
     sender: str
@@ -35,6 +35,7 @@ class Posting:
     contact: str = ""
     utf8: bool = False
     eight_bit: bool = False
+    once: str = ""
 
     @property
     def weight(self) -> int:

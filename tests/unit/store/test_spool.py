@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from zegel.store import post, queue
+from zegel.store import once, post, queue
 from zegel.store.errors import StoreError
 from zegel.store.posting import Outcome, Posting, State, number, queue_id
 from zegel.store.spool import NAME, Spool
@@ -47,8 +47,24 @@ def test_nothing_is_made_for_who_only_looks(folder: Path) -> None:
 def test_a_newer_outbox_is_refused_and_stays(folder: Path) -> None:
     with filled(folder) as spool, spool.writing() as tx:
         tx.execute(text("UPDATE state SET version = 9"))
-    with pytest.raises(StoreError, match=r"written by a newer Zegel \(version 9, this one knows 1\)"):
+    with pytest.raises(StoreError, match=r"written by a newer Zegel \(version 9, this one knows 2\)"):
         Spool.open(folder)
+
+
+def test_an_older_outbox_gets_what_it_lacks_and_keeps_its_mail(folder: Path) -> None:
+    with filled(folder) as spool, spool.writing() as tx:
+        before = post.waiting(tx)
+        tx.execute(text("DROP TABLE handed"))
+        tx.execute(text("UPDATE state SET version = 1"))
+    with Spool.open(folder) as spool, spool.writing() as tx:
+        assert (before, post.waiting(tx)) == (before, before)
+        assert once.taken(tx, "0 f") is None
+        once.remember(tx, "0 f", 7, now=100)
+    with Spool.open(folder) as spool, spool.writing() as tx:
+        assert once.taken(tx, "0 f") == 7
+        assert once.forget(tx, before=100) == 0
+        assert once.forget(tx, before=101) == 1
+        assert once.taken(tx, "0 f") is None
 
 
 def test_another_database_is_refused(folder: Path) -> None:
