@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 # What a message takes beside its body, and each of its recipients: rows, and entries of indexes.
 ROW, RECIPIENT_ROW = 512, 256
+RELEASED = "=released"  # the route of what is released from quarantine: no domain is written so
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: none is taken for another when it is read out
 
 

@@ -20,6 +20,28 @@ from zegel.grammar.domain import Domain
 from zegel.store.errors import StoreError
 
 
+def test_what_was_judged_before_keys_changed_is_asked_again(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        assert (await stand.send()).warnings == ()
+        # The key is revoked: its record has no key any more (RFC 6376 3.6.1), and the old answer would hold for minutes.
+        stand.publish({(KEY.name, "TXT"): ["v=DKIM1; k=ed25519; p="]})
+        assert (await stand.send()).warnings == ()
+        stand.judge.forget()
+        assert "would not pass" in (await stand.send()).warnings[0]
+        # One that is being asked while keys change is not kept either.
+        stand.judge.forget()
+        author = Domain.parse("example.be")
+        asking = asyncio.create_task(stand.judge.judge(stand.settings, FORM, author, "noreply@example.be", (KEY,)))
+        await asyncio.sleep(0)
+        stand.judge.forget()
+        await asking
+        asked = stand.zone.asked
+        await stand.send()
+        assert stand.zone.asked > asked
+
+    play(tmp_path, test)
+
+
 def test_it_is_corrected_signed_judged_queued_and_told(tmp_path: Path) -> None:
     async def test(stand: Stand) -> None:
         accepted = await stand.send()

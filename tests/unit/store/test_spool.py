@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from zegel.store import once, post, queue
 from zegel.store.errors import StoreError
-from zegel.store.posting import Outcome, Posting, State, number, queue_id
+from zegel.store.posting import RELEASED, Outcome, Posting, State, number, queue_id
 from zegel.store.spool import NAME, Spool
 
 POSTING = Posting("info@example.be", ("a@example.net", "b@example.org"), b"From: info@example.be\r\n\r\nx\r\n", "form", "w@example.be")
@@ -65,6 +65,16 @@ def test_an_older_outbox_gets_what_it_lacks_and_keeps_its_mail(folder: Path) -> 
         assert once.forget(tx, before=100) == 0
         assert once.forget(tx, before=101) == 1
         assert once.taken(tx, "0 f") is None
+
+
+def test_what_is_released_keeps_its_own_way_whatever_the_configuration_becomes(folder: Path) -> None:
+    with filled(folder) as spool, spool.writing() as tx:
+        name = queue.hand_in(tx, Posting("", ("a@example.net",), b"x\r\n"), now=1_790_000_000, direct=True, route=RELEASED)
+        for direct in (False, True):
+            post.reroute(tx, direct=direct)
+            item = queue.find(tx, number(name) or 0)
+            assert item is not None
+            assert [recipient.route for recipient in item.recipients] == [RELEASED]
 
 
 def test_another_database_is_refused(folder: Path) -> None:
