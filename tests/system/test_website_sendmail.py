@@ -16,7 +16,7 @@ from support.servers import free_port, wait_for
 from support.sink import Arrived
 from support.website import DOMAIN, SENDMAIL, Website
 from zegel.integrations import drop, sendmail
-from zegel.store import post, queue
+from zegel.store import queue, transit
 from zegel.store.posting import State
 from zegel.store.spool import Spool
 
@@ -116,7 +116,7 @@ def subjects(site: Website) -> list[str]:
     """Of the messages in the outbox."""
     with Spool.open(site.daemon.data, create=False) as spool, spool.reading() as tx:
         found = queue.listed(tx, states=list(State), limit=1000)
-        return [values(post.body(tx, item.id) or b"", "subject")[0] for item in found]
+        return [values(transit.body(tx, item.id) or b"", "subject")[0] for item in found]
 
 
 def test_what_is_refused_says_why(site: Website) -> None:

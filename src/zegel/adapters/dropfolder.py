@@ -63,6 +63,7 @@ class DropFolder:
 
     def __init__(self, path: Path, aside: Path) -> None:
         self.path, self._aside = path, aside
+        self.passed = 0  # names at the last look
 
     def prepare(self) -> None:
         """Make the folder if it is not there, and check it. Raises OSError that says what to do."""
@@ -83,8 +84,9 @@ class DropFolder:
         kept: Counter[int] = Counter()
         octets: Counter[int] = Counter()
         over: list[tuple[str, int]] = []
+        self.passed = 0
         with os.scandir(self.path) as entries:
-            for entry in entries:
+            for self.passed, entry in enumerate(entries, 1):
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zegel.store.addresses import Addresses
     from zegel.store.database import Store
     from zegel.store.persons import Erased
-    from zegel.store.undelivered import Held
+    from zegel.store.personsmail import Held
 
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help=_("The person's address, such as jan@example.be; each has to be given by itself."))

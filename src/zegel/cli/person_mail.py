@@ -17,8 +17,8 @@ from zegel.cli.words import _
 if TYPE_CHECKING:
     from zegel.store.addresses import Addresses
     from zegel.store.database import Store
+    from zegel.store.personsmail import Held, PersonsMail
     from zegel.store.spool import Spool
-    from zegel.store.undelivered import Held, Undelivered
 
 
 class Mail:
@@ -27,7 +27,7 @@ class Mail:
     def __init__(self, here: Place, store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> None:
         self._store, self._depot = store, depot(here)
         self._here, self._opened = here, ExitStack()
-        self._search = _search(store, addresses, person, organisation)
+        self._mail = _mail_of(store, addresses, person, organisation)
         self._spool: Spool | None = None
 
     def __enter__(self) -> Mail:
@@ -43,8 +43,8 @@ class Mail:
     def all(self) -> Iterator[Held]:
         """Each message. Raises StoreError."""
         if self._spool is not None:
-            yield from self._search.in_outbox(self._spool)
-        yield from self._search.in_quarantine(self._depot)
+            yield from self._mail.in_outbox(self._spool)
+        yield from self._mail.in_quarantine(self._depot)
 
     def handed_out(self, held: Held, *, texts: bool) -> dict[str, Any]:
         """A message ready for JSON: of other people in it there is only the domain; with ``texts`` the message itself, in base64."""
@@ -78,7 +78,7 @@ class Mail:
             if self._spool is None:
                 return True
             with self._spool.writing() as mail:
-                return self._search.erase_from_outbox(mail, held, undelivered=undelivered)
+                return self._mail.erase_from_outbox(mail, held, undelivered=undelivered)
         if held.waits and not (undelivered and held.whole):
             return False
         kept = self._depot.drop(held.name)
@@ -87,7 +87,7 @@ class Mail:
         return True
 
     def _text(self, held: Held) -> bytes | None:
-        from zegel.store import post
+        from zegel.store import transit
         from zegel.store.posting import number
 
         if held.place == "quarantine":
@@ -95,7 +95,7 @@ class Mail:
         if self._spool is None:
             return None
         with self._spool.reading() as tx:
-            return post.body(tx, number(held.name) or 0)
+            return transit.body(tx, number(held.name) or 0)
 
 
 def tell_left(here: Place, left: list[Held], *, undelivered: bool) -> None:
@@ -111,13 +111,13 @@ def tell_left(here: Place, left: list[Held], *, undelivered: bool) -> None:
         screen.say(_("Erase again when they are delivered or dropped. With --undelivered they go now, and nobody gets them."))
 
 
-def _search(store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> Undelivered:
+def _mail_of(store: Store, addresses: Addresses, person: bytes, organisation: str | None) -> PersonsMail:
     """The search, for all or for what is of one organisation: of its sites, or to its domains."""
     from zegel.store import domains, sites
-    from zegel.store.undelivered import Undelivered
+    from zegel.store.personsmail import PersonsMail
 
     if organisation is None:
-        return Undelivered(addresses, person)
+        return PersonsMail(addresses, person)
     with store.reading() as tx:
         names = {site.name for site in sites.all(tx) if site.organisation == organisation}
         owned = [domain.name for domain in domains.all(tx) if domain.organisation == organisation]
@@ -125,4 +125,4 @@ def _search(store: Store, addresses: Addresses, person: bytes, organisation: str
     def of_it(host: str) -> bool:
         return any(host.lower() == name or host.lower().endswith(f".{name}") for name in owned)
 
-    return Undelivered(addresses, person, site=names.__contains__, domain=of_it)
+    return PersonsMail(addresses, person, site=names.__contains__, domain=of_it)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ssl
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zegel.adapters.converse import AsyncResolver
 from zegel.adapters.smtpclient import Peer, Times
+from zegel.adapters.whose import Whose
 from zegel.config import ConfigError
 from zegel.config.outbox import Outbox, host_and_port, is_local
 from zegel.gateway import nexthop
@@ -22,7 +23,7 @@ _DAY, _HOUR = 86_400, 3600
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``loopback`` are for servers of domains (see nexthop).
+    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``nearest`` are for servers of domains (see nexthop).
 
     ``release_to`` is the server for what is released from quarantine, ``release_context`` for STARTTLS there (None: this machine itself).
     """
@@ -34,7 +35,7 @@ class Terms:
     password: str = field(default="", repr=False)
     times: Times = field(default_factory=Times)
     port: int = 25
-    loopback: bool = False
+    nearest: Whose = Whose.INTERNET
     release_to: str = ""
     release_context: ssl.SSLContext | None = None
 
@@ -65,7 +66,7 @@ class Terms:
             return await self._releasing()
         if self.direct:
             ours = frozenset((self.hello.lower(),))
-            servers = await nexthop.of_domain(route, self.resolver, ours=ours, port=self.port, loopback=self.loopback)
+            servers = await nexthop.of_domain(route, self.resolver, ours=ours, port=self.port, nearest=self.nearest)
         else:
             servers = await nexthop.of_host(*self.outbox.smarthost)
         login = (self.outbox.user, self.password) if self.outbox.user else None
@@ -83,16 +84,16 @@ class Terms:
 def make_terms(outbox: Outbox, resolver: AsyncResolver, machine: str, *, release_to: str = "") -> Terms:
     """The terms of a configuration; ``machine`` is this machine's own name. Raises :class:`ConfigError` for files that cannot be used."""
     password = _secret(Path(outbox.password_file)) if outbox.password_file else ""
+    nearest = Whose.LOCAL if outbox.local_servers else Whose.INTERNET
     release = _unchecked(outbox) if release_to and not is_local(host_and_port(release_to)[0]) else None
-    return Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password, release_to=release_to, release_context=release)
+    terms = Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password, nearest=nearest)
+    return replace(terms, release_to=release_to, release_context=release)
 
 
 def _context(outbox: Outbox) -> ssl.SSLContext | None:
     if outbox.tls == "off":
         return None
-    if outbox.tls == "opportunistic" or outbox.direct:
-        return _unchecked(outbox)
-    return _checked(outbox)
+    return _unchecked(outbox) if outbox.tls == "opportunistic" or outbox.direct else _checked(outbox)
 
 
 def _checked(outbox: Outbox) -> ssl.SSLContext:

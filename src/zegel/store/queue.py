@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from zegel.store import post
-from zegel.store.post import items, waits
+from zegel.store import post, transit
+from zegel.store.post import items
 from zegel.store.posting import Item, Posting, State, queue_id
 from zegel.store.spool import bodies, messages, recipients, state
+from zegel.store.transit import waits
 
 
 def find(tx: Connection, identity: int) -> Item | None:
@@ -56,7 +57,7 @@ def retry(tx: Connection, identity: int | None, *, now: int) -> int:
     else:
         again = (State.WAITING.value, State.FAILED.value, State.DROPPED.value)
         one = update(recipients).where(recipients.c.message_id == identity, recipients.c.state.in_(again))
-        changed = tx.execute(one.values(due=now, state=State.WAITING.value)).rowcount if post.body(tx, identity) is not None else 0
+        changed = tx.execute(one.values(due=now, state=State.WAITING.value)).rowcount if transit.body(tx, identity) is not None else 0
         if changed:
             tx.execute(update(messages).where(messages.c.id == identity).values(finished=None))
     _count_change(tx)
@@ -69,7 +70,7 @@ def hand_in(tx: Connection, posting: Posting, *, now: int, direct: bool, route: 
     With ``route`` it goes there, and not where the addresses of its recipients go.
     """
     identity = max(post.newest(tx) + 1, now * 1_000_000)
-    post.add(tx, [(identity, posting)], now=now, direct=direct)
+    transit.add(tx, [(identity, posting)], now=now, direct=direct)
     if route is not None:
         tx.execute(update(recipients).where(recipients.c.message_id == identity).values(route=route))
     _count_change(tx)
@@ -80,7 +81,7 @@ def drop(tx: Connection, identity: int, *, now: int) -> int:
     """Send a message to none of its recipients that still wait, and tell nobody. How many recipients that are."""
     one = update(recipients).where(recipients.c.message_id == identity, waits())
     changed = int(tx.execute(one.values(state=State.DROPPED.value, sending=False)).rowcount)
-    post.finish(tx, identity, now=now)
+    transit.finish(tx, [identity], now=now)
     _count_change(tx)
     return changed
 

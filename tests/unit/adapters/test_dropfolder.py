@@ -134,6 +134,7 @@ def test_so_many_files_at_most_are_looked_at(folder: DropFolder) -> None:
     for number in range(50):
         put(folder, f"new.{number}")
     assert len(folder.waiting(7).names) == 7
+    assert folder.passed == 50, "who owns them takes a look at each"
 
 
 def test_of_many_users_each_has_a_share_of_a_look(folder: DropFolder) -> None:

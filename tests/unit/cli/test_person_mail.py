@@ -12,7 +12,7 @@ import pytest
 
 from support.messages import JAN, traces
 from zegel.grammar.domain import Domain
-from zegel.store import domains, organisations, post, sites
+from zegel.store import domains, organisations, sites, transit
 from zegel.store.database import Store
 from zegel.store.posting import Outcome, Posting, State, queue_id
 from zegel.store.quarantine import Depot, Kept
@@ -42,9 +42,9 @@ def filled(zegel: Run, data: Path) -> dict[str, str]:
     letter = replace(form, recipients=("a@example.net", JAN), data=LETTER)
     names = {"form": 1, "letter": 2, "failed": 3, "without": 4}
     with Spool.open(data) as spool, spool.writing() as tx:
-        post.add(tx, [(1, form), (2, letter), (3, replace(letter, recipients=(JAN,)))], now=5, direct=False)
-        post.add(tx, [(4, replace(form, data=FORM.replace(b"Jan", b"An").replace(b"jan", b"an")))], now=5, direct=False)
-        post.settle(tx, 3, [Outcome(0, State.FAILED, "550 5.1.1 no jan.peeters here")], now=6)
+        transit.add(tx, [(1, form), (2, letter), (3, replace(letter, recipients=(JAN,)))], now=5, direct=False)
+        transit.add(tx, [(4, replace(form, data=FORM.replace(b"Jan", b"An").replace(b"jan", b"an")))], now=5, direct=False)
+        transit.settle(tx, [(3, [Outcome(0, State.FAILED, "550 5.1.1 no jan.peeters here")])], now=6)
     depot = Depot(data)
     depot.prepare()
     kept = depot.keep(replace(ABOUT, size=len(LETTER)), [LETTER])
@@ -102,7 +102,7 @@ def test_undelivered_mail_goes_where_that_is_asked_for_but_not_that_of_others(ze
     assert set(found(zegel)) == {filled["letter"]}
     assert "quarantine.drop" in zegel("audit", "--json").text
     with Spool.open(data) as spool, spool.writing() as tx:
-        post.settle(tx, 2, [Outcome(0, State.DELIVERED, "250 2.0.0")], now=9)
+        transit.settle(tx, [(2, [Outcome(0, State.DELIVERED, "250 2.0.0")])], now=9)
     again = zegel("message", "erase", JAN, "--yes")
     assert (again.status, again.errors) == (0, "")
     assert traces(data, "jan.peeters") == []
@@ -115,7 +115,7 @@ def test_a_field_however_badly_it_is_written_names_its_people(zegel: Run, data: 
     many = ", ".join(f"p{number}@example.org" for number in range(400))
     people = f'From: a@b@klant.example\r\nReply-To: "x, y" <{JAN}\r\nTo: {many}, (jan) JAN.PEETERS@klant.example\r\n'
     with Spool.open(data) as spool, spool.writing() as tx:
-        post.add(tx, [(1, Posting("", ("info@example.be",), f"{people}\r\nx\r\n".encode(), "portal"))], now=5, direct=False)
+        transit.add(tx, [(1, Posting("", ("info@example.be",), f"{people}\r\nx\r\n".encode(), "portal"))], now=5, direct=False)
     (line,) = found(zegel).values()
     assert [(part["role"]) for part in line["you"]] == ["author", "named"]
     assert sum(other == {"role": "named", "domain": "example.org"} for other in line["others"]) == 400

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zegel.store import post
+from zegel.store import post, transit
 from zegel.store.posting import Outcome, Posting, State
 from zegel.store.spool import Spool
 
@@ -96,8 +96,8 @@ def test_remove_asks_and_tells_what_still_waits(filled: Run, data: Path) -> None
     assert (asked.status, "--yes" in asked.errors) == (2, True)
     with Spool.open(data) as spool, spool.writing() as tx:
         posting = Posting("noreply@example.be", ("a@example.net", "b@example.net"), b"From: a\r\n\r\nx\r\n", "portal", "it@example.be")
-        post.add(tx, [(1, posting), (2, posting), (3, replace(posting, site="other"))], now=1, direct=False)
-        post.settle(tx, 2, [Outcome(0, State.DELIVERED, "250"), Outcome(1, State.DELIVERED, "250")], now=2)
+        transit.add(tx, [(1, posting), (2, posting), (3, replace(posting, site="other"))], now=1, direct=False)
+        transit.settle(tx, [(2, [Outcome(0, State.DELIVERED, "250"), Outcome(1, State.DELIVERED, "250")])], now=2)
     removed = filled("site", "remove", "portal", "--yes")
     assert removed.status == 0
     for said in ("still wait: 1", "it@example.be", "zegel outbox list"):

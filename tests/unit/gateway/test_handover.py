@@ -18,7 +18,7 @@ from zegel.gateway.handover import Handover, PickUp
 from zegel.gateway.relay import Bounds, Relay
 from zegel.gateway.sitebook import Sitebook
 from zegel.integrations import drop
-from zegel.store import post, queue
+from zegel.store import queue, transit
 from zegel.store.posting import State
 from zegel.store.sites import Site
 from zegel.store.vault import Vault
@@ -50,7 +50,7 @@ class Desk:
     def outbox(self) -> list[bytes]:
         with self.stand.spool.reading() as tx:
             found = queue.listed(tx, states=list(State), limit=1000)
-            return [post.body(tx, item.id) or b"" for item in reversed(found)]
+            return [transit.body(tx, item.id) or b"" for item in reversed(found)]
 
 
 def handed(number: int, data: bytes = FORM) -> Handed:

@@ -57,7 +57,7 @@ class Held:
     whole: bool
 
 
-class Undelivered:
+class PersonsMail:
     """Looks for one person by their keyed hash. ``site`` and ``domain`` tell which are wanted, where not all are."""
 
     def __init__(
