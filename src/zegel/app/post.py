@@ -7,6 +7,7 @@ from dataclasses import replace
 from zegel.adapters.postlog import PostLog
 from zegel.app.part import Announce, Commit
 from zegel.app.shared import Shared
+from zegel.check.language import translator
 from zegel.config import Config
 from zegel.gateway.courier import Courier
 from zegel.gateway.notices import Notices
@@ -29,9 +30,8 @@ class Post:
         except BaseException:
             self._spool.close()
             raise
-        self._courier = Courier(
-            self.outbox, terms, Notices(lambda: shared.settings, lambda: self._courier.terms.hello), PostLog(shared.journal)
-        )
+        notices = Notices(lambda: shared.settings, lambda: self._courier.terms.hello, lambda: translator(shared.config.outbox.language))
+        self._courier = Courier(self.outbox, terms, notices, PostLog(shared.journal))
 
     async def start(self, announce: Announce) -> None:
         """Take up what is there."""

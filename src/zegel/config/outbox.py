@@ -25,6 +25,7 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``hostname`` is our name in EHLO; empty means this machine's own. ``local_servers``: with ``mx``, a domain's servers may have addresses
     of a local network. Sizes in octets.
+    ``language`` is that of the notices to a site's contact.
     """
 
     next_hop: str = "127.0.0.1:25"
@@ -40,6 +41,7 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_bytes: int = 4096 * _MEBI
     max_message_bytes: int = 50 * _MEBI
     concurrency: int = 10
+    language: Literal["en", "nl"] = "en"
 
     @property
     def direct(self) -> bool:
