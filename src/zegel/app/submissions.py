@@ -68,8 +68,9 @@ class Submissions:
         return commit
 
     def changed(self, snapshot: Snapshot) -> None:
-        """Sites are others now."""
+        """Sites are others now, or keys: whether mail would pass is asked again."""
         self.book.replace(snapshot.sites)
+        self._judge.forget()
 
     async def stop(self, seconds: float) -> None:
         """Let messages in progress end; what is not on disk by then, the client still has."""

@@ -92,7 +92,7 @@ class Courier:
     def take_over(self, terms: Terms) -> None:
         """Go by other terms from the next message on."""
         before, self.terms = self.terms, terms
-        if before.direct != terms.direct or before.outbox.next_hop != terms.outbox.next_hop:
+        if (before.outbox.next_hop, before.release_to) != (terms.outbox.next_hop, terms.release_to):
             self._changes = -1  # the routes are others
             self._held.clear()
             self._failures.clear()

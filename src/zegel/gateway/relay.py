@@ -52,7 +52,7 @@ class Relay:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, submission: Submission) -> Accepted:
-        """Take a message; returns when it is on disk. Raises :class:`Refused`; anything else is a fault of ours (451)."""
+        """Take a message; returns when it is on disk. Raises :class:`Refused`, ``Already``; all else is a fault of ours (451)."""
         settings = self._settings()
         prepared: Prepared | None = None
         try:
@@ -106,7 +106,9 @@ class Relay:
     async def _put(self, submission: Submission, prepared: Prepared) -> str:
         site = submission.site
         utf8 = prepared.ready.utf8 or not all(address.isascii() for address in (prepared.corrected.mail_from, *submission.recipients))
-        posting = Posting(prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8)
+        posting = Posting(
+            prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8, once=submission.once
+        )
         try:
             return await self._outbox.put(posting)
         except Full as error:

@@ -35,6 +35,7 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -45,7 +46,7 @@ from zegel.words import N_
 
 NAME = "outbox.db"
 LOCK = "outbox.lock"
-VERSION = 1
+VERSION = 2  # 2 has the table of what was handed in under a name
 # A page of the file holds most of a short message: fewer pages to log and to check than SQLite's own 4,096 octets.
 _PAGE = 8192
 # Larger files are not read whole at every start.
@@ -115,6 +116,16 @@ recipients = Table(
     CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="state"),
     sqlite_with_rowid=False,
 )
+# Names under which messages were handed in (zegel.store.once), and when.
+handed = Table(
+    "handed",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("message_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_handed_time", handed.c.time)
 Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=text("state = 'waiting'"))
 
 
@@ -227,7 +238,7 @@ class Spool:
             if state.name not in names:
                 raise StoreError(N_("{folder}/outbox.db is not an outbox of Zegel; name another data folder"), folder=self.folder)
             version = connection.execute(select(state.c.version)).scalar_one()
-            if version != VERSION:
+            if version > VERSION:
                 sentence = N_(
                     "the outbox in {folder} was written by a newer Zegel (version {version}, this one knows {known}); nothing was changed. "
                     "Install the newer Zegel again"
@@ -237,6 +248,10 @@ class Spool:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
+        if version < VERSION:
+            with sqlite.writing(self._engine) as connection:
+                metadata.create_all(connection)  # what an older one lacks is whole tables
+                connection.execute(update(state).values(version=VERSION))
 
 
 def _lay_out(path: Path) -> None:
