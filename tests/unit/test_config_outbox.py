@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ ZONE = zegel.Zone.from_dict({})
     ],
 )
 def test_what_is_taken(text: str) -> None:
-    parse(f"[outbox]\n{text}\n")
+    made, written = parse(f"[outbox]\n{text}\n").outbox, tomllib.loads(text)
+    assert {name: getattr(made, name) for name in written} == written
 
 
 @pytest.mark.parametrize(
