@@ -17,6 +17,7 @@ ZONE = zegel.Zone.from_dict({})
     "text",
     [
         'next_hop = "mx"',
+        'next_hop = "mx"\nlocal_servers = true',
         'next_hop = "127.0.0.1"',
         'next_hop = "[2001:db8::1]:587"',
         'next_hop = "smtp.example.be:465"\ntls = "implicit"\nuser = "u"\npassword_file = "/run/secret"',

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import cast
+from typing import Any, cast
 
 from zegel.smtp.answer import Answer, Answers, MalformedError
 
@@ -129,6 +129,10 @@ class Wire(asyncio.Protocol):
         if made is None:  # the connection went meanwhile
             raise self._fail("the connection was lost before TLS")
         self._transport = made
+
+    def known(self, name: str) -> Any:
+        """What the loop knows of the connection: ``sockname``, and under TLS ``ssl_object``. See ``asyncio.BaseTransport``."""
+        return None if self._transport is None else self._transport.get_extra_info(name)
 
     def abort(self) -> None:
         """Leave at once: of what is still to be sent nothing goes out."""

@@ -75,11 +75,11 @@ def show(
     """Show a message."""
     import sys
 
-    from zegel.store import post
+    from zegel.store import transit
 
     with _opened(ctx) as spool, spool.reading() as tx:
         item = _found(tx, name)
-        data = post.body(tx, item.id)
+        data = transit.body(tx, item.id)
     if body:
         if data is None:
             raise Refusal(_("the message {name} is delivered, and its text is not kept").format(name=item.queue_id), status=1)
@@ -109,7 +109,7 @@ def show(
 @app.command(cls=Command, help=_("Have a message tried now, also one that failed; or all that wait (--all)."))
 def retry(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[MESSAGE]", help=_("A queue id."))] = None,
+    name: Annotated[str | None, typer.Argument(metavar="MESSAGE", help=_("A queue id."))] = None,
     everything: Annotated[bool, typer.Option("--all", help=_("All messages that wait."))] = False,
 ) -> None:
     """Try again."""

@@ -21,6 +21,7 @@ from zegel.gateway.delivery import Trial, Unreachable
 from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.terms import Terms
 from zegel.store import post
+from zegel.store.errors import StoreError
 from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
@@ -29,6 +30,10 @@ T = TypeVar("T")
 _AHEAD = 200
 # A session is kept open so long for what may come, in seconds; what a server's own patience is, nobody knows.
 IDLE = 2.0
+# Seconds without a message that comes to its end: RFC 5321 4.5.3.2 lets a server take more, and a hostile one takes all of them.
+_SLOW = 30.0
+_LOOK = 0.1  # seconds between two looks whether to give way
+_FAULT = "451 4.3.0 something went wrong here; it is in the log"
 
 
 class Post(Protocol):
@@ -41,6 +46,12 @@ class Post(Protocol):
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Read from the outbox. Raises StoreError."""
+
+    async def body(self, item: Item) -> bytes | None:
+        """The body of a message; None when it is gone. Raises StoreError."""
+
+    def gives_way(self, item: Item) -> bool:
+        """Whether a message that is next waits for what comes in."""
 
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""
@@ -72,12 +83,17 @@ class Lane:
         self._filling = asyncio.Lock()
         self._news = asyncio.Event()
         self._stopping = self._ended = False
-        self._sessions = 0
+        self._sessions = self._resting = 0
+        self._advanced = courier.clock()
 
     def hear(self) -> bool:
         """There is more; False when this lane has ended."""
         self._news.set()
         return not self._ended
+
+    def slow(self, now: float) -> bool:
+        """Whether it has been waiting for its servers for long: then it is no reason to keep others waiting."""
+        return now - self._advanced > _SLOW
 
     def stop(self) -> None:
         """Begin no other message."""
@@ -114,6 +130,13 @@ class Lane:
         seat = _Seat()
         try:
             while not self._over:
+                if self._gives_way and len(self._workers) > self._resting + 1:
+                    self._resting += 1
+                    try:
+                        await asyncio.sleep(_LOOK)
+                    finally:
+                        self._resting -= 1
+                    continue
                 item = await self._next()
                 if item is None:
                     if seat.session is None or not await self._more():
@@ -136,6 +159,11 @@ class Lane:
     def _over(self) -> bool:
         return self._stopping or self.unreachable is not None
 
+    @property
+    def _gives_way(self) -> bool:
+        """While much comes in, one worker is enough."""
+        return bool(self._queue) and self._courier.gives_way(self._queue[0])
+
     async def _next(self) -> Item | None:
         """The next message that is due; None when none is."""
         async with self._filling:
@@ -150,7 +178,7 @@ class Lane:
                 return None
             item = self._queue.popleft()
             self._taken.add(item.id)
-        if self._queue and len(self._workers) < self._courier.terms.outbox.concurrency:
+        if self._queue and not self._gives_way and len(self._workers) < self._courier.terms.outbox.concurrency:
             self._spawn()
         return item
 
@@ -163,7 +191,7 @@ class Lane:
 
     async def _send(self, item: Item, seat: _Seat) -> None:
         """Send one message to all of its recipients that are due here. Raises Unreachable."""
-        data = await self._courier.read(lambda tx: post.body(tx, item.id))
+        data = await self._courier.body(item)
         if data is None:  # somebody has dropped it
             return
         left = list(item.recipients)
@@ -173,6 +201,13 @@ class Lane:
                 trial = await self._try(item, chosen, data, seat)
             except NoRouteError as error:
                 trial, left = delivery.refused([*chosen, *left], error.answer), []
+            except (Unreachable, StoreError):
+                raise
+            except Exception as error:
+                # One more try in vain: a message on which we stumble is not to be tried for ever, and those behind it go on.
+                self._courier.fault(error)
+                trial = delivery.lost(chosen, _FAULT, doubt=seat.marked, now=self._courier.clock())
+            self._advanced = self._courier.clock()
             if trial is not None:
                 self.put_off = self.put_off or bool(trial.of(State.WAITING))
                 await self._courier.settle(item, data, trial)
@@ -180,14 +215,20 @@ class Lane:
     async def _try(self, item: Item, chosen: list[Recipient], data: bytes, seat: _Seat) -> Trial | None:
         """One transaction; None when it was taken back. A session that was open before may have ended since: then over a new one."""
         courier = self._courier
+
+        async def mark() -> bool:
+            seat.marked = await courier.mark(item, chosen)
+            return seat.marked
+
         while True:
+            seat.marked = False
             session, kept = await self._session(seat)
             mail = delivery.mail(item, chosen, data)
             unfit = session.unfit(mail)
             if unfit is not None:
                 return delivery.answered(chosen, [unfit] * len(chosen), now=courier.clock(), server="")
             try:
-                answers = await session.send(mail, lambda: courier.mark(item, chosen))
+                answers = await session.send(mail, mark)
             except LostError as error:
                 if error.early and kept:
                     continue
@@ -214,7 +255,8 @@ class Lane:
 
 
 class _Seat:
-    """The session of one worker, while it has one."""
+    """The session of one worker, while it has one; ``marked``: the end of the message at hand has left, or is about to."""
 
     def __init__(self) -> None:
         self.session: Session | None = None
+        self.marked = False

@@ -123,7 +123,7 @@ def test_white_space_of_unicode_does_not_hide_our_name(value: str) -> None:
 
 
 def test_a_field_costs_the_same_however_long_its_comment_is() -> None:
-    """A megabyte of comments would hold up all connections for a quarter of a second."""
+    """RFC 8601 7.8: a megabyte of comments would hold up all connections for a quarter of a second."""
 
     def steps(octets: int) -> int:
         field = b" (" + b"a" * octets + b") other.example; dkim=pass"

@@ -20,6 +20,7 @@ from zegel.config import Outbound
 from zegel.config.outbox import Outbox as OutboxTable
 from zegel.dkim.crypto import Key
 from zegel.dkim.sign import Style
+from zegel.gateway.intake import Intake
 from zegel.gateway.judge import Answer, Egress, Judge
 from zegel.gateway.outbound import Policy
 from zegel.gateway.outbox import Outbox, Posting
@@ -258,6 +259,8 @@ def test_a_full_or_broken_outbox_is_a_refusal_for_now(tmp_path: Path) -> None:
 
 class Broken:
     """An outbox whose disk is gone."""
+
+    intake = Intake()
 
     async def put(self, posting: Posting) -> str:
         raise StoreError("the disk is on fire")

@@ -35,7 +35,7 @@ def answers(text: str, *, mx: int = 10, ptr: int = 10, addresses: int = 1) -> Ca
 
 
 def test_the_worst_record_asks_for_so_much_and_no_more() -> None:
-    """Ten terms of an MX look-up and ten hosts each, the record itself: RFC 7208 4.6.4."""
+    """Ten terms of an MX look-up and ten hosts each, the record itself: RFC 7208 4.6.4 and 11.1."""
     terms = [f"mx:{n}.example" for n in range(TEN)]
     result, asked = questions(answers(f"v=spf1 {' '.join(terms)} -all"))
     assert (result.reason, len(asked)) == (SpfReason.NOT_PERMITTED, 1 + TEN * 11)

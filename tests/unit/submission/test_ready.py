@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import email
 import email.policy
+import tracemalloc
 from contextlib import suppress
 from email.message import EmailMessage
 
 import pytest
 
 from support.work import lines
+from zegel.submission import transfer
 from zegel.submission.ready import Change, Ready, make_ready
 from zegel.submission.transfer import encode
 from zegel.submission.unfit import Unfit
@@ -264,3 +267,22 @@ def test_base64_has_lines_of_76_letters_and_none_that_is_open(size: int) -> None
     assert all(len(line) == 76 for line in rows[:-1])
     assert b"\n" not in b"".join(rows)
     assert base64.b64decode(b"".join(rows), validate=True) == b"\xff" * size
+
+
+def test_millions_of_short_lines_take_no_memory_of_their_own() -> None:
+    """Each line is an object of 40 octets and more: 25 MB of empty ones in one list were more than a gigabyte."""
+    data = b"\r\n" * 2_000_000 + b"\xe9\r\n"
+    tracemalloc.start()
+    made = transfer.encode(data, text=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * len(data)
+    assert made.data == data.replace(b"\xe9", b"=E9")
+
+
+def test_blocks_change_no_line() -> None:
+    for size in range(65_536 - 160, 65_536 + 4):
+        for data in (b"a" * 70 + b"\r\n" + b"x" * size + b"\r\n\xe9 \r\n.\r\n", b"x\r\n" * (size // 3) + b"\r" * (size % 3) + b"\r\n\xe9"):
+            assert binascii.a2b_qp(transfer.mend(transfer.mend(data, "quoted-printable").data, "quoted-printable").data) == data
+            lines = [binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n") for line in data.split(b"\r\n")]
+            assert transfer._quoted_printable(data) == b"\r\n".join(lines)

@@ -132,7 +132,7 @@ def test_nothing_is_picked(block: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize(("block", "address", "name"), HONEST, ids=lambda value: repr(value[:70]))
 def test_one_author(block: bytes, address: str, name: str) -> None:
-    """RFC 9989 5.3.1: the domain of the one From, a U-label turned into an A-label."""
+    """RFC 9989 4.2 and 5.3.1: the domain of the one From, a U-label turned into an A-label (RFC 8616 6)."""
     author = read_author(Header(block))
     assert author.reason is AuthorReason.ONE_AUTHOR
     assert author.mailbox is not None
