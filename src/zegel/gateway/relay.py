@@ -66,7 +66,12 @@ class Relay:
         except Refused as refused:
             tell_refused(settings, submission, refused, prepared)
             raise
-        return tell_accepted(settings, submission, queue_id, prepared, judged)
+        try:
+            return tell_accepted(settings, submission, queue_id, prepared, judged)
+        except Exception as error:
+            # It is on disk and on its way: whatever else is said than 250 would have it sent again.
+            settings.journal.fault(error)
+            return Accepted(queue_id, ())
 
     def _check(self, submission: Submission) -> None:
         """What can be said without looking into the message."""

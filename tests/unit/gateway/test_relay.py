@@ -27,6 +27,7 @@ from zegel.gateway.relay import Accepted, Bounds, Refused, Relay, Submission, ma
 from zegel.gateway.settings import Settings
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
+from zegel.store import post
 from zegel.store.errors import StoreError
 from zegel.store.sites import Site
 from zegel.store.spool import Spool
@@ -271,6 +272,57 @@ def test_a_disk_that_fails_is_451_and_the_client_hears_nothing_of_it(tmp_path: P
         assert "fire" not in refused.text
 
     play(tmp_path, test)
+
+
+class Stumbling:
+    """A part with a bug: whatever is asked of it fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise MemoryError(name)
+
+
+class Full:
+    """A recorder whose store is gone."""
+
+    def take(self, record: object) -> None:
+        raise StoreError("the disk is on fire")
+
+
+@pytest.mark.parametrize("part", ["keyring", "clock", "style", "limits", "resolver"])
+def test_a_fault_of_ours_at_any_step_refuses_nothing_and_takes_nothing(tmp_path: Path, part: str) -> None:
+    """It is an exception, for which the door says 451; or the message goes without what only warns."""
+
+    async def test(stand: Stand) -> None:
+        stand.settings = replace(stand.settings, **{part: Stumbling()})
+        try:
+            accepted = await stand.send()
+        except (MemoryError, TypeError):
+            assert waiting(stand) == 0
+        else:
+            assert accepted.queue_id
+            assert waiting(stand) == 1
+
+    play(tmp_path, test)
+
+
+def test_a_fault_once_the_message_is_on_disk_is_no_reason_to_have_it_again(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.settings = replace(stand.settings, recorder=Full())
+        accepted = await stand.send()
+        assert accepted.queue_id
+        assert waiting(stand) == 1
+        assert stand.settings.journal.registry.get_sample_value("zegel_faults_total") == 1
+        # What is not on disk is a fault for the door to answer, and stays with the client.
+        with pytest.raises(StoreError):
+            await stand.send(FORM + b"\x00\xff", site=replace(SITE, foreign_from="refuse"))
+        assert waiting(stand) == 1
+
+    play(tmp_path, test)
+
+
+def waiting(stand: Stand) -> int:
+    with stand.spool.reading() as tx:
+        return post.waiting(tx)
 
 
 def test_large_messages_take_the_same_way(tmp_path: Path) -> None:
