@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from zegel.ask import Answer, Dialogue, RRType, ask, side_by_side
-from zegel.check import mtasts, tlsrpt
+from zegel.check import caa, mtasts, tlsrpt
+from zegel.check.caa import Relevant
 from zegel.check.item import Item, Level, txt
 from zegel.check.mx import MxFacts
 from zegel.check.transportpoints import TransportPoint
@@ -35,6 +36,7 @@ class TransportFacts(NamedTuple):
     tls_rpt: Answer
     ds: Answer
     tlsa: tuple[tuple[str, Answer], ...]
+    caa: tuple[Relevant, ...] = ()
 
 
 def look(domain: Domain, mx: MxFacts) -> Dialogue[TransportFacts]:
@@ -43,7 +45,8 @@ def look(domain: Domain, mx: MxFacts) -> Dialogue[TransportFacts]:
     sts, tls_rpt, ds = yield from side_by_side([ask(name, kind) for name, kind in names])
     hosts = [host.name for host in mx.hosts[:_MAX_TLSA_HOSTS]]
     tlsa = yield from side_by_side([ask(f"_25._tcp.{host}", RRType.TLSA) for host in hosts])
-    return TransportFacts(sts, tls_rpt, ds, tuple(zip(hosts, tlsa, strict=True)))
+    authorities = yield from caa.look(hosts)
+    return TransportFacts(sts, tls_rpt, ds, tuple(zip(hosts, tlsa, strict=True)), authorities)
 
 
 def judge(domain: Domain, facts: TransportFacts, mx: MxFacts, fetched: Fetched | None, *, trusted: bool) -> Iterator[Item]:
@@ -56,6 +59,7 @@ def judge(domain: Domain, facts: TransportFacts, mx: MxFacts, fetched: Fetched |
     guarded = any(item.level is Level.PASS for item in dane)
     yield from _sts(domain, facts.sts, mx, fetched, guarded=guarded)
     yield from _tls_rpt(domain, facts.tls_rpt, used=guarded or bool(_texts(facts.sts, mtasts.is_record)))
+    yield from caa.judge(domain, facts.caa)
     yield TransportPoint.STARTTLS.item(Level.NOT_TESTED, N_("STARTTLS and certificates are not tested: no mail server is connected to"))
 
 

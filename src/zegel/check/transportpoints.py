@@ -14,4 +14,9 @@ class TransportPoint(Point):
     MTA_STS = ("transport.mta_sts", "RFC 8461 3.1", N_("without MTA-STS or DANE, senders go on without TLS when somebody takes it away"))
     POLICY = ("transport.mta_sts_policy", "RFC 8461 3.2", N_("a policy that cannot be read, or names other servers, guards nothing"))
     TLS_RPT = ("transport.tls_rpt", "RFC 8460 3", N_("who asks for TLS should hear when it fails"))
+    CAA = (
+        "transport.caa",
+        "RFC 8659 3",
+        N_("without CAA, one careless authority is enough for a stranger to get a certificate of this name"),
+    )
     STARTTLS = ("transport.starttls", "RFC 8461 4.2", N_("without TLS, mail is read by whoever carries it"))

@@ -140,8 +140,12 @@ def expire(ctx: typer.Context) -> None:
     )
 
 
-app.command(cls=Command, help=_("Write all that is recorded of one person, by an address, as lines of JSON."))(person.export)
-app.command(cls=Command, help=_("Erase all that is recorded of one person, by an address."))(person.erase)
+app.command(
+    cls=Command, help=_("Write all that is recorded of one person, by an address, and what waits for or from them, as lines of JSON.")
+)(person.export)
+app.command(cls=Command, help=_("Erase all that is recorded of one person, by an address, also in the outbox and in quarantine."))(
+    person.erase
+)
 
 
 def moment(text: str, now: float) -> int:

@@ -75,11 +75,11 @@ def show(
     """Show a message."""
     import sys
 
-    from zegel.store import post
+    from zegel.store import transit
 
     with _opened(ctx) as spool, spool.reading() as tx:
         item = _found(tx, name)
-        data = post.body(tx, item.id)
+        data = transit.body(tx, item.id)
     if body:
         if data is None:
             raise Refusal(_("the message {name} is delivered, and its text is not kept").format(name=item.queue_id), status=1)

@@ -11,24 +11,25 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
 from zegel.adapters.postlog import PostLog
 from zegel.gateway.delivery import Trial
+from zegel.gateway.fresh import Fresh
 from zegel.gateway.lane import Lane
 from zegel.gateway.late import Late
 from zegel.gateway.notices import Notices
-from zegel.gateway.outbox import Outbox
+from zegel.gateway.outbox import Outbox, Posting
 from zegel.gateway.reach import Reach
 from zegel.gateway.schedule import Agenda, hop_pause, pause
 from zegel.gateway.terms import Terms
-from zegel.store import post
+from zegel.store import post, transit
 from zegel.store.errors import StoreError
-from zegel.store.posting import Item, Recipient, State
+from zegel.store.posting import Item, Outcome, Recipient, State
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Courier:
         self._failures: dict[str, int] = {}  # tries in a row in which a route could not be reached
         self._held: dict[str, float] = {}  # until when it is left alone
         self._again: set[str] = set()  # routes with something new, found out while their lane was ending
+        self._fresh = Fresh()
         self._reach, self._late = Reach(log), Late(self, outbox, notices, log)
         self._wake = asyncio.Event()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="courier")
@@ -67,7 +69,7 @@ class Courier:
             self._log.doubt(doubts)
             self._log.journal.note("was sending when it ended; these recipients may get their mail twice", recipients=doubts)
         await self.write(lambda tx: post.reroute(tx, direct=self.terms.direct))
-        self._outbox.arrived = self.arrived
+        self._outbox.arrived = self._taken
         await self._look()
         self._runner = asyncio.create_task(self._run())
 
@@ -101,17 +103,25 @@ class Courier:
         """Read from the outbox. Raises StoreError."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    async def body(self, item: Item) -> bytes | None:
+        """The body of a message; None when it is gone. Raises StoreError."""
+        fresh = self._fresh.take(item.id)
+        return fresh if fresh is not None else await self.read(lambda tx: transit.body(tx, item.id))
+
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""
         positions = [recipient.position for recipient in chosen]
-        return await self.write(lambda tx: post.mark(tx, item.id, positions)) == len(positions)
+        return await self._outbox.group.join(_mark, (item.id, positions)) == len(positions)
 
     async def persist(self, work: Callable[[Connection], T]) -> T:
         """Write down what cannot be asked for again, as often as it takes."""
+        return await self._persist(lambda: self.write(work))
+
+    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
         pauses = iter((0.2, 1.0, 2.0, 5.0))
         while True:
             try:
-                return await self.write(work)
+                return await write()
             except Exception as error:
                 self.fault(error)
                 await asyncio.sleep(next(pauses, 15.0))
@@ -120,15 +130,16 @@ class Courier:
         """Have on disk what came of a try, however long it takes, and with it the notice to whom it concerns."""
         failed = trial.of(State.FAILED)
         notice = self._notices.failed(item, data, failed, now=self.clock(), server=trial.server) if failed else None
-
-        def write(tx: Connection) -> str:
-            post.settle(tx, item.id, trial.outcomes, now=int(self.clock()))
-            return self._outbox.add(tx, notice) if notice else ""
-
-        told = await self.persist(write)
+        result = _Settled(item.id, trial.outcomes, notice)
+        told = await self._persist(lambda: self._outbox.group.join(self._settle, result))
         self._tell(item, trial)
         if failed:
             self._late.told(item, "failed", notice, told)
+
+    def _settle(self, tx: Connection, results: Sequence[_Settled]) -> list[str]:
+        """In the outbox's thread: what became of tries; the queue id of each notice."""
+        transit.settle(tx, [(result.identity, result.outcomes) for result in results], now=int(self.clock()))
+        return [self._outbox.add(tx, result.notice) if result.notice else "" for result in results]
 
     def reached(self, route: str) -> None:
         """A server of that route talks to us."""
@@ -204,6 +215,7 @@ class Courier:
 
     async def _hold(self, route: str, said: str) -> float:
         """Leave a route alone that could not be reached; until when."""
+        self._fresh.forget()
         failures = self._failures[route] = self._failures.get(route, -1) + 1
         self._reach.missed(route, said)
         now = self.clock()
@@ -217,9 +229,14 @@ class Courier:
         self._log.held(route, said)
         return due
 
-    def arrived(self, routes: set[str], messages: int = 0) -> None:
-        """Something new is on disk."""
-        self._log.taken(messages)
+    def _taken(self, number: int, posting: Posting) -> None:
+        """A message is on disk."""
+        self._log.taken(1)
+        self._fresh.keep(number, posting.data)
+        self.arrived({transit.route_of(address, direct=self.terms.direct) for address in posting.recipients})
+
+    def arrived(self, routes: set[str]) -> None:
+        """Something new is on disk for these routes."""
         now = self.clock()
         for route in routes:
             if route in self._lanes:
@@ -232,6 +249,7 @@ class Courier:
         """Look at all routes: at the start, and when somebody has changed something."""
         changes, routes = await self.read(lambda tx: (post.changes(tx), post.routes(tx)))
         self._held.clear()
+        self._fresh.forget()
         for route, due in routes:
             if route not in self._lanes:
                 self._agenda.at(route, float(due))
@@ -263,3 +281,15 @@ class Courier:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Write to the outbox, in its thread. Raises StoreError."""
         return await self._outbox.group.hand_in(work)
+
+
+class _Settled(NamedTuple):
+    """What is written down of one try."""
+
+    identity: int
+    outcomes: tuple[Outcome, ...]
+    notice: Posting | None
+
+
+def _mark(tx: Connection, entries: Sequence[tuple[int, Sequence[int]]]) -> list[int]:
+    return [transit.mark(tx, identity, positions) for identity, positions in entries]

@@ -46,6 +46,9 @@ class Post(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Read from the outbox. Raises StoreError."""
 
+    async def body(self, item: Item) -> bytes | None:
+        """The body of a message; None when it is gone. Raises StoreError."""
+
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""
 
@@ -172,7 +175,7 @@ class Lane:
 
     async def _send(self, item: Item, seat: _Seat) -> None:
         """Send one message to all of its recipients that are due here. Raises Unreachable."""
-        data = await self._courier.read(lambda tx: post.body(tx, item.id))
+        data = await self._courier.body(item)
         if data is None:  # somebody has dropped it
             return
         left = list(item.recipients)

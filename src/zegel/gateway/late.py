@@ -16,7 +16,7 @@ from zegel.adapters.postlog import PostLog
 from zegel.gateway.notices import Notices
 from zegel.gateway.outbox import Outbox, Posting
 from zegel.gateway.terms import Terms
-from zegel.store import post
+from zegel.store import post, transit
 from zegel.store.posting import Item, Outcome, State
 
 T = TypeVar("T")
@@ -42,8 +42,8 @@ class Disk(Protocol):
     async def persist(self, work: Callable[[Connection], T]) -> T:
         """Write to it, as often as it takes."""
 
-    def arrived(self, routes: set[str], messages: int = 0) -> None:
-        """Something new is on disk."""
+    def arrived(self, routes: set[str]) -> None:
+        """Something new is on disk for these routes."""
 
 
 class Late:
@@ -78,11 +78,11 @@ class Late:
             Outcome(recipient.position, State.FAILED, f"given up after {days:g} days; last answer: {recipient.answer}")
             for recipient in item.recipients
         )
-        data = await self._disk.read(lambda tx: post.body(tx, item.id)) or b""
+        data = await self._disk.read(lambda tx: transit.body(tx, item.id)) or b""
         notice = self._notices.failed(item, data, outcomes, now=now, expired=True)
 
         def write(tx: Connection) -> str:
-            post.settle(tx, item.id, outcomes, now=int(now), tried=False)
+            transit.settle(tx, [(item.id, outcomes)], now=int(now), tried=False)
             return self._outbox.add(tx, notice) if notice else ""
 
         told = await self._disk.persist(write)
@@ -91,7 +91,7 @@ class Late:
 
     async def _warn(self, item: Item) -> None:
         now = self._disk.clock()
-        data = await self._disk.read(lambda tx: post.body(tx, item.id)) or b""
+        data = await self._disk.read(lambda tx: transit.body(tx, item.id)) or b""
         notice = self._notices.delayed(item, data, now=now, until=item.received + self._disk.terms.expiry)
 
         def write(tx: Connection) -> str:
@@ -106,4 +106,4 @@ class Late:
             self._log.untold(item.queue_id, item.site)
             return
         self._log.notice(kind, item.queue_id, queue_id)
-        self._disk.arrived({post.route_of(address, direct=self._disk.terms.direct) for address in notice.recipients})
+        self._disk.arrived({transit.route_of(address, direct=self._disk.terms.direct) for address in notice.recipients})

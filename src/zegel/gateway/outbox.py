@@ -7,14 +7,14 @@ it. The courier (:mod:`zegel.gateway.courier`) sends it.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
 from zegel.config.outbox import Outbox as Settings
-from zegel.store import post
+from zegel.store import post, transit
 from zegel.store.group import Group
 from zegel.store.posting import Posting, queue_id
 from zegel.store.spool import Spool
@@ -37,33 +37,10 @@ class TooLarge(SpokenError):  # noqa: N818
     """The message is larger than any may be: SMTP's 552 5.3.4."""
 
 
-class _Batch:
-    """What is put until the thread gets to it: one job, one commit."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[Posting, asyncio.Future[str]]] = []
-        self._lock = threading.Lock()
-        self._sealed = False
-
-    def join(self, posting: Posting, future: asyncio.Future[str]) -> bool:
-        """Take one more; False when it is too late."""
-        with self._lock:
-            if not self._sealed:
-                self.entries.append((posting, future))
-            return not self._sealed
-
-    def seal(self) -> list[Posting]:
-        """Take no more; what there is."""
-        with self._lock:
-            self._sealed = True
-            return [posting for posting, _future in self.entries]
-
-
 class Outbox:
     """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
-    ``arrived`` is called, in the loop, with the routes of what was put and the number of messages, once they are
-    on disk.
+    ``arrived`` is called, in the loop, with the number of a message and what was put, once it is on disk.
     """
 
     def __init__(
@@ -76,8 +53,7 @@ class Outbox:
     ) -> None:
         self.spool, self._settings, self._clock, self._reserve = spool, settings, clock, reserve
         self.group = Group(spool)
-        self.arrived: Callable[[set[str], int], None] = lambda _routes, _messages: None
-        self._batch: _Batch | None = None
+        self.arrived: Callable[[int, Posting], None] = lambda _number, _posting: None
         # Of the thread: the newest number, and what is there, counted at the last look and never less than it is.
         self._last, self._weight, self._counted = 0, 0, float("-inf")
 
@@ -92,18 +68,18 @@ class Outbox:
         if len(posting.data) > most:
             sentence = N_("the message has {size} octets, and at most {most} are taken (outbox.max_message_bytes)")
             raise TooLarge(sentence, size=len(posting.data), most=most)
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        if self._batch is None or not self._batch.join(posting, future):
-            batch = self._batch = _Batch()
-            batch.join(posting, future)
-            written = self.group.hand_in(lambda tx: self._take(tx, batch.seal()))
-            written.add_done_callback(lambda done: self._taken(batch, done))
-        return await future
+        taken = self.group.join(self._take, posting)
+        taken.add_done_callback(partial(self._taken, posting))
+        # Whoever put it may go meanwhile: it is in the outbox all the same.
+        result = await asyncio.shield(taken)
+        if isinstance(result, Full):
+            raise result
+        return queue_id(result)
 
     def add(self, tx: Connection, posting: Posting) -> str:
         """In the group's thread: take a message of our own, in the transaction of what it tells of and whatever room there is."""
         self._last = self._stamp(tx)
-        post.add(tx, [(self._last, posting)], now=int(self._clock()), direct=self._settings().direct)
+        transit.add(tx, [(self._last, posting)], now=int(self._clock()), direct=self._settings().direct)
         self._weight += posting.weight
         return queue_id(self._last)
 
@@ -111,31 +87,17 @@ class Outbox:
         """Write what was put, and take no more."""
         await self.group.close()
 
-    def _taken(self, batch: _Batch, done: asyncio.Future[list[str | Full]]) -> None:
-        """In the loop: answer those who wait."""
-        batch.seal()  # where the disk failed before the thread came to it
-        error = done.exception()
-        results: Sequence[str | BaseException] = [error] * len(batch.entries) if error else done.result()
-        routes, messages = set[str](), 0
-        for (posting, future), result in zip(batch.entries, results, strict=True):
-            if not isinstance(result, BaseException):
-                messages += 1
-                routes.update(post.route_of(address, direct=self._settings().direct) for address in posting.recipients)
-            if future.done():  # whoever put it has gone
-                continue
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-        if routes:
-            self.arrived(routes, messages)
+    def _taken(self, posting: Posting, done: asyncio.Future[int | Full]) -> None:
+        """In the loop: tell of what is on disk."""
+        if done.exception() is None and not isinstance(result := done.result(), Full):
+            self.arrived(result, posting)
 
     # -- in the thread ---------------------------------------------------------------------------------------------------------------
 
-    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[str | Full]:
+    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[int | Full]:
         """Write all for which there is room; what became of each."""
         room = self.spool.free() - self._reserve
-        results: list[str | Full] = []
+        results: list[int | Full] = []
         entries: list[tuple[int, Posting]] = []
         for posting in postings:
             room -= _TWICE * posting.weight
@@ -147,9 +109,9 @@ class Outbox:
             self._last = self._stamp(tx)
             self._weight += posting.weight
             entries.append((self._last, posting))
-            results.append(queue_id(self._last))
+            results.append(self._last)
         if entries:
-            post.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)
+            transit.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)
         return results
 
     def _refusal(self, tx: Connection, weight: int, room: int) -> Full | None:

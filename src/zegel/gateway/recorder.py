@@ -97,9 +97,10 @@ class Recorder:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._seconds):
                         await self._ripe.wait()
-                while self._queue:
+                if self._queue:
                     await self._write([self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))])
-                if not self._stopping.is_set():
+                # What came meanwhile waits for its own second: a batch costs more than the messages in it.
+                if len(self._queue) < self._batch_size and not self._stopping.is_set():
                     self._ripe.clear()
         finally:
             expiry.cancel()

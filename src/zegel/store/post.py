@@ -1,4 +1,4 @@
-"""The mail in the outbox: taken, due, tried, over. Functions over one transaction of :class:`~zegel.store.spool.Spool`.
+"""The mail in the outbox: what is there, due, late, over. Functions over one transaction of :class:`~zegel.store.spool.Spool`.
 
 A message has one row, its body another that goes when nobody waits for it, and each recipient a row with a state of its own: of one
 message some are delivered while others wait. Before the end of a message leaves, its recipients are marked as *sending*: a mark that is
@@ -7,97 +7,15 @@ found without an answer is a doubt, so that what may arrive twice can be told an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Row,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, delete, func, select, update
 
-from zegel.store.posting import RECIPIENT_ROW, ROW, Item, Outcome, Posting, Recipient, State
+from zegel.store.posting import RECIPIENT_ROW, ROW, Item, Recipient, State
 from zegel.store.record import printable
 from zegel.store.spool import bodies, messages, recipients, state
-
-MAX_ANSWER = 400
-
-
-def waits() -> ColumnElement[bool]:
-    """The condition that a recipient waits."""
-    # Written out: of a value that comes later SQLite cannot know that the index on what waits holds it.
-    return recipients.c.state == literal_column("'waiting'")
-
-
-# What is said for each message, made once: to build a statement takes longer than SQLite takes over it.
-_MESSAGE: BindParameter[int] = bindparam("message")
-_PLACE: BindParameter[int] = bindparam("place")
-_ONE = (recipients.c.message_id == _MESSAGE, recipients.c.position == _PLACE)
-_MARK = update(recipients).where(*_ONE, waits()).values(sending=True)
-# One that somebody dropped meanwhile stays so, but what has been delivered has been.
-_DELIVERED = (
-    update(recipients)
-    .where(*_ONE)
-    .values(
-        state=bindparam("word"),
-        answer=bindparam("said"),
-        due=bindparam("again"),
-        tries=recipients.c.tries + bindparam("more"),
-        tried=func.coalesce(bindparam("at"), recipients.c.tried),
-        doubts=recipients.c.doubts + bindparam("doubt"),
-        sending=False,
-    )
-)
-_SETTLED = _DELIVERED.where(waits())
-_OF_IT = select(recipients.c.position).where(recipients.c.message_id == _MESSAGE)
-_FINISH = (
-    update(messages)
-    .where(messages.c.id == _MESSAGE, messages.c.finished.is_(None), ~exists(_OF_IT.where(waits())))
-    .values(finished=bindparam("at"))
-)
-_LET_GO = delete(bodies).where(bodies.c.message_id == _MESSAGE, ~exists(_OF_IT.where(recipients.c.state != State.DELIVERED.value)))
-_BODY = select(bodies.c.data).where(bodies.c.message_id == _MESSAGE)
-
-
-# -- what comes in -------------------------------------------------------------------------------------------------------------------
-
-
-def add(tx: Connection, entries: Iterable[tuple[int, Posting]], *, now: int, direct: bool) -> None:
-    """Put messages into the outbox under those numbers. With ``direct`` each domain is a route of its own."""
-    rows, data, people = [], [], []
-    for identity, posting in entries:
-        rows.append(
-            {
-                "id": identity, "received": now, "sender": posting.sender, "site": posting.site, "contact": posting.contact,
-                "utf8": posting.utf8, "eight_bit": posting.eight_bit, "size": len(posting.data), "recipients": len(posting.recipients),
-                "warned": False, "finished": None,
-            }
-        )  # fmt: skip
-        data.append({"message_id": identity, "data": posting.data})
-        for position, address in enumerate(posting.recipients):
-            people.append(
-                {
-                    "message_id": identity, "position": position, "address": address, "route": route_of(address, direct=direct),
-                    "state": State.WAITING.value, "tries": 0, "due": now, "tried": 0, "sending": False, "doubts": 0, "answer": "",
-                }
-            )  # fmt: skip
-    tx.execute(insert(messages), rows)
-    tx.execute(insert(bodies), data)
-    tx.execute(insert(recipients), people)
-
-
-def route_of(address: str, *, direct: bool) -> str:
-    """Where an address goes: its domain in lower case, or the one next hop."""
-    return address.rpartition("@")[2].lower() if direct else ""
+from zegel.store.transit import MAX_ANSWER, route_of, waits
 
 
 def newest(tx: Connection) -> int:
@@ -142,37 +60,7 @@ def due(tx: Connection, route: str, *, now: int, limit: int) -> list[Item]:
     return items(tx, rows)
 
 
-def body(tx: Connection, identity: int) -> bytes | None:
-    """The body of a message; None when it is gone."""
-    found = tx.execute(_BODY, {"message": identity}).scalar()
-    return None if found is None else bytes(found)
-
-
-# -- what is tried -------------------------------------------------------------------------------------------------------------------
-
-
-def mark(tx: Connection, identity: int, positions: Sequence[int]) -> int:
-    """Note that the end of a message is about to leave for these recipients; how many of them still wait for it."""
-    return int(tx.execute(_MARK, [{"message": identity, "place": position} for position in positions]).rowcount)
-
-
-def settle(tx: Connection, identity: int, outcomes: Sequence[Outcome], *, now: int, tried: bool = True) -> None:
-    """Write down what became of recipients, in one try or (not ``tried``) without; the body goes with the last that is delivered."""
-    for statement, chosen in (
-        (_DELIVERED, [outcome for outcome in outcomes if outcome.state is State.DELIVERED]),
-        (_SETTLED, [outcome for outcome in outcomes if outcome.state is not State.DELIVERED]),
-    ):
-        if chosen:
-            tx.execute(statement, [_settled(identity, outcome, now, tried) for outcome in chosen])
-    if any(outcome.state is not State.WAITING for outcome in outcomes):
-        finish(tx, identity, now=now)
-
-
-def _settled(identity: int, outcome: Outcome, now: int, tried: bool) -> dict[str, Any]:
-    return {
-        "message": identity, "place": outcome.position, "word": outcome.state.value, "said": printable(outcome.answer, MAX_ANSWER),
-        "again": outcome.due, "more": int(tried), "at": now if tried else None, "doubt": int(outcome.doubt),
-    }  # fmt: skip
+# -- what could not be tried --------------------------------------------------------------------------------------------------------
 
 
 def postpone(tx: Connection, route: str, answer: str, *, now: int, due: int, counts: bool) -> None:
@@ -217,12 +105,6 @@ def reroute(tx: Connection, *, direct: bool) -> None:
 
 
 # -- what is over --------------------------------------------------------------------------------------------------------------------
-
-
-def finish(tx: Connection, identity: int, *, now: int) -> None:
-    """Note that a message is over, when nothing of it waits any more; its body is deleted when everybody has got it."""
-    tx.execute(_FINISH, {"message": identity, "at": now})
-    tx.execute(_LET_GO, {"message": identity})
 
 
 def forget(tx: Connection, *, before: int, limit: int) -> int:

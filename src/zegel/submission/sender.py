@@ -1,7 +1,7 @@
 """The sender of a site's mail, put right: a From that is not the site's own becomes its address, and the visitor goes to Reply-To.
 
 A web form that sends in its visitor's name fails DMARC everywhere (RFC 9989 5.3): nothing of the visitor's domain can vouch for it. So
-From is the site's address with the visitor's name kept, the envelope sender is aligned with it (SPF, RFC 7208 2.4), and a Sender that says
+From is the site's address with the visitor's name kept, the envelope sender is aligned with it (RFC 9989 5.1.1), and a Sender that says
 something else goes. A From that is right stays as it is, with its whole header. An address is only taken where it can be told safely: it
 is never picked from several that a reader could take for the author.
 

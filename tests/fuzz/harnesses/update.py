@@ -10,7 +10,8 @@ import dns.update
 
 from fuzz.dice import Dice
 from zegel.adapters import update
-from zegel.adapters.update import Address, Tsig, UpdateError
+from zegel.adapters.exchange import Address
+from zegel.adapters.update import Tsig, UpdateError
 
 WORDS = (
     b"\xc0\x0c",
@@ -40,7 +41,7 @@ def _asked(*, signed: bool = True, text: str = "v=DKIM1; p=") -> dns.update.Upda
 
 def _reply(code: int, asked: dns.update.UpdateMessage) -> bytes:
     """What a server says to it now."""
-    seen = dns.message.from_wire(asked.wire, keyring=asked.keyring)
+    seen = dns.message.from_wire(asked.wire or b"", keyring=asked.keyring)
     answer = dns.message.make_response(seen)
     answer.set_rcode(dns.rcode.Rcode(code))
     return bytes(answer.to_wire())

@@ -14,8 +14,8 @@ from zegel.verdict.edits import dkim_method, results_field
 
 _TOKEN = r"[A-Za-z0-9!#$&*+\-.^_`{|}~@]+"
 _VALUE = rf'(?:{_TOKEN}|"[^"\\;()\x00-\x1f\x7f-\xff]*")'
-_RESULT = re.compile(rf"([a-z0-9-]+)=([a-z]+)(?: reason=({_VALUE}))?((?: [a-z]+\.[a-z]+={_VALUE})*)", re.ASCII)
-_PROPERTY = re.compile(rf" ([a-z]+)\.([a-z]+)=({_VALUE})")
+_RESULT = re.compile(rf"([a-z0-9-]+)=([a-z]+)(?: reason=({_VALUE}))?((?: [a-z]+\.[a-z-]+={_VALUE})*)", re.ASCII)
+_PROPERTY = re.compile(rf" ([a-z]+)\.([a-z-]+)=({_VALUE})")
 
 HOSTILE = [
     'x"; dkim=pass header.d=bank.example; "',
@@ -134,6 +134,13 @@ def test_every_dkim_result_is_one_result(reason: DkimReason, hostile: str) -> No
     _, found = read(edit.value)
     assert [(method, status) for method, status, _, _ in found] == [("dkim", reason.status)] * 2
     assert (found[0][2] == "") == (reason is DkimReason.VERIFIED)
+
+
+def test_a_result_by_local_policy_names_the_rule() -> None:
+    """RFC 8601 2.4: "The property and value in this case identify the local policy that was applied"."""
+    made = dkim_method(DkimResult(DkimReason.BODY_PARTLY_SIGNED, Domain.parse("example.com"), detail="l=7"))
+    assert (made.result, made.value("policy", "dkim-rules")) == ("policy", "body_partly_signed")
+    assert dkim_method(DkimResult(DkimReason.VERIFIED, Domain.parse("example.com"))).value("policy", "dkim-rules") is None
 
 
 def test_a_test_key_is_told() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zegel.store import post
+from zegel.store import transit
 from zegel.store.posting import Outcome, Posting, State, queue_id
 from zegel.store.spool import Spool
 
@@ -19,8 +19,8 @@ def waiting(zegel: Any, data: Path) -> str:
     assert zegel("init").status == 0
     posting = Posting("info@example.be", ("a@example.net", "b@example.net"), TEXT, "form", "w@example.be")
     with Spool.open(data) as spool, spool.writing() as tx:
-        post.add(tx, [(ID, posting)], now=1_790_000_000, direct=False)
-        post.settle(tx, ID, [Outcome(0, State.WAITING, "451 4.7.1 later\x1b[2J", due=1_790_000_300, doubt=True)], now=1_790_000_001)
+        transit.add(tx, [(ID, posting)], now=1_790_000_000, direct=False)
+        transit.settle(tx, [(ID, [Outcome(0, State.WAITING, "451 4.7.1 later\x1b[2J", due=1_790_000_300, doubt=True)])], now=1_790_000_001)
     return queue_id(ID)
 
 

@@ -15,7 +15,7 @@ from support.outbox import QUICK, TEXT, ZONE, Rig, rig
 from support.servers import free_port
 from zegel.adapters.whose import Whose
 from zegel.ask import Answer, Question
-from zegel.store import post, queue
+from zegel.store import queue, transit
 from zegel.store.posting import Item, Recipient, State
 
 DAY = 86_400
@@ -40,7 +40,7 @@ def test_a_message_arrives_byte_for_byte_and_its_body_is_deleted(tmp_path: Path)
                 assert {each.answer for each in item.recipients} == {"250 2.0.0 taken"}
                 assert item.finished is not None
                 with made.spool.reading() as tx:
-                    assert post.body(tx, item.id) is None
+                    assert transit.body(tx, item.id) is None
 
     asyncio.run(run())
 

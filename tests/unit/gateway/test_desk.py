@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -110,6 +111,29 @@ def test_who_is_disabled_or_gone_meanwhile_sends_nothing() -> None:
         assert refusal.code == "550"
 
 
+@pytest.mark.parametrize(
+    "now",
+    [
+        [],
+        [site("portal", disabled=5)],
+        [replace(site("portal"), digest=digest(VAULT, "portal", "another secret"))],  # a new secret, or a new site of that name
+        [site("portal", networks=("198.51.100.0/24",))],
+    ],
+    ids=["removed", "disabled", "other secret", "other networks"],
+)
+def test_a_login_that_would_fail_now_sends_nothing_more_on_its_open_connection(now: list[Site]) -> None:
+    made, _ = desk(site("portal"))
+    caller = made.caller("192.0.2.7", False)
+    assert asyncio.run(caller.login(Credentials("PLAIN", "portal", "portal secret"))).code == "235"
+    assert caller.mail_from(MailFrom("a@example.be")) is None
+    made.book.replace(now)
+    refusal = caller.mail_from(MailFrom("a@example.be"))
+    assert refusal is not None
+    assert refusal.code == "550"
+    made.book.replace([site("portal", rate=7)])
+    assert caller.mail_from(MailFrom("a@example.be")) is None, "other settings end no login"
+
+
 def test_a_recipient_that_is_not_listed_is_refused_at_once() -> None:
     made, _ = desk(site("local", networks=("127.0.0.1/32",), recipients=("example.org",)))
     caller = made.caller("127.0.0.1", True)
@@ -144,6 +168,18 @@ def test_all_messages_in_hand_together_are_bounded_and_those_of_one_site() -> No
         assert len(relay.taken) == 2
 
     asyncio.run(run())
+
+
+def test_what_is_in_hand_is_given_back_also_when_its_site_has_gone_meanwhile() -> None:
+    made, _ = desk(site("local", networks=("127.0.0.1/32",)))
+    caller = made.caller("127.0.0.1", True)
+    caller.mail_from(MailFrom("a@example.be"))
+    caller.content(b"x" * 400)
+    made.book.replace([])
+    caller.content(b"x" * 50)
+    assert made.held == {"local": 450}
+    caller.closed()
+    assert not made.held
 
 
 def test_octets_that_come_by_twos_take_their_own_room_alone() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -293,7 +293,7 @@ def test_a_fault_of_ours_at_any_step_refuses_nothing_and_takes_nothing(tmp_path:
     """It is an exception, for which the door says 451; or the message goes without what only warns."""
 
     async def test(stand: Stand) -> None:
-        stand.settings = replace(stand.settings, **{part: Stumbling()})
+        stand.settings = replace(stand.settings, **{part: cast(Any, Stumbling())})
         try:
             accepted = await stand.send()
         except (MemoryError, TypeError):

@@ -72,6 +72,7 @@ def test_a_domain_without_a_key_seals_nothing_and_the_message_goes_on() -> None:
 
 
 def test_the_chain_grows_by_one_set() -> None:
+    """RFC 8617 4.2.1 and 5.1: each set adds one to the instance; ours is made when all other changes are (5.1, 1)."""
     once = arrived(SIGNED)
     twice = arrived(once)
     assert [one.domain for one in zegel.verify_arc(twice, resolver=ZONE).instances] == ["example.org", "example.org"]

@@ -267,7 +267,10 @@ def test_redirect() -> None:
 
 
 def test_a_malformed_target_is_no_match_and_is_not_asked_for() -> None:
-    """RFC 7208 4.8 leaves it open. A single label, a backslash and letters beyond ASCII are no names to ask for either."""
+    """RFC 7208 4.8 leaves it open. A single label, a backslash and letters beyond ASCII are no names to ask for either.
+
+    RFC 7208 11.5.3: "It is necessary to be prepared for hostile or unexpected content".
+    """
     for helo in ("[192.0.2.1]..", "x" * 64 + ".y", "a\\.b", "é", "\x01.b"):
         zone = zegel.Zone.from_dict(records(a="v=spf1 a:%{h} mx:%{h} exists:%{h} ptr:%{h} -all"))
         questions: list[Question] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from zegel.store import post, queue
+from zegel.store import post, queue, transit
 from zegel.store.errors import StoreError
 from zegel.store.posting import Outcome, Posting, State, number, queue_id
 from zegel.store.spool import NAME, Spool
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def filled(folder: Path, count: int = 1, *, direct: bool = False) -> Spool:
     spool = Spool.open(folder)
     with spool.writing() as tx:
-        post.add(tx, [(1000 + each, POSTING) for each in range(count)], now=50, direct=direct)
+        transit.add(tx, [(1000 + each, POSTING) for each in range(count)], now=50, direct=direct)
     return spool
 
 
@@ -90,10 +90,10 @@ def test_the_room_of_an_outage_goes_back_to_the_disk(folder: Path) -> None:
     large = Posting("a@example.be", ("b@example.net",), b"x" * 500_000)
     with Spool.open(folder) as spool:
         with spool.writing() as tx:
-            post.add(tx, [(each + 1, large) for each in range(20)], now=1, direct=False)
+            transit.add(tx, [(each + 1, large) for each in range(20)], now=1, direct=False)
         for each in range(20):
             with spool.writing() as tx:
-                post.settle(tx, each + 1, [Outcome(0, State.DELIVERED, "250 ok")], now=2)
+                transit.settle(tx, [(each + 1, [Outcome(0, State.DELIVERED, "250 ok")])], now=2)
         with spool.reading() as tx:
             before = tx.execute(text("PRAGMA page_count")).scalar_one()
         spool.shrink()
@@ -114,7 +114,7 @@ def test_what_is_due_uses_its_index(folder: Path) -> None:
 
 def test_the_statements_write_the_state_out_so_that_the_index_holds_it() -> None:
     # Of a bound value SQLite cannot know that the partial index has it, and would read every row.
-    assert "recipients.state = 'waiting'" in str(post.waits())
+    assert "recipients.state = 'waiting'" in str(transit.waits())
 
 
 def test_due_in_order_and_marked_and_settled(folder: Path) -> None:
@@ -122,17 +122,17 @@ def test_due_in_order_and_marked_and_settled(folder: Path) -> None:
         assert post.next_due(tx, "") == 50
         assert [item.id for item in post.due(tx, "", now=50, limit=10)] == [1000, 1001, 1002]
         assert post.due(tx, "", now=49, limit=10) == []
-        assert post.mark(tx, 1000, [0, 1]) == 2
-        post.settle(tx, 1000, [Outcome(0, State.DELIVERED, "250 ok"), Outcome(1, State.WAITING, "451 later", due=90)], now=60)
+        assert transit.mark(tx, 1000, [0, 1]) == 2
+        transit.settle(tx, [(1000, [Outcome(0, State.DELIVERED, "250 ok"), Outcome(1, State.WAITING, "451 later", due=90)])], now=60)
         (item,) = [each for each in queue.listed(tx, states=list(State), limit=9) if each.id == 1000]
         assert [(each.state, each.tries, each.due, each.sending) for each in item.recipients] == [
             (State.DELIVERED, 1, 0, False),
             (State.WAITING, 1, 90, False),
         ]
-        assert post.body(tx, 1000) == POSTING.data  # one still waits for it
+        assert transit.body(tx, 1000) == POSTING.data  # one still waits for it
         assert item.finished is None
-        post.settle(tx, 1000, [Outcome(1, State.DELIVERED, "250 ok")], now=95)
-        assert post.body(tx, 1000) is None
+        transit.settle(tx, [(1000, [Outcome(1, State.DELIVERED, "250 ok")])], now=95)
+        assert transit.body(tx, 1000) is None
         found = queue.find(tx, 1000)
         assert found is not None
         assert found.finished == 95
@@ -140,7 +140,7 @@ def test_due_in_order_and_marked_and_settled(folder: Path) -> None:
 
 def test_a_mark_that_is_found_at_the_start_is_a_doubt(folder: Path) -> None:
     with filled(folder, 2) as spool, spool.writing() as tx:
-        post.mark(tx, 1000, [1])
+        transit.mark(tx, 1000, [1])
         assert post.recover(tx) == 1
         assert post.recover(tx) == 0
         (item,) = [each for each in post.due(tx, "", now=50, limit=9) if each.id == 1000]
@@ -150,8 +150,8 @@ def test_a_mark_that_is_found_at_the_start_is_a_doubt(folder: Path) -> None:
 def test_a_drop_holds_against_a_later_answer_but_a_delivery_is_told(folder: Path) -> None:
     with filled(folder, 2) as spool, spool.writing() as tx:
         assert queue.drop(tx, 1000, now=55) == 2
-        assert post.mark(tx, 1000, [0]) == 0
-        post.settle(tx, 1000, [Outcome(0, State.DELIVERED, "250 ok"), Outcome(1, State.FAILED, "550 no")], now=60)
+        assert transit.mark(tx, 1000, [0]) == 0
+        transit.settle(tx, [(1000, [Outcome(0, State.DELIVERED, "250 ok"), Outcome(1, State.FAILED, "550 no")])], now=60)
         item = queue.find(tx, 1000)
         assert item is not None
         assert [each.state for each in item.recipients] == [State.DELIVERED, State.DROPPED]
@@ -161,12 +161,12 @@ def test_a_drop_holds_against_a_later_answer_but_a_delivery_is_told(folder: Path
 
 def test_what_failed_can_be_sent_again_until_its_body_goes(folder: Path) -> None:
     with filled(folder) as spool, spool.writing() as tx:
-        post.settle(tx, 1000, [Outcome(0, State.FAILED, "550 no"), Outcome(1, State.FAILED, "550 no")], now=60)
+        transit.settle(tx, [(1000, [Outcome(0, State.FAILED, "550 no"), Outcome(1, State.FAILED, "550 no")])], now=60)
         assert queue.retry(tx, 1000, now=70) == 2
         item = queue.find(tx, 1000)
         assert item is not None
         assert item.finished is None
-        post.settle(tx, 1000, [Outcome(0, State.FAILED, "550 no"), Outcome(1, State.FAILED, "550 no")], now=80)
+        transit.settle(tx, [(1000, [Outcome(0, State.FAILED, "550 no"), Outcome(1, State.FAILED, "550 no")])], now=80)
         assert post.make_room(tx, 1) >= len(POSTING.data)
         assert post.weight(tx) == 0
         assert queue.retry(tx, 1000, now=90) == 0
@@ -175,7 +175,7 @@ def test_what_failed_can_be_sent_again_until_its_body_goes(folder: Path) -> None
 def test_what_is_over_is_forgotten_after_its_time(folder: Path) -> None:
     with filled(folder, 5) as spool, spool.writing() as tx:
         for each in (1000, 1001):
-            post.settle(tx, each, [Outcome(0, State.DELIVERED, "250"), Outcome(1, State.FAILED, "550")], now=60)
+            transit.settle(tx, [(each, [Outcome(0, State.DELIVERED, "250"), Outcome(1, State.FAILED, "550")])], now=60)
         assert post.forget(tx, before=60, limit=9) == 0
         assert post.forget(tx, before=61, limit=9) == 2
         assert queue.count(tx) == {State.WAITING: 6, State.DELIVERED: 0, State.FAILED: 0, State.DROPPED: 0}
@@ -196,10 +196,10 @@ def test_routes_follow_the_configuration(folder: Path) -> None:
 
 def test_a_strangers_answer_is_bounded_and_steers_no_terminal(folder: Path) -> None:
     with filled(folder) as spool, spool.writing() as tx:
-        post.settle(tx, 1000, [Outcome(0, State.FAILED, "550 \x1b[2J" + "x" * 5000)], now=60)
+        transit.settle(tx, [(1000, [Outcome(0, State.FAILED, "550 \x1b[2J" + "x" * 5000)])], now=60)
         item = queue.find(tx, 1000)
         assert item is not None
-        assert len(item.recipients[0].answer) == post.MAX_ANSWER
+        assert len(item.recipients[0].answer) == transit.MAX_ANSWER
         assert item.recipients[0].answer.startswith("550 ?[2J")
 
 

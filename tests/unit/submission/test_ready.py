@@ -5,12 +5,13 @@ from __future__ import annotations
 import binascii
 import email
 import email.policy
-import sys
 import tracemalloc
+from contextlib import suppress
 from email.message import EmailMessage
 
 import pytest
 
+from support.work import lines
 from zegel.submission import transfer
 from zegel.submission.ready import Change, Ready, make_ready
 from zegel.submission.unfit import Unfit
@@ -227,23 +228,14 @@ def test_the_strangest_parts_may_go_when_they_are_plain() -> None:
         assert ready(message) == (message, (), False)
 
 
-def lines_run(message: bytes) -> int:
+def cost(message: bytes) -> int:
     """How many lines of Python a message costs."""
-    count = 0
 
-    def count_line(_frame: object, event: str, _arg: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return count_line
+    def made() -> None:
+        with suppress(Unfit):
+            ready(message)
 
-    sys.settrace(count_line)  # type: ignore[arg-type]
-    try:
-        ready(message)
-    except Unfit:
-        pass
-    finally:
-        sys.settrace(None)
-    return count
+    return lines(made)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +252,7 @@ def lines_run(message: bytes) -> int:
 )
 def test_twice_the_message_costs_twice_the_work(hostile: bytes) -> None:
     head = BASE + b"Content-Type: multipart/mixed; boundary=b\r\n"
-    once, twice = (lines_run(head + hostile * count + b"\r\n\r\nx\r\n") for count in (150, 300))
+    once, twice = (cost(head + hostile * count + b"\r\n\r\nx\r\n") for count in (150, 300))
     assert twice <= 2.5 * once
 
 

@@ -56,6 +56,7 @@ def test_a_from_that_is_right_stays_with_its_whole_header(header: bytes, author:
     ],
 )
 def test_the_envelope_sender_fits_the_author(given: str, expected: str) -> None:
+    """RFC 9989 5.1.1: a MAIL FROM domain "that has Identifier Alignment with the Author Domain"."""
     assert corrected(b"From: info@example.be\r\n", mail_from=given).mail_from == expected
     assert corrected(b"From: jan@gmail.example\r\n", mail_from=given).mail_from == (expected if given != "info@example.be" else given)
 

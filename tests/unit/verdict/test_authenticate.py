@@ -30,6 +30,7 @@ def words(verdict: Verdict) -> str:
 
 
 def test_the_front_door() -> None:
+    """RFC 9989 4.3: both mechanisms give DMARC a domain."""
     options: dict[str, Any] = {
         "ip": GOOD,
         "helo": "mx.example.org",
@@ -146,6 +147,13 @@ def test_a_bounce_is_judged_by_its_helo_name() -> None:
     # With a sender, a HELO name that passes is no proof (STANDARDS 3.2, A1).
     verdict = judge(samples.MESSAGE, mail_from="any@nowhere.example.org")
     assert (verdict.spf.helo.status, verdict.dmarc.status) == ("pass", "fail")
+
+
+def test_a_sender_that_spf_proves_proves_no_author() -> None:
+    """RFC 7208 11.2: "the message can easily list other identities in its header"."""
+    verdict = judge(samples.MESSAGE, helo="attack.example", mail_from="x@attack.example")
+    assert words(verdict) == "pass pass [] none fail"
+    assert (verdict.dmarc.aligned_spf, verdict.action) == (False, "reject")
 
 
 def test_a_key_that_only_tests_proves_nothing() -> None:

@@ -55,8 +55,8 @@ def _server(id: str, title: str, need: Need = Need.MUST, note: str = _CONNECT) -
     return Demand(id, title, need=need, note=note, unless=NO_MX)
 
 
-def _seen(id: str, title: str, item: str, judge: Judge, note: str = "") -> Demand:
-    return Demand(id, title, (item,), judge, note=note, unless=NO_MX)
+def _seen(id: str, title: str, item: str, judge: Judge, note: str = "", need: Need = Need.MUST) -> Demand:
+    return Demand(id, title, (item,), judge, note=note, need=need, unless=NO_MX)
 
 
 INTERNET_NL = Profile(
@@ -112,7 +112,7 @@ INTERNET_NL = Profile(
         _server("mail_starttls_cert_pubkey", N_("the certificate's key is good")),
         _server("mail_starttls_cert_sig", N_("the certificate's signature is good")),
         _server("mail_starttls_cert_domain", N_("the certificate names the server"), Need.SHOULD),
-        _server("caa", N_("CAA says who may make certificates"), Need.SHOULD, N_("CAA is not looked at from here")),
+        _seen("caa", N_("CAA says who may make certificates"), "transport.caa", _there, need=Need.SHOULD),
         _seen("mail_starttls_dane_exist", N_("mail servers have TLSA records (DANE)"), "transport.tlsa", _dane),
         _seen("mail_starttls_dane_valid", N_("TLSA records fit the certificates"), "transport.tlsa", _valid, _CONNECT),
         _server("mail_starttls_dane_rollover", N_("there is a second TLSA record for the next key"), Need.SHOULD),
