@@ -320,6 +320,33 @@ def test_a_fault_once_the_message_is_on_disk_is_no_reason_to_have_it_again(tmp_p
     play(tmp_path, test)
 
 
+def test_a_client_that_goes_away_at_the_end_sends_nothing_untold(tmp_path: Path) -> None:
+    """Else whoever hangs up in time has mail sent in our name of which there is neither a line nor a record."""
+
+    async def test(stand: Stand) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow:
+            async def put(self, posting: Posting) -> str:
+                begun.set()
+                await go_on.wait()
+                return await stand.outbox.put(posting)
+
+        stand.relay._outbox = Slow()  # type: ignore[assignment]
+        sending = asyncio.create_task(stand.send())
+        await begun.wait()
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+        go_on.set()
+        await asyncio.gather(*stand.relay._keeping)
+        assert waiting(stand) == 1
+        assert stand.kept[0].action == "signed"
+        assert stand.kept[0].queue_id
+
+    play(tmp_path, test)
+
+
 def waiting(stand: Stand) -> int:
     with stand.spool.reading() as tx:
         return post.waiting(tx)
