@@ -158,8 +158,8 @@ def _do(here: Place, plan: Plan, seen: dict[tuple[str, str], Visibility], option
     done, now = Brought(0, 0, 0), int(time.time())
     try:
         with here.store() as store, screen.waiting(_("Importing")):
-            for done in bring_all(store, plan, visible, now=now, organisation=options.organisation, origin=origin):
-                pass
+            for so_far in bring_all(store, plan, visible, now=now, organisation=options.organisation, origin=origin):
+                done = so_far
     except StoreError:
         if done.keys:
             sentence = _("imported before the trouble: {domains} domains and {keys} keys; the same command goes on with the rest")
