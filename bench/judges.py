@@ -16,6 +16,7 @@ from pathlib import Path
 import zegel
 from bench import milters
 from bench.milters import Milter
+from support import rspamd
 from support.servers import require
 
 # /etc/opendmarc.conf of Debian's opendmarc 1.4.2, without its comments, its socket and its pid file.
@@ -29,18 +30,6 @@ SELF = "SPFSelfValidate true"
 MODULES = ("spf", "dkim", "arc", "dmarc")
 _PLUGINS = ("spf", "arc", "dmarc", "milter_headers")  # dkim is in rspamd itself
 _RSPAMD = """\
-options {{
-  pidfile = "{folder}/pid";
-  filters = "dkim";
-  tempdir = "{folder}";
-  url_tld = "{folder}/suffixes";
-  cache_file = "{folder}/symbols.cache";
-  hs_cache_dir = "{folder}/";
-  control_socket = "{folder}/control.sock mode=0600";
-  dns {{ nameserver = ["{server}"]; }}
-  local_addrs = ["127.0.0.0/8"];
-}}
-logging {{ type = "file"; filename = "{folder}/log"; level = "info"; }}
 worker "rspamd_proxy" {{
   bind_socket = "{socket} mode=0666";
   count = 1;
@@ -48,8 +37,6 @@ worker "rspamd_proxy" {{
   timeout = 120s;
   upstream "local" {{ default = yes; self_scan = yes; }}
 }}
-modules {{ path = "{folder}/plugins"; }}
-actions {{ reject = 1000; add_header = 900; }}
 group "policies" {{ .include "/etc/rspamd/scores.d/policies_group.conf" }}
 spf {{ spf_cache_size = 2k; spf_cache_expire = 1d; }}
 arc {{ sign_inbound = false; sign_local = false; sign_authenticated = false; }}
@@ -102,13 +89,7 @@ def _rspamd(folder: Path, server: str) -> Iterator[Milter]:
     """Debian's rspamd, one worker that speaks milter and scans by itself."""
     own = Path(tempfile.mkdtemp(prefix="rspamd-", dir=folder))
     own.chmod(0o755)
-    (own / "plugins").mkdir()
-    for plugin in _PLUGINS:
-        (own / "plugins" / f"{plugin}.lua").symlink_to(f"/usr/share/rspamd/plugins/{plugin}.lua")
-    # Not Debian's whole list of public suffixes, which takes it 15 seconds to compile.
-    (own / "suffixes").write_text("com\nnet\norg\n")
-    config, socket = own / "rspamd.conf", own / "socket"
-    config.write_text(_RSPAMD.format(folder=own, server=server, socket=socket))
-    # As root, --insecure: it writes its files in the bench's folder and nowhere else.
-    with milters.process([require("rspamd"), "--no-fork", "--insecure", "--config", str(config)], socket) as pid:
+    socket = own / "socket"
+    config = rspamd.configure(own, server, _PLUGINS, _RSPAMD.format(socket=socket))
+    with milters.process(rspamd.command(config), socket) as pid:
         yield Milter(milters.RSPAMD, "judge", "unix", f"unix:{socket}", (pid,))

@@ -69,11 +69,16 @@ EXIT_STATUS: dict[str, tuple[tuple[int, str], ...]] = {
     "quarantine show": ((0, "shown"),),
     "quarantine release": ((0, "handed to the outbox"),),
     "quarantine drop": ((0, "deleted"),),
-    "message erase": ((0, "nothing of the person is left"), (1, "erased, but a trace may be in the database's log: do it again")),
+    "message erase": (
+        (0, "nothing of the person is left"),
+        (1, "mail that is not delivered yet stays and is told, or a trace may be in the database's log: do it again"),
+    ),
     "site add": ((0, "added; its secret was shown"),),
     "site list": ((0, "listed"),),
     "site show": ((0, "shown"),),
     "site rotate-secret": ((0, "a new secret was shown"),),
+    "site change": ((0, "changed, or so already"),),
+    "site remove": ((0, "taken out; what of its mail still waits is told"),),
     "site disable": ((0, "its mail is no longer taken"),),
     "site enable": ((0, "its mail is taken"),),
     "site test": ((0, "the mail was taken, and nothing is wrong with it"), (1, "a step failed, or it would not pass at its receivers")),
@@ -142,7 +147,7 @@ def _item(param: Any, context: typer.Context) -> Item:
         said.append(f"Or the environment variable {param.envvar}.")
     if param.param_type_name == "argument":
         return Item(" ".join(param.get_usage_pieces(context)), " ".join(said))
-    if isinstance(param.default, str):
+    if isinstance(param.default, str) and param.default:
         said.append(f"Without it: {param.default}.")
     if param.multiple:
         said.append("May be given more than once.")

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from zegel import front
-from zegel.adapters.converse import AsyncResolver, Budget, converse
-from zegel.adapters.resolver import Resolver, SystemResolver
+from zegel.adapters.converse import AsyncResolver
+from zegel.adapters.resolver import Resolver
 from zegel.arc.result import ArcResult
 from zegel.arc.verify import verify_message as verify_chain
 from zegel.dkim.crypto import Key
@@ -33,7 +33,7 @@ async def verify(
     """Verify every DKIM signature of a message: see :func:`zegel.verify`."""
     limits = limits or Limits()
     dialogue = verify_message(message, now=time.time() if now is None else now, limits=limits)
-    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+    return await front.ask(dialogue, resolver, limits)
 
 
 async def verify_arc(
@@ -42,7 +42,7 @@ async def verify_arc(
     """Validate the Authenticated Received Chain of a message: see :func:`zegel.verify_arc`."""
     limits = limits or Limits()
     dialogue = verify_chain(message, now=time.time() if now is None else now, limits=limits)
-    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+    return await front.ask(dialogue, resolver, limits)
 
 
 async def check_dmarc(
@@ -55,7 +55,7 @@ async def check_dmarc(
     limits: Limits | None = None,
 ) -> DmarcResult:
     """Judge an author domain by what SPF and DKIM said: see :func:`zegel.check_dmarc`."""
-    return await converse(check_author(author_domain, spf, dkim, psl=psl), resolver or SystemResolver(), Budget(limits or Limits()))
+    return await front.ask(check_author(author_domain, spf, dkim, psl=psl), resolver, limits or Limits())
 
 
 async def check_spf(
@@ -78,7 +78,7 @@ async def check_spf(
         now=time.time() if now is None else now,
         default_explanation=default_explanation,
     )
-    return await converse(dialogue, resolver or SystemResolver(), Budget(limits or Limits()))
+    return await front.ask(dialogue, resolver, limits or Limits())
 
 
 async def authenticate(
@@ -100,7 +100,7 @@ async def authenticate(
     limits = limits or Limits()
     evidence = Evidence(ip, helo, mail_from, authserv_id=authserv_id or "unknown", now=time.time() if now is None else now)
     dialogue = authenticate_message(message, evidence, front.site(own_domains, trusted_sealers, mode, rules), limits)
-    return await converse(dialogue, resolver or SystemResolver(), Budget(shared(limits)))
+    return await front.ask(dialogue, resolver, shared(limits))
 
 
 async def sign(

@@ -31,6 +31,7 @@ class RRType(StrEnum):
     SPF = "SPF"
     DS = "DS"
     TLSA = "TLSA"
+    CAA = "CAA"
 
 
 class Rcode(StrEnum):

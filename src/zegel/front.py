@@ -52,8 +52,11 @@ def sign(
 
     Returns the DKIM-Signature field(s), each ending in CRLF, in the order of the keys: put them in front of the message. ``headers`` names
     the fields to sign instead of the choice made here; ``identity`` is ``i=``; ``expire`` the seconds that the signature holds; ``now``
-    seconds since the epoch. Raises ValueError for a message without From or an option that cannot be.
+    seconds since the epoch. A message with LF is signed as it will travel, with CRLF: make that of it before the signature is put in
+    front. Raises ValueError for a message without From or an option that cannot be, TypeError for what is no bytes, key or list.
     """
+    if isinstance(headers, str):
+        raise TypeError("headers is a list of names")
     keys = [key] if isinstance(key, Key) else list(key)
     if not all(isinstance(item, Key) for item in keys):
         raise TypeError("key must be a zegel.Key or a list of them")
@@ -176,10 +179,14 @@ def authenticate(
 
 
 def site(own_domains: Iterable[str], trusted_sealers: Iterable[str], mode: str, rules: Sequence[Rule]) -> Site:
-    """What a site has decided, from texts. Raises ValueError for a mode or domain that is none, TypeError for a rule that is none."""
+    """What a site has decided. Raises ValueError for a mode or domain that is none, TypeError for what is no rule or no list."""
+    if isinstance(own_domains, str) or isinstance(trusted_sealers, str):
+        raise TypeError("own_domains and trusted_sealers are lists of names")  # of one text, each letter is a domain
     if not all(isinstance(rule, Rule) for rule in rules):
         raise TypeError("rules are zegel.Rule values: zegel.Rule.read(...)")
     own, sealers = (tuple(map(Domain.parse, names)) for names in (own_domains, trusted_sealers))
+    if mode not in list(Mode):
+        raise ValueError(f"mode is one of {', '.join(Mode)}, not {mode!r}")
     return Site(Mode(mode), own_domains=Names(own), trusted_sealers=frozenset(sealers), rules=tuple(rules))
 
 
@@ -188,10 +195,14 @@ def drive(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits)
     if isinstance(resolver, Zone):
         return rehearse(dialogue, _counted(resolver, limits.questions))
 
-    async def run() -> R:
-        return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
+    return _run(ask(dialogue, resolver, limits))
 
-    return _run(run())
+
+async def ask(dialogue: Dialogue[R], resolver: AsyncResolver | None, limits: Limits) -> R:
+    """Run a dialogue to its end in the running loop; None asks the system's name servers. Raises TypeError for what cannot be asked."""
+    if resolver is not None and not callable(getattr(resolver, "resolve", None)):
+        raise TypeError("resolver is a zegel.Resolver, a zegel.Zone, or what has an async resolve(question)")
+    return await converse(dialogue, resolver or SystemResolver(), Budget(limits))
 
 
 def _counted(zone: Zone, questions: int) -> Callable[[Question], Answer]:

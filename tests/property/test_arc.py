@@ -36,7 +36,7 @@ RESULTS = st.builds(MethodResult, METHOD, WORD, HOSTILE, PROPERTIES, st.integers
 FIELDS = st.builds(AuthenticationResults, HOSTILE, st.lists(RESULTS, max_size=5).map(tuple))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BODY, st.lists(st.tuples(st.sampled_from(DOMAINS), st.sampled_from(FORMS), FIELDS), min_size=1, max_size=4))
 def test_a_sealed_chain_validates(body: bytes, hops: list[tuple[str, str, AuthenticationResults]]) -> None:
     message = samples.SIMPLE_HEADER + b"\r\n" + body
@@ -54,7 +54,7 @@ SEALED = arc.sealed(samples.MESSAGE, *DOMAINS)
 HEAD = SEALED.index(b"Subject: hello")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, HEAD - 1), st.sampled_from([b"", b"x", b"1", b"=", b";", b"A", b"\x00", b"a b"]))
 def test_no_change_in_the_arc_fields_passes_unseen(place: int, letters: bytes) -> None:
     """Whatever one octet of the sealed fields becomes: the chain fails, or its canonical text is the same (RFC 6376 3.4.2)."""
@@ -80,7 +80,7 @@ def _octets(found: re.Match[bytes]) -> bytes:
     return base64.b64encode(base64.b64decode(found[0]))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.integers(0, 60), max_size=8))
 def test_any_chunking_of_the_body_gives_one_result(cuts: list[int]) -> None:
     split = split_message(SEALED, header_bytes=65536)
@@ -92,7 +92,7 @@ def test_any_chunking_of_the_body_gives_one_result(cuts: list[int]) -> None:
     assert verification.finish().status == "pass"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FIELDS)
 def test_what_is_written_reads_back(field: AuthenticationResults) -> None:
     """No value makes a result, a comment or a line; and writing what was read changes nothing."""
@@ -111,7 +111,7 @@ def test_what_is_written_reads_back(field: AuthenticationResults) -> None:
 CLEAN = st.text(string.ascii_letters + string.digits + " .,/:=+-_@<>'%[]?", max_size=30).map(str.strip)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(METHOD, WORD, CLEAN, CLEAN), max_size=4), CLEAN)
 def test_clean_values_come_back_as_they_were(items: list[tuple[str, str, str, str]], authserv_id: str) -> None:
     results = tuple(MethodResult(method, result, reason, (Property("header", "d", value),)) for method, result, reason, value in items)
@@ -144,7 +144,7 @@ PIECES = [
 ALPHABET = st.sampled_from(PIECES)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(ALPHABET, max_size=25).map("".join) | st.text(max_size=60))
 def test_any_text_is_a_field_or_a_value_error(text: str) -> None:
     """And what the strict reader takes the lenient one takes too, for the same; writing it again is stable."""
@@ -164,7 +164,7 @@ def test_any_text_is_a_field_or_a_value_error(text: str) -> None:
         assert zegel.parse_authentication_results(written).format() == written
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"]))
 def test_any_octets_in_an_arc_field_have_a_result(octets: bytes, name: bytes) -> None:
     result = arc.verify(name + b": i=4; " + octets.replace(b"\n", b"").replace(b"\r", b"") + b"\r\n" + SEALED, ZONE)

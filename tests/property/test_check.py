@@ -33,7 +33,7 @@ _TEXTS = st.lists(st.one_of(_of(_TERMS, " "), _of(_TAGS, "; "), st.binary(max_si
 _HOSTS = st.lists(st.sampled_from(["0 .", "0 ", "10 mx.example.com", "10 192.0.2.1", "x", "", "10 b.example"]), max_size=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.tuples(_TEXTS, _TEXTS, _TEXTS, _TEXTS, _TEXTS), _HOSTS, st.sampled_from([None, True, False]))
 def test_any_dns_gives_a_report(texts: tuple[list[str | bytes], ...], mx: list[str], parked: bool | None) -> None:
     own, other, policy, key, rest = texts

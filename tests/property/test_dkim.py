@@ -90,7 +90,7 @@ def cut(body: bytes, places: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("form", ["simple", "relaxed"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(bodies, st.lists(st.integers(0, 2000), max_size=8))
 def test_any_chunking_gives_one_form(form: str, body: bytes, places: list[int]) -> None:
     expected = naive_body(form, body)
@@ -112,7 +112,7 @@ def test_every_short_body_in_every_chunking(form: str) -> None:
                 assert canonical(form, [body[:place], body[place:]]) == expected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(fields, max_size=6))
 @example([Field(b"!", b""), Field(b"!", b"\0 ")])
 def test_relaxed_fields(several: list[Field]) -> None:
@@ -145,7 +145,7 @@ HEADER_ATOMS = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(HEADER_ATOMS), max_size=14).map(b"".join))
 def test_the_whole_block_and_one_by_one_give_the_same(block: bytes) -> None:
     """Whatever the octets are, and whether or not the names have been seen before."""
@@ -161,7 +161,7 @@ def test_the_whole_block_and_one_by_one_give_the_same(block: bytes) -> None:
             assert header.values("from") == [field.value for field in fields if field.key == b"from"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.builds(Field, st.sampled_from([b"A", b"b", b"B ", b"DKIM-Signature", b"c"]), values), max_size=8), st.data())
 def test_the_walk_through_h(several: list[Field], data: st.DataObject) -> None:
     """RFC 6376 5.4.2: each mention takes the next instance from the bottom, but never the field itself; a missing one is nothing."""
@@ -181,7 +181,7 @@ def test_the_walk_through_h(several: list[Field], data: st.DataObject) -> None:
             assert b"".join(line + b"\r\n" for line in header.lines("relaxed", places)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(tag_names, tag_values, min_size=1, max_size=8))
 def test_tag_lists(tags: dict[str, str]) -> None:
     text = taglist.format_tags(tags).encode()
@@ -190,7 +190,7 @@ def test_tag_lists(tags: dict[str, str]) -> None:
     assert taglist.format_tags(taglist.parse(text)).encode() == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_tag_lists_from_anything(text: bytes) -> None:
     try:
@@ -200,7 +200,7 @@ def test_tag_lists_from_anything(text: bytes) -> None:
     assert taglist.parse(taglist.format_tags(tags).encode()) == tags
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(tag_names, tag_values, min_size=1, max_size=6), st.data())
 def test_emptied(tags: dict[str, str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(tags)))
@@ -210,7 +210,7 @@ def test_emptied(tags: dict[str, str], data: st.DataObject) -> None:
     assert text.startswith(emptied[: emptied.index(name.encode() + b"=")])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=40) | domains)
 def test_domains(text: str) -> None:
     try:
@@ -223,7 +223,7 @@ def test_domains(text: str) -> None:
     assert Domain.parse(domain.upper() + ".") == domain
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.text(alphabet="aéüñ日本語ж9", min_size=1, max_size=8), min_size=2, max_size=3).map(".".join))
 def test_internationalised_domains(text: str) -> None:
     try:
@@ -264,7 +264,7 @@ signatures = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(signatures)
 def test_signatures(made: Signature) -> None:
     value = format_unsigned(made, canonicalization=f"{made[1]}/{made[2]}", identity=made.identity) + format_signature(made.signature)
@@ -277,7 +277,7 @@ def test_signatures(made: Signature) -> None:
     assert max(map(len, lines)) <= max(78, longest + 6, len(made.domain) + 80, len(made.identity) + 6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.builds(Field, st.from_regex(rb"[!-9;-~]{1,12}", fullmatch=True), st.binary(max_size=30)), min_size=1, max_size=6), bodies
 )
@@ -287,7 +287,7 @@ def test_split_and_join(several: list[Field], body: bytes) -> None:
     assert (split_fields(split.header), split.body, split.oversized) == ((clean, 0), body, False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | st.lists(st.sampled_from([*ATOMS, b"a: b", b"From ", b":"]), max_size=20).map(b"".join))
 def test_split_loses_nothing(message: bytes) -> None:
     """Whatever comes: fields and body are octets of the message, and no field has a line end that is no fold."""
@@ -301,7 +301,7 @@ def test_split_loses_nothing(message: bytes) -> None:
     assert split_fields(split.header)[1] or not bare
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(values, bodies, st.sampled_from(["simple/simple", "relaxed/relaxed", "simple/relaxed", "relaxed/simple"]), st.data())
 def test_what_is_signed_verifies_and_no_changed_bit_does(value: bytes, body: bytes, form: str, data: st.DataObject) -> None:
     clean = value.replace(b"\rq", b"").replace(b"\nq", b"")

@@ -324,4 +324,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+TestLife.settings = settings(max_examples=40, stateful_step_count=25, suppress_health_check=list(HealthCheck))

@@ -84,25 +84,23 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(ends)]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(streams, st.lists(st.integers(0, 600), max_size=12))
 def test_any_split_of_bytes_gives_one_list_of_events(data: bytes, places: list[int]) -> None:
     assert listen(cut(data, places)) == listen([data])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(streams)
 def test_octet_by_octet_gives_the_same_events(data: bytes) -> None:
     assert listen(data[at : at + 1] for at in range(len(data))) == listen([data])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans())
 def test_hostile_bytes_raise_nothing_but_protocol_errors(data: bytes, negotiated: bool) -> None:
     listen([mta.START + mta.mail() + data if negotiated else data])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=100)), max_size=20), st.lists(st.integers(0, 2000), max_size=20))
 def test_packets_round_trip(packets: list[tuple[int, bytes]], places: list[int]) -> None:
     decoder = Decoder()
@@ -115,13 +113,11 @@ def test_packets_round_trip(packets: list[tuple[int, bytes]], places: list[int])
     assert decoder.waiting == 0
 
 
-@settings(deadline=None)
 @given(st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF))
 def test_optneg_round_trip(version: int, actions: int, protocol: int) -> None:
     assert codec.parse_optneg(codec.optneg(version, actions, protocol)[5:]) == (version, actions, protocol)
 
 
-@settings(deadline=None)
 @given(word.map(str.encode), octets, st.integers(1, 0x7FFFFFFF))
 def test_header_replies_round_trip(name: bytes, value: bytes, index: int) -> None:
     for reply, head in (
@@ -137,7 +133,6 @@ def test_header_replies_round_trip(name: bytes, value: bytes, index: int) -> Non
         assert head == 0 or int.from_bytes(packet[1][:4], "big") == index
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[45][0-5][0-9]", fullmatch=True), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100))
 def test_replycode_round_trip(code: str, text: str) -> None:
     line = codec.replycode(code, text)[5:-1].decode()
@@ -145,7 +140,6 @@ def test_replycode_round_trip(code: str, text: str) -> None:
     assert line.count("%") % 2 == 0
 
 
-@settings(deadline=None)
 @given(fields, st.binary(max_size=60))
 def test_the_client_of_the_tests_puts_messages_together_as_they_were(found: list[tuple[bytes, bytes]], body: bytes) -> None:
     found = [(name, value.replace(b"\n", b"").replace(b"\r", b"")) for name, value in found]

@@ -67,7 +67,7 @@ def decoded(message: Message) -> list[tuple[str, object]]:
     return [(part.get_content_type(), None if part.is_multipart() else part.get_payload(decode=True)) for part in message.walk()]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(parts())
 def test_readers_decode_the_same_and_no_server_needs_to_change_it(part: bytes) -> None:
     message = HEADER + part
@@ -87,7 +87,7 @@ def test_readers_decode_the_same_and_no_server_needs_to_change_it(part: bytes) -
         assert made == (message, (), False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.booleans())
 def test_any_data_decodes_to_itself(data: bytes, text: bool) -> None:
     data = data.replace(b"\r", b"\r\n").replace(b"\n\n", b"\n") if text else data
@@ -100,7 +100,7 @@ def test_any_data_decodes_to_itself(data: bytes, text: bool) -> None:
     assert max(map(len, made.data.split(b"\r\n"))) <= 76
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from([b"=", b"41", b"=41", b"=\r\n", b"\r\n", b" ", b"x", b"\xe9", b"=C3", b"==", b"\x00"]), max_size=40))
 @example([b"=C3=A9" * 400])
 def test_quoted_printable_that_breaks_the_rules_decodes_to_the_same(pieces: list[bytes]) -> None:
@@ -125,7 +125,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.booleans())
 def test_whatever_it_is_it_is_refused_or_made_ready(pieces: list[bytes], utf8: bool) -> None:
     message = HEADER + b"".join(pieces)

@@ -46,7 +46,7 @@ PIECES = [
 HEADERS = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join)
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(
     HEADERS | HEADERS.map(lambda text: b"From: " + text), st.sampled_from(["", "<>", "jan@gmail.example", "info@example.be", "www-data"])
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.harnesses import smtp as harness
@@ -18,13 +18,11 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in zip([0, *inside], [*inside, len(data)], strict=True)]
 
 
-@settings(deadline=None)
 @given(streams, st.lists(st.integers(0, 5000), max_size=20), st.booleans())
 def test_any_split_gives_one_list_of_events(stream: bytes, places: list[int], secure: bool) -> None:
     assert harness.listen([cut(stream, places)], secure=secure) == harness.listen([[stream]], secure=secure)
 
 
-@settings(deadline=None)
 @given(lines, st.lists(st.integers(0, 400), max_size=12))
 def test_a_message_comes_out_as_it_was_sent(message: list[bytes], places: list[int]) -> None:
     sent = b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in message) + b".\r\n"
@@ -34,7 +32,6 @@ def test_a_message_comes_out_as_it_was_sent(message: list[bytes], places: list[i
     assert (stream.ended, stream.bare) == (True, 0)
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~-]{1,20}(\.[a-z0-9]{1,5})?", fullmatch=True), st.sampled_from(["example.be", "a.example.org"]))
 def test_a_path_is_read_as_it_was_written(local: str, domain: str) -> None:
     assert read(f"FROM:<{local}@{domain}>".encode(), "FROM", hostname="x.example").address == f"{local}@{domain}"

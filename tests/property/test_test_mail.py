@@ -83,7 +83,7 @@ def told(message: bytes) -> MessageReport:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FIELDS, BODIES, st.booleans())
 def test_a_report_on_anything(fields: bytes, body: bytes, sign: bool) -> None:
     head, _, _rest = MAIL.partition(b"\r\n\r\n")
@@ -99,7 +99,7 @@ def test_a_report_on_anything(fields: bytes, body: bytes, sign: bool) -> None:
     assert octets.isascii()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=2000))
 def test_a_report_on_bytes(message: bytes) -> None:
     told(message)
@@ -110,7 +110,7 @@ LINES = st.lists(st.sampled_from([b"--x", b"", b"From x", b".", b"a", b"b  c", b
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(LINES, LINES)
 def test_what_is_told_of_a_change_is_true(body: bytes, other: bytes) -> None:
     """The lines that were signed are there, in their order, and at the end that the change says."""

@@ -30,7 +30,7 @@ WHOLE = [rehearse(authenticate_message(message, EVIDENCE, site(), Limits()), DNS
 
 
 @given(st.integers(0, len(MESSAGES) - 1), st.lists(st.integers(0, 400), max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_chunking_of_the_body_gives_one_verdict(which: int, cuts: list[int]) -> None:
     split = split_message(MESSAGES[which], header_bytes=99_999)
     checking = Authentication(EVIDENCE, site(), Limits())
@@ -58,7 +58,7 @@ class Shuffled:
 
 
 @given(st.integers(0, len(MESSAGES) - 1), st.lists(st.integers(0, 9), min_size=1, max_size=9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_answers_changes_nothing(which: int, turns: list[int]) -> None:
     async def run() -> Verdict:
         return await converse(authenticate_message(MESSAGES[which], EVIDENCE, site(), Limits()), Shuffled(turns), Budget(Limits()))

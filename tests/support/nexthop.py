@@ -152,20 +152,20 @@ class _Listener(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, hop: Behaviour, port: int) -> None:
+    def __init__(self, hop: Behaviour, address: str, port: int) -> None:
         self.hop, self.lock = hop, threading.Lock()
         self.taken: list[Taken] = []
         self.commands: list[str] = []
         self.connections = 0
-        super().__init__(("127.0.0.1", port), _Talk)
+        super().__init__((address, port), _Talk)
 
 
 class NextHop:
-    """A server on ``port`` with a :class:`Behaviour`; a context manager."""
+    """A server on ``port`` of a loopback address, with a :class:`Behaviour`; a context manager."""
 
-    def __init__(self, port: int = 0, **behaviour: object) -> None:
+    def __init__(self, port: int = 0, address: str = "127.0.0.1", **behaviour: object) -> None:
         self.hop = Behaviour(**behaviour)  # type: ignore[arg-type]
-        self._listener = _Listener(self.hop, port)
+        self._listener = _Listener(self.hop, address, port)
         self._thread = threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.port: int = self._listener.server_address[1]
 

@@ -107,13 +107,20 @@ ZONE_RESOLVER = ZONE
 
 @asynccontextmanager
 async def rig(
-    folder: Path, next_hop: str, *, started: bool = True, reserve: int = 0, terms: Callable[[Terms], Terms] | None = None, **settings: Any
+    folder: Path,
+    next_hop: str,
+    *,
+    started: bool = True,
+    reserve: int = 0,
+    terms: Callable[[Terms], Terms] | None = None,
+    times: Times = QUICK,
+    **settings: Any,
 ) -> AsyncIterator[Rig]:
     """A running outbox; with ``started`` its courier too. It ends whole."""
     from dataclasses import replace
 
     quick = terms or (lambda made: made)
-    made = Rig(folder, Settings(next_hop=next_hop, **settings), lambda terms: replace(quick(terms), times=QUICK), reserve)
+    made = Rig(folder, Settings(next_hop=next_hop, **settings), lambda terms: replace(quick(terms), times=times), reserve)
     made.outbox.start()
     try:
         if started:

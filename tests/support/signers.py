@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support import rspamd as daemon
 from support.mta import Mta
 from support.servers import free_port, listens, require, wait_for
 
-_RSPAMD = """\
-options {{
-  pidfile = "{folder}/pid";
-  filters = "dkim";
-  tempdir = "{folder}";
-  url_tld = "{folder}/suffixes";
-  cache_file = "{folder}/symbols.cache";
-  hs_cache_dir = "{folder}/";
-  control_socket = "{folder}/control.sock mode=0600";
-  dns {{ nameserver = ["127.0.0.1:{dns}"]; timeout = 1s; retransmits = 1; sockets = 1; }}
-  local_addrs = ["127.0.0.0/8"];
-}}
-logging {{ type = "file"; filename = "{folder}/log"; level = "info"; log_urls = false; }}
+_SECTIONS = """\
 worker "normal" {{ bind_socket = "127.0.0.1:{http}"; count = 1; }}
-modules {{ path = "{folder}/plugins"; }}
-actions {{ reject = 1000; add_header = 900; }}
 dkim_signing {{
   .include "{signing}"
 }}
@@ -97,32 +82,24 @@ class Rspamd:
 
     def sign(self, text: bytes, author: str) -> bytes:
         """The message with its signatures in front."""
-        headers = {"Content-Type": "application/octet-stream", "IP": "192.0.2.1", "User": "jo", "From": author}
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/checkv2", text, headers)
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            made = json.load(reply).get("dkim-signature", [])
-        return b"".join(f"DKIM-Signature: {field}\r\n".encode() for field in ([made] if isinstance(made, str) else made)) + text
+        return daemon.signed(text, daemon.scan(self._port, text, {"IP": "192.0.2.1", "User": "jo", "From": author}))
 
 
 def rspamd_conf(signing: Path, folder: Path, http: int = 0) -> Path:
     """A configuration of rspamd with nothing but signing, by the settings in ``signing``."""
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "dkim_signing.lua").symlink_to("/usr/share/rspamd/plugins/dkim_signing.lua")
-    # Not Debian's whole list of public suffixes, which takes it 15 seconds to compile.
-    (folder / "suffixes").write_text("com\nexample\n")
-    file = folder / "rspamd.conf"
-    file.write_text(_RSPAMD.format(folder=folder, signing=signing, http=http, dns=free_port()))
-    return file
+    sections = _SECTIONS.format(signing=signing, http=http)
+    return daemon.configure(
+        folder, f"127.0.0.1:{free_port()}", ["dkim_signing"], sections, dns="timeout = 1s; retransmits = 1; sockets = 1;"
+    )
 
 
 @contextmanager
 def rspamd(signing: Path, folder: Path) -> Iterator[Rspamd]:
     """Run rspamd with those settings of signing."""
-    program, port = require("rspamd"), free_port()
+    port = free_port()
     file = rspamd_conf(signing, folder, port)
     with (folder / "start").open("wb") as log:
-        # As root, --insecure: it reads keys and writes its files in our folder and nowhere else.
-        process = subprocess.Popen([program, "--no-fork", "--insecure", "--config", str(file)], stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(daemon.command(file), stdout=log, stderr=log, cwd=folder)
     try:
         wait_for(lambda: process.poll() is not None or listens(port), 60, "rspamd listens")
         assert process.poll() is None, (folder / "start").read_text("utf-8", "replace")

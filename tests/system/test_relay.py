@@ -126,8 +126,8 @@ def test_guessing_is_slowed(daemon: RelayDaemon) -> None:
             assert client.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0portal\0guess").decode())[0] == 535
             took.append(time.monotonic() - began)
     # The waits themselves: one second, then two.
-    assert took[3] >= 1.0
-    assert took[4] >= 2.0
+    assert took[3] >= 0.99
+    assert took[4] >= 1.99
     # Who has the right secret waits as well, once, and is believed then.
     with daemon.client(login="portal") as client:
         assert client.noop()[0] == 250
@@ -141,6 +141,27 @@ def test_a_site_that_is_disabled_sends_nothing_more_on_an_open_connection(daemon
         daemon.wait_log("keys loaded", 2)
         with pytest.raises(smtplib.SMTPSenderRefused, match="disabled"):
             client.sendmail("noreply@example.be", ["info@example.org"], FORM)
+
+
+def test_a_change_and_a_removal_are_taken_over_by_the_running_daemon(daemon: RelayDaemon, sink: Sink) -> None:
+    def site(*words: str) -> None:
+        command = [sys.executable, "-m", "zegel.cli.main", "--data", str(daemon.data), "site", *words]
+        subprocess.run(command, check=True, capture_output=True)
+
+    with daemon.client(login="portal") as client:
+        client.sendmail("noreply@example.be", ["info@example.org"], FORM)
+        site("change", "portal", "--to", "example.net")
+        daemon.wait_log("keys loaded", 2)
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match="may not write to"):
+            client.sendmail("noreply@example.be", ["info@example.org"], FORM)
+        site("remove", "portal", "--yes")
+        daemon.wait_log("keys loaded", 3)
+        with pytest.raises(smtplib.SMTPSenderRefused, match="no longer right"):
+            client.sendmail("noreply@example.be", ["info@example.net"], FORM)
+    with daemon.client() as client, pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login("portal", daemon.secrets["portal"])
+    (arrived,) = sink.wait(1)
+    assert b"DKIM-Signature" in arrived.data
 
 
 def test_octets_behind_starttls_are_thrown_away_and_the_connection_ends(daemon: RelayDaemon, sink: Sink) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ ZONE = zegel.Zone.from_dict({})
     "text",
     [
         'next_hop = "mx"',
+        'next_hop = "mx"\nlocal_servers = true',
         'next_hop = "127.0.0.1"',
         'next_hop = "[2001:db8::1]:587"',
         'next_hop = "smtp.example.be:465"\ntls = "implicit"\nuser = "u"\npassword_file = "/run/secret"',
@@ -24,7 +26,8 @@ ZONE = zegel.Zone.from_dict({})
     ],
 )
 def test_what_is_taken(text: str) -> None:
-    parse(f"[outbox]\n{text}\n")
+    made, written = parse(f"[outbox]\n{text}\n").outbox, tomllib.loads(text)
+    assert {name: getattr(made, name) for name in written} == written
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -149,7 +151,7 @@ def test_names() -> None:
     for name in zegel.__all__:
         assert getattr(zegel, name)
     with pytest.raises(AttributeError):
-        zegel.nothing  # noqa: B018
+        zegel.nothing  # noqa: B018 - to ask is enough
 
 
 def test_importing_is_cheap() -> None:
@@ -159,3 +161,26 @@ def test_importing_is_cheap() -> None:
         "zegel.Zone.from_dict({}); zegel.verify(b'', resolver=zegel.Zone.from_dict({})); assert 'dns' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: zegel.verify(b"", resolver="127.0.0.1"), "zegel.Resolver"),  # type: ignore[arg-type]
+        (lambda: asyncio.run(zegel.aio.verify(b"", resolver=["127.0.0.1"])), "zegel.Resolver"),  # type: ignore[arg-type]
+        (lambda: zegel.Resolver("127.0.0.1"), "list of addresses"),
+        (lambda: zegel.sign(samples.MESSAGE, samples.rsa(), headers="From"), "list of names"),  # type: ignore[arg-type]
+        (lambda: zegel.Key("example.org", "s", 12), "a PEM, as bytes or text"),  # type: ignore[arg-type]
+        (lambda: zegel.authenticate(b"", ip="192.0.2.1", helo="x", mail_from="", own_domains="example.org"), "lists of names"),
+        (lambda: zegel.authenticate(b"", ip="192.0.2.1", helo="x", mail_from="", trusted_sealers="example.org"), "lists of names"),
+    ],
+)
+def test_what_is_of_another_kind_is_told_at_once(call: Callable[[], object], said: str) -> None:
+    """A text is a list of letters to Python: a signature over no field that is there, a site with ten domains of one letter."""
+    with pytest.raises(TypeError, match=re.escape(said)):
+        call()
+
+
+def test_a_mode_that_is_none_names_those_that_are() -> None:
+    with pytest.raises(ValueError, match="mode is one of observe, quarantine, reject, not 'x'"):
+        zegel.authenticate(b"", ip="192.0.2.1", helo="x", mail_from="", mode="x")

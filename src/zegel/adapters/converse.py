@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from zegel.ask import OUT_OF_BUDGET, Answer, Dialogue, Question, Together
 from zegel.limits import Limits
@@ -66,34 +66,82 @@ class Budget:
         return self._spent.since + self._seconds
 
 
+class Conversation(Generic[R]):
+    """A dialogue with a resolver. It goes on at once for as long as the resolver knows the answers; :meth:`rest` waits for the others.
+
+    Each batch is asked at once; branches of ``together`` advance each on its own. Most mail finds all its answers kept, and then needs
+    neither a task nor a turn of the loop.
+    """
+
+    __slots__ = ("_branches", "_budget", "_cached", "_dialogue", "_known", "_request", "_resolver", "_result", "done")
+
+    def __init__(self, dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budget) -> None:
+        self._dialogue, self._resolver, self._budget = dialogue, resolver, budget
+        self._cached: _Cached = getattr(resolver, "cached", _nothing)
+        self._branches: list[Conversation[Any]] = []  # what it waits for: these,
+        self._request: tuple[Question, ...] = ()  # or the answers to these questions
+        self._known: list[Answer | None] = []  # that are not known yet
+        self._result: R | None = None
+        self.done = False
+        self._advance(None)
+
+    @property
+    def result(self) -> R:
+        """What the dialogue came to, once it is done."""
+        return cast(R, self._result)
+
+    def _advance(self, reply: tuple[Any, ...] | None) -> None:
+        """Give the dialogue its answers, and go on up to the first that has to be waited for."""
+        while True:
+            try:
+                request = self._dialogue.send(cast("tuple[Any, ...]", reply))
+            except StopIteration as stop:
+                self._result, self.done = stop.value, True
+                return
+            if isinstance(request, Together):
+                part = self._budget.leaving(request.leave) if request.leave else self._budget
+                branches = [Conversation(branch, self._resolver, part) for branch in request.branches]
+                if not all(branch.done for branch in branches):
+                    self._branches = branches
+                    return
+                reply = tuple([branch.result for branch in branches])
+                continue
+            known = [self._cached(question) if self._budget.take() else OUT_OF_BUDGET for question in request]
+            if None in known:
+                self._request, self._known = request, known
+                return
+            reply = tuple(known)
+
+    async def rest(self) -> R:
+        """Wait for the answers that are not known, and give the result."""
+        while not self.done:
+            self._advance(await (self._branched() if self._branches else self._answered()))
+        return self.result
+
+    async def _branched(self) -> tuple[Any, ...]:
+        """The results of the branches, when the last of them is there."""
+        branches, self._branches = self._branches, []
+        await _all(branch.rest() for branch in branches if not branch.done)
+        return tuple(branch.result for branch in branches)
+
+    async def _answered(self) -> tuple[Answer, ...]:
+        """The answers to the questions of a batch, when the last of them is there."""
+        unknown = (question for question, answer in zip(self._request, self._known, strict=True) if answer is None)
+        found = iter(await _all(_answer(question, self._resolver, self._budget) for question in unknown))
+        return tuple(answer or next(found) for answer in self._known)
+
+
 async def converse(dialogue: Dialogue[R], resolver: AsyncResolver, budget: Budget) -> R:
-    """Drive a dialogue with a resolver. Each batch is asked at once; branches of ``together`` advance each on its own."""
-    cached: _Cached = getattr(resolver, "cached", _nothing)
-    reply: tuple[Any, ...] | None = None
-    while True:
-        try:
-            request = dialogue.send(cast("tuple[Any, ...]", reply))
-        except StopIteration as stop:
-            return cast(R, stop.value)
-        if isinstance(request, Together):
-            part = budget.leaving(request.leave) if request.leave else budget
-            reply = tuple(await _all(converse(branch, resolver, part) for branch in request.branches))
-            continue
-        known = [cached(question) if budget.take() else OUT_OF_BUDGET for question in request]
-        missing = known.count(None)
-        if missing == 1:
-            place = known.index(None)
-            known[place] = await _answer(request[place], resolver, budget)
-        elif missing:
-            unknown = (question for question, answer in zip(request, known, strict=True) if answer is None)
-            found = iter(await _all(_answer(question, resolver, budget) for question in unknown))
-            known = [answer or next(found) for answer in known]
-        reply = tuple(known)
+    """Drive a dialogue with a resolver to its end."""
+    return await Conversation(dialogue, resolver, budget).rest()
 
 
 async def _all(parts: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
     """Run all side by side. A fault in one ends the others too: nobody waits for them any more."""
-    tasks = list(map(asyncio.ensure_future, parts))
+    first, *others = parts
+    if not others:
+        return [await first]
+    tasks = list(map(asyncio.ensure_future, (first, *others)))
     try:
         return await asyncio.gather(*tasks)
     except BaseException:

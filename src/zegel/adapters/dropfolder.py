@@ -38,6 +38,7 @@ class DropFolder:
 
     def __init__(self, path: Path, aside: Path) -> None:
         self.path, self._aside = path, aside
+        self.passed = 0  # names at the last look
 
     def prepare(self) -> None:
         """Make the folder if it is not there, and check it. Raises OSError that says what to do."""
@@ -55,8 +56,9 @@ class DropFolder:
     def waiting(self, most: int) -> list[str]:
         """The names of so many files at most that wait, in no order."""
         found = []
+        self.passed = 0
         with os.scandir(self.path) as entries:
-            for entry in entries:
+            for self.passed, entry in enumerate(entries, 1):
                 if not entry.name.startswith(PART):
                     found.append(entry.name)
                     if len(found) == most:

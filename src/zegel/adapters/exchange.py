@@ -1,8 +1,8 @@
 """One question to one name server: over UDP, and over TCP when the reply does not fit or others reply. RFC 7766 5.
 
 Every question has a socket of its own, so that its port is as hard to guess as its ID (RFC 5452 9.2); it takes packets of its server only.
-Each way has ``timeout`` seconds, however slowly the octets come. RFC 6376 8.5 asks for no less
-of who fetches keys. Trouble is an rcode, never an exception.
+Each way has ``timeout`` seconds, however slowly the octets come. RFC 6376 8.5, RFC 7208 11.3 and RFC 9989 11.3 ask for no less of who
+fetches keys and policies. Trouble is an rcode, never an exception.
 """
 
 from __future__ import annotations
@@ -79,13 +79,15 @@ async def _over_udp(server: Address, query: wire.Query, timeout: float) -> bytes
         here.connect((server.host, server.port))
         waiter = _Waiter(here, query, loop.create_future(), believes_icmp=server.is_loopback)
         here.send(query.packet)
-        loop.add_reader(here, waiter.receive)
+        # Its number, not itself: asyncio looks that up in vain first, and would put the socket's two addresses into an error each time.
+        number = here.fileno()
+        loop.add_reader(number, waiter.receive)
         timer = loop.call_later(timeout, waiter.give_up)
         try:
             outcome = await waiter.outcome
         finally:
             timer.cancel()
-            loop.remove_reader(here)
+            loop.remove_reader(number)
     if isinstance(outcome, OSError):
         raise outcome
     return outcome

@@ -1,7 +1,7 @@
 """The local socket on which programs of this machine hand over mail. Who they are the system says (SO_PEERCRED), and nothing else does.
 
-Whoever may not hand in anything is told so before a byte is read. Each user has a bounded number of connections, so that one of them
-cannot keep the others out; head, size and time are bounded too.
+Whoever may not hand in anything is told so before a byte is read. Each user has a bounded number of connections, and of the octets in
+hand, so that one of them cannot keep the others out; head, size and time are bounded too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from zegel.submission.handed import MAX_HEAD, Handed, HandedError, read_head
 
 _SECONDS = 60.0
 _MOST, _MOST_OF_ONE = 200, 50
+_MOST_HELD = 256 << 20  # octets of messages in hand, of which one user has half
+_BUSY = "452 4.3.1 too much mail at the moment"
 _PEER = struct.Struct("3i")  # pid, uid, gid: struct ucred of Linux
 _MODE = 0o666  # anybody may knock
 
@@ -36,11 +38,14 @@ class Taker(Protocol):
 class HandoverServer:
     """Listens on one socket."""
 
-    def __init__(self, taker: Taker, *, max_size: Callable[[], int], on_fault: Callable[[BaseException], None]) -> None:
-        self._taker, self._max_size, self._on_fault = taker, max_size, on_fault
+    def __init__(
+        self, taker: Taker, *, max_size: Callable[[], int], on_fault: Callable[[BaseException], None], max_held: int = _MOST_HELD
+    ) -> None:
+        self._taker, self._max_size, self._on_fault, self._max_held = taker, max_size, on_fault, max_held
         self._server: asyncio.Server | None = None
         self._path, self._identity = "", (0, 0)
         self._users: Counter[int] = Counter()
+        self._held: Counter[int] = Counter()
         self._working: set[asyncio.Task[None]] = set()
 
     async def listen(self, path: str) -> None:
@@ -95,8 +100,7 @@ class HandoverServer:
             handed = await _read_head(reader)
             if handed.size > self._max_size():
                 return f"552 5.3.4 the message has {handed.size} octets, and at most {self._max_size()} are taken"
-            data = await reader.readexactly(handed.size)
-            return " ".join((await self._taker.take(uid, handed, data)).split())
+            return await self._take(uid, handed, reader)
         except HandedError as error:
             return f"501 5.5.2 {error}"
         except (OSError, asyncio.IncompleteReadError):
@@ -104,6 +108,20 @@ class HandoverServer:
         except Exception as error:
             self._on_fault(error)
             return "451 4.3.0 a fault of ours; the message was not taken"
+
+    async def _take(self, uid: int, handed: Handed, reader: asyncio.StreamReader) -> str:
+        """Read the data and have it taken, while there is room for all that is in hand."""
+        held = self._held
+        if handed.size + held.total() > self._max_held or handed.size + held[uid] > self._max_held // 2:
+            return _BUSY
+        held[uid] += handed.size
+        try:
+            data = await reader.readexactly(handed.size)
+            return " ".join((await self._taker.take(uid, handed, data)).split())
+        finally:
+            held[uid] -= handed.size
+            if not held[uid]:
+                del held[uid]
 
 
 async def _read_head(reader: asyncio.StreamReader) -> Handed:

@@ -8,12 +8,12 @@ HTTP/1.0, so that an answer comes in one piece and ends with its connection.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import ssl
 from typing import NamedTuple
 
 from zegel.adapters.converse import AsyncResolver
+from zegel.adapters.whose import Whose, whose
 from zegel.ask import Question, RRType
 from zegel.words import N_, SpokenError
 
@@ -55,7 +55,7 @@ async def _addresses(host: str, resolver: AsyncResolver, *, anywhere: bool) -> l
     found = [str(record) for answer in answers for record in answer.records]
     if not found:
         raise FetchError(N_("{host} has no address"), host=host)
-    wanted = [address for address in found if anywhere or ipaddress.ip_address(address).is_global]
+    wanted = [address for address in found if anywhere or whose(address) is Whose.INTERNET]
     if not wanted:
         raise FetchError(N_("{host} has no address outside local networks"), host=host)
     return wanted[:_MAX_ADDRESSES]

@@ -50,10 +50,12 @@ class Resolver:
     """An async resolver of one event loop.
 
     ``nameservers`` are addresses, ``address:port`` or ``[v6]:port``, asked in order (None: the system's); ``timeout`` is in seconds for one
-    try, ``tries`` for each server. Raises ValueError for an address that is none.
+    try, ``tries`` for each server. Raises ValueError for an address that is none, TypeError for one text instead of a list.
     """
 
     def __init__(self, nameservers: Sequence[str] | None = None, *, timeout: float = 2.0, tries: int = 2, trust_ad: bool = False) -> None:
+        if isinstance(nameservers, str):
+            raise TypeError('nameservers is a list of addresses: ["127.0.0.1"]')
         self._servers = [_Server(address(text)) for text in (_system_nameservers() if nameservers is None else nameservers)]
         if not self._servers:
             raise ValueError("no name server is known; give one, for example 127.0.0.1")

@@ -26,7 +26,7 @@ _HEADER = struct.Struct("!6H")
 _FIXED = struct.Struct("!HHIH")  # type, class, TTL and length, between the owner and the data of a record. RFC 1035 3.2.1
 _IN, _OPT = 1, 41
 _TYPES = {RRType.A: 1, RRType.NS: 2, RRType.CNAME: 5, RRType.SOA: 6, RRType.PTR: 12, RRType.MX: 15, RRType.TXT: 16, RRType.AAAA: 28}
-_TYPES |= {RRType.DS: 43, RRType.TLSA: 52, RRType.SPF: 99}
+_TYPES |= {RRType.DS: 43, RRType.TLSA: 52, RRType.SPF: 99, RRType.CAA: 257}
 _NS, _CNAME, _SOA = _TYPES[RRType.NS], _TYPES[RRType.CNAME], _TYPES[RRType.SOA]
 _RESPONSE, _OPCODE, _AUTHORITATIVE, _TRUNCATED, _RECURSE, _AUTHENTIC = 0x8000, 0x7800, 0x0400, 0x0200, 0x0100, 0x0020
 _NOERROR, FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, REFUSED = range(6)
@@ -240,6 +240,11 @@ class _Reply:
                 return f"{data[0] << 8 | data[1]} {self._only_name(start + 2, end)}"
             case RRType.TLSA:  # RFC 6698 2.1
                 return f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}"
+            case RRType.CAA:  # RFC 8659 4.1
+                tag = data[2 : 2 + data[1]]
+                if not tag.isalnum() or len(tag) != data[1]:
+                    raise MalformedError("no CAA record")
+                return f'{data[0]} {tag.decode("ascii")} "{_quoted(data[2 + len(tag) :])}"'
             case RRType.DS:  # RFC 4034 5.1
                 return f"{data[0] << 8 | data[1]} {data[2]} {data[3]} {data[4:].hex()}"
             case RRType.SOA:
@@ -293,8 +298,13 @@ def _text(label: bytes) -> str:
     return "".join(chr(octet) if 33 <= octet < 127 and octet not in b'."\\;()@$' else f"\\{octet:03d}" for octet in label.lower())
 
 
+def _quoted(octets: bytes) -> str:
+    """A character-string as a zone file has it in quotes. RFC 1035 5.1."""
+    return "".join(f"\\{chr(octet)}" if octet in b'"\\' else chr(octet) if 32 <= octet < 127 else f"\\{octet:03d}" for octet in octets)
+
+
 def _strings(data: bytes) -> bytes:
-    """The character-strings of a TXT record, joined without anything between. RFC 1035 3.3.14 and RFC 6376 3.6.2.2."""
+    """The character-strings of a TXT record, joined without anything between. RFC 1035 3.3.14, RFC 6376 3.6.2.2, RFC 7208 3.3."""
     if data and data[0] + 1 == len(data):
         return data[1:]
     parts, at = [], 0

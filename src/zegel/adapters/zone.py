@@ -163,7 +163,7 @@ def _spelled(kind: str, text: str) -> str:
     if kind in (RRType.TLSA, RRType.DS):
         first, second, third, *octets = text.lower().split()
         return " ".join((first, second, third, "".join(octets)))
-    return _plain(text)
+    return text if kind == RRType.CAA else _plain(text)
 
 
 def _record(kind: str, item: Record) -> bytes | str:

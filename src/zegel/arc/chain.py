@@ -133,7 +133,7 @@ def _find(place: int, name: str, value: bytes) -> tuple[int, _Found]:
 
 
 def _faults(found: _Collected, highest: int) -> Iterator[tuple[ArcReason, str]]:
-    """Where the sets are not one continuous sequence of three fields each. Step 3, A and B."""
+    """Where the sets are not one continuous sequence of "exactly one" field of each kind. RFC 8617 4.2.1; step 3, A and B."""
     for instance in range(1, highest + 1):
         fields = [found.get((instance, name), ()) for name in NAMES]
         if not any(fields):

@@ -24,7 +24,7 @@ from zegel.grammar.domain import Domain
 from zegel.grammar.message import CRLF, Field, is_well_formed_name, split_message
 
 _MAX_HEADER = 16 * 1024 * 1024
-_MAX_SIGNATURES = 20  # DKIM-Signature fields that are signed: beyond that h= would grow with what a stranger sends
+_MAX_SIGNATURES = 20  # DKIM-Signature fields that are signed: beyond that h= would grow with what a stranger sends (RFC 8617 9.1)
 # RFC 8617 4.1.2: "MUST NOT be included in AMS signatures", "MUST NOT be included in the list".
 NEVER_SIGNED = frozenset(("authentication-results", *NAMES))
 
@@ -86,6 +86,7 @@ class Sealing:
     def instance(self) -> int | None:
         """The number of the new set (RFC 8617 5.1, step 3), or None where there can be none: the chain was failed before, or is full."""
         # Step 2: "If the message already contains [...] the most recent AS reporting "cv=fail", there is no need to proceed".
+        # RFC 8617 5.1.3: "Once broken, the chain cannot be continued".
         if self._chain.reason is ArcReason.FAILED_BEFORE or self._found.highest >= MAX_INSTANCE:
             return None
         return self._found.highest + 1
@@ -158,7 +159,7 @@ def _with_chain(results: AuthenticationResults, chain: ArcResult) -> Authenticat
 
 
 def _choose(layout: Layout) -> tuple[str, ...]:
-    """What DKIM would sign, and the DKIM-Signature fields that are there (RFC 8617 4.1.2: SHOULD)."""
+    """What DKIM would sign (RFC 8617 9.5, against replays), and the DKIM-Signature fields that are there (RFC 8617 4.1.2: SHOULD)."""
     signatures = min(len(layout.places("dkim-signature")), _MAX_SIGNATURES)
     return (*choose_fields(layout), *["dkim-signature"] * signatures)
 

@@ -169,6 +169,7 @@ def _common(tags: dict[str, str]) -> tuple[str, Domain, Domain, bytes]:
 
 
 def _domain(tags: dict[str, str], name: str) -> Domain:
+    """``d=`` or ``s=``, in A-labels or U-labels. RFC 8617 4.1.4."""
     try:
         domain = Domain.parse(tags[name])
     except ValueError:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from zegel.arc.result import ArcInstance, ArcResult, ArcStatus
-from zegel.authres.model import VERSION, AuthenticationResults, MethodResult
+from zegel.authres.model import PTYPES, VERSION, AuthenticationResults, MethodResult
 from zegel.grammar.domain import Domain
 
 TRUSTED_FORWARDER = "trusted_forwarder"  # RFC 9990's word for such an override in a report
@@ -63,11 +63,17 @@ def override(result: ArcResult, sealers: Collection[Domain], author_domain: Doma
 
 
 def _said_of(results: AuthenticationResults | None, author_domain: Domain) -> list[MethodResult]:
-    """The DMARC results for that domain. RFC 8601 2.6: of another version of the method, nothing is taken."""
+    """The DMARC results for that domain, whatever other methods stand beside (RFC 8601 2.7.6).
+
+    Nothing is taken of another version of the method (RFC 8601 2.6), nor with a property of a type that is not registered (RFC 8601 2.3).
+    """
     return [
         word
         for word in (results.results if results else ())
-        if word.method == "dmarc" and word.version == VERSION and _is_domain(word.value("header", "from"), author_domain)
+        if word.method == "dmarc"
+        and word.version == VERSION
+        and PTYPES.issuperset(item.ptype for item in word.properties)
+        and _is_domain(word.value("header", "from"), author_domain)
     ]
 
 

@@ -12,7 +12,7 @@ from zegel.grammar.domain import Domain
 _TSPECIALS = set(b'()<>@,;:\\"/[]?=')
 # What some reader drops: white space and controls in a quoted string (RFC 5322 3.2.4 allows a fold there), dots at the end of a name.
 _DROPPED = bytes(range(33)) + b"\x7f"
-# Where the id must have ended. Going through comments costs 160 ns an octet, and a message may hold megabytes of them.
+# Where the id must have ended (RFC 8601 7.8). Going through comments costs 160 ns an octet, and a message may hold megabytes of them.
 _MAX_READ = 2048
 
 

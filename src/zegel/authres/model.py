@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 VERSION = 1  # of this field's syntax, and of every method: RFC 8601 2.2 and 6.2
+# RFC 8601 2.3; "dns" was registered by RFC 8904.
+PTYPES = frozenset(("body", "dns", "header", "policy", "smtp"))
 # RFC 5321 4.1.2, Keyword
 KEYWORD = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]", re.ASCII)
 # RFC 2045 5.1 token, less what a careless reader takes for a delimiter.

@@ -23,7 +23,7 @@ _LOCAL = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~\x80-\U0010ffff]+")
 _DOMAIN = re.compile(r"[0-9A-Za-z\x80-\U0010ffff.-]+")
 _LOOSE_ID = re.compile(r'[^ \t;()"=]+')
 _LOOSE_VALUE = re.compile(r'[^ \t;("]*')
-# RFC 8601 2.7 and 6.7, RFC 8617 10.1, RFC 9989 9.1. Of other methods every keyword is a result.
+# RFC 8601 2.7, 2.7.7 and 6.7, RFC 8617 10.1, RFC 9989 9.1. Of other methods every keyword is a result.
 _RESULTS = {
     "arc": {"none", "pass", "fail"},
     "auth": {"none", "pass", "fail", "temperror", "permerror"},

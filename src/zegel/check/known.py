@@ -6,12 +6,12 @@ It reads the store. Signatures that did not verify teach nothing: anybody can wr
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from sqlalchemy import select
+from contextlib import suppress
 
 from zegel.check.dkim import MAX_SELECTORS, Selector, Source
 from zegel.grammar.domain import Domain
-from zegel.store import schema, search
+from zegel.store import keys, search, services
+from zegel.store.errors import StoreError
 from zegel.store.keys import KeyState
 from zegel.store.search import Wanted
 from zegel.store.transaction import Transaction
@@ -30,14 +30,9 @@ def selectors(tx: Transaction, domain: Domain) -> tuple[Selector, ...]:
 
 
 def _all(tx: Transaction, domain: Domain) -> Iterator[Selector]:
-    keys, foreign, domains = schema.keys, schema.selectors, schema.domains
-    rows = select(keys.c.selector).join_from(keys, domains, keys.c.domain_id == domains.c.id)
-    published = rows.where(domains.c.name == domain, keys.c.state.in_([state.value for state in _IN_DNS])).order_by(keys.c.id)
-    for name in tx.connection.execute(published).scalars():
-        yield Selector(name, Source.KEY)
-    rows = select(foreign.c.selector).join_from(foreign, domains, foreign.c.domain_id == domains.c.id)
-    for name in tx.connection.execute(rows.where(domains.c.name == domain).order_by(foreign.c.id)).scalars():
-        yield Selector(name, Source.FOREIGN)
+    with suppress(StoreError):  # a domain of somebody else
+        yield from (Selector(key.selector, Source.KEY) for key in keys.all(tx, domain) if key.state in _IN_DNS)
+        yield from (Selector(foreign.selector, Source.FOREIGN) for foreign in services.all(tx, domain))
     for message in search.find(tx, Wanted(domain=domain), limit=_MESSAGES):
         for result in message.results:
             if result.method == "dkim" and result.status in _GOOD and result.domain == domain and result.selector:

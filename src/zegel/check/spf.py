@@ -152,6 +152,7 @@ def _end(tree: Node) -> Node:
 
 
 def _all(tree: Node, mend: Mended) -> Iterator[Item]:
+    """How the record ends. RFC 7208 2.1 and 5.1: without an all "no definitive determination of authorization can be made"."""
     end = _end(tree)
     if end.record is None or (end.terms and end.terms[-1].directive is None):
         return  # the redirect leads nowhere, or where the message says: an item of its own

@@ -63,7 +63,7 @@ def _terms(texts: Iterable[bytes], dead: set[str]) -> tuple[list[str], list[str]
     for text in texts:
         for term in text.decode("ascii", "replace").strip("\"' \t").replace('"', " ").split()[1:]:
             read = spf_record.read(b"v=spf1 " + term.encode("ascii", "replace"))
-            if isinstance(read, SpfRecordError):
+            if not term.isascii() or isinstance(read, SpfRecordError):
                 left_out.append(term)
             elif read.redirect is not None:
                 redirect = "" if term in dead else term

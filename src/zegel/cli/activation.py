@@ -1,25 +1,28 @@
 """``zegel key activate``: looks at DNS once, says what it saw, and lets the key sign when receivers can find it.
 
 A signature that no receiver can check is worse than none (RFC 6376 5.2): so a key whose record is not seen is refused unless insisted upon.
+The authoritative servers are asked, never a resolver: it would keep their "no" (RFC 2308 5), and hide the record when it comes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from zegel.cli import place, publish, screen
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 from zegel.rollout import visibility
-from zegel.rollout.records import as_value, key_record
-from zegel.rollout.visibility import Outcome, Visibility
+from zegel.rollout.records import key_record
+from zegel.rollout.visibility import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zegel.grammar.domain import Domain
+    from zegel.rollout.readback import ReadBack
     from zegel.store.keys import StoredKey
 
 _MAX_SHOWN = 3
@@ -51,22 +54,21 @@ def activate(here: Place, domain: Domain, selector: str, *, look: bool, force: b
 
 
 def _judge(here: Place, key: StoredKey, *, force: bool) -> None:
-    """Look at DNS and say what is there. Raises Refusal when it is not the key's record, unless forced."""
-    seen = _look(here, key)
-    fine = seen.outcome is Outcome.VISIBLE
-    screen.marked(Mark.OK if fine else Mark.WRONG, _(seen.sentence).format(**seen.values))
-    if fine:
-        if visibility.is_testing(seen):
+    """Look at DNS and say what is there. Raises Refusal when it is not the key's record everywhere, unless forced."""
+    back = _look(here, key)
+    screen.marked(Mark.OK if back.everywhere else Mark.WRONG, told(back.sentence))
+    if back.everywhere:
+        if any(visibility.is_testing(sight.seen) for sight in back.sights):
             screen.marked(Mark.NOTE, _("the record says t=y (testing): receivers may take no notice of the signatures; take t=y out"))
         return
-    for text in seen.seen[:_MAX_SHOWN]:
+    for text in list(dict.fromkeys(text for sight in back.sights for text in sight.seen.seen))[:_MAX_SHOWN]:
         screen.say(_("seen:"), style="dim")
         screen.exact(text[:_MAX_TEXT])
     if force:
         screen.marked(Mark.NOTE, _("activated all the same: until the record is right, receivers see a signature that they cannot check"))
         return
     again = here.command(f"key activate {key.domain} {key.selector}")
-    if seen.outcome is Outcome.UNAVAILABLE:
+    if back.outcome is Outcome.UNAVAILABLE:
         sentence = _("not activated, as nothing is known of the record. Try again ({again}), or add --force to activate it unseen")
     else:
         screen.say()
@@ -76,14 +78,13 @@ def _judge(here: Place, key: StoredKey, *, force: bool) -> None:
     raise Refusal(sentence.format(again=again), status=1)
 
 
-def _look(here: Place, key: StoredKey) -> Visibility:
-    from zegel.front import drive
+def _look(here: Place, key: StoredKey) -> ReadBack:
+    from zegel.rollout.readback import read_back
 
-    config = here.read_config()
     record = key_record(key)
-    resolver = place.resolver(config)
-    with screen.waiting(_("Looking at {name}").format(name=record.name)):
-        return drive(visibility.look(record.name, as_value(record)), resolver, config.limits)
+    servers = place.nameservers(here.read_config())
+    with screen.waiting(_("Asking the name servers of {domain}").format(domain=key.domain)):
+        return asyncio.run(read_back(servers, record))
 
 
 def _tell_consequences(here: Place, domain: Domain, former: StoredKey | None, active: Sequence[StoredKey]) -> None:

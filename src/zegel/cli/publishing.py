@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zegel.cli import place, records, screen
+from zegel.cli import place, screen
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark
 from zegel.cli.words import _, told
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zegel.grammar.domain import Domain
     from zegel.rollout.publish import Change, Done, Publisher
     from zegel.rollout.readback import ReadBack
+    from zegel.rollout.records import Record
     from zegel.store.database import Store
 
 _MAX_SHOWN, _MAX_TEXT = 3, 500
@@ -63,7 +64,7 @@ async def _publish(here: Place, config: Config, store: Store, domain: Domain, *,
     _show_changes(changes)
     if dry_run:
         return not any(change.blocked for change in changes)
-    done = await publisher.apply(changes, lambda zone: records.of_zone(store, zone))
+    done = await publisher.apply(changes, lambda: _everything(store))
     clean = _tell_done(done)
     by_hand = [change for change in changes if change.needed and change.way == "hand" and not change.blocked]
     patience = wait if any(one.sent for one in done if one.zone.way == "rfc2136") else 0
@@ -74,6 +75,13 @@ async def _publish(here: Place, config: Config, store: Store, domain: Domain, *,
     if by_hand:
         screen.say(_("What no [[zone]] of zegel.toml holds is published by hand: see zegel domain handoff {domain}").format(domain=domain))
     return _tell_seen(changes, seen) and clean
+
+
+def _everything(store: Store) -> list[Record]:
+    from zegel.rollout.wanted import everything
+
+    with store.reading() as tx:
+        return everything(tx)
 
 
 async def _read_back(publisher: Publisher, changes: Sequence[Change], patience: float) -> list[ReadBack]:

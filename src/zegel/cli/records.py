@@ -14,8 +14,6 @@ from zegel.cli.words import _, told
 from zegel.rollout.records import as_split, as_value, as_zone_line
 
 if TYPE_CHECKING:
-    from zegel.config.publishing import Zone
-    from zegel.rollout.records import Record
     from zegel.rollout.wanted import Holdings, Wanted
     from zegel.store.database import Store
 
@@ -88,10 +86,11 @@ def export(
     """Write the records of a zone as a file to include."""
     from zegel.config.publishing import Zone
     from zegel.rollout.publish import write_file, zone_file
+    from zegel.rollout.wanted import everything
 
     here, domain = place.of(ctx), place.domain(name)
-    with here.store_to_look() as store:
-        found = of_zone(store, Zone(name=domain))
+    with here.store_to_look() as store, store.reading() as tx:
+        found = [record for record in everything(tx) if record.name == domain or record.name.endswith(f".{domain}")]
     if not found:
         raise Refusal(_("no record of a domain in the store stands in the zone {zone}").format(zone=domain), status=1)
     text = zone_file(Zone(name=domain, ttl=ttl, file=str(out or "FILE")), found)
@@ -102,16 +101,6 @@ def export(
     changed = write_file(out.absolute(), text)
     sentence = _("{count} records written to {file}") if changed else _("{file} has these {count} records already")
     screen.marked(Mark.OK, sentence.format(count=len(found), file=out))
-
-
-def of_zone(store: Store, zone: Zone) -> list[Record]:
-    """The records of all domains in the store that stand in a zone."""
-    from zegel.rollout.wanted import holdings, wanted
-    from zegel.store import domains
-
-    with store.reading() as tx:
-        found = dict.fromkeys(wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name)))
-    return [record for record in found if record.name == zone.name or record.name.endswith(f".{zone.name}")]
 
 
 def _holdings(store: Store, domain: str) -> Holdings:

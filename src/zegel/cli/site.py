@@ -1,4 +1,7 @@
-"""``zegel site add | list | show | rotate-secret | disable | enable | test``: the websites and programs whose mail the relay takes."""
+"""The command group ``zegel site``: the websites and programs whose mail the relay takes.
+
+Other settings, and the end of a site, are in :mod:`zegel.cli.site_change`; the test mail is in :mod:`zegel.cli.site_trial`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zegel.cli import place, screen, site_trial
+from zegel.cli import place, screen, site_change, site_shown, site_trial
 from zegel.cli.help import Command, Group
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark
@@ -119,21 +122,16 @@ def show(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
         screen.json_line(_as_json(found))
         return
     rows = [
-        (_("Organisation"), found.organisation),
-        (_("Sends as"), found.address),
-        (_("May send as besides"), ", ".join(found.senders) or "-"),
-        (_("Mail in other names"), _("is corrected") if found.foreign_from == "correct" else _("is refused")),
-        (_("Mail that would not pass"), _("is sent, with a warning") if found.would_fail == "warn" else _("is refused")),
-        (_("May write to"), ", ".join(found.recipients) or _("anybody")),
-        (_("Comes from"), ", ".join(found.networks) or _("anywhere")),
-        (_("User of this system"), found.unix_user or "-"),
-        (_("Messages an hour"), str(found.rate or _("no bound"))),
-        (_("Messages an hour of one visitor"), str(found.visitor_rate or _("no bound"))),
-        (_("Hears of failures"), found.contact),
+        *((label, site_shown.shown(found, setting)) for setting, label in site_shown.labels().items()),
         (_("Secret made"), _clock(found.rotated)),
         (_("State"), _state(found)),
     ]
     screen.table((_("What"), _("Is")), rows)
+
+
+app.command(cls=Command, help=_("Change settings of a site, all others stay; the running daemon goes by them within a second."))(
+    site_change.change
+)
 
 
 @app.command("rotate-secret", cls=Command, help=_("Make a new secret and show it once; the old one no longer serves from now on."))
@@ -165,6 +163,9 @@ def enable(ctx: typer.Context, name: Name) -> None:
     _switch(ctx, name, on=True)
 
 
+app.command(
+    cls=Command, help=_("Take out a site: no mail of it is taken any more. What it has handed in before is delivered all the same.")
+)(site_change.remove)
 app.command("test", cls=Command, help=_("Send a test mail along the way of a site, and report each step. Exit status 1 when one fails."))(
     site_trial.trial
 )

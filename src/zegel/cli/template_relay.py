@@ -53,6 +53,11 @@ def outbox() -> str:
             ),
         ),
         (
+            "local_servers",
+            "false",
+            _("With mx: whether a domain's servers may have addresses of a local network (10.0.0.0/8 and the like). This machine never."),
+        ),
+        (
             "tls",
             '"opportunistic"',
             _(

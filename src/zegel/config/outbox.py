@@ -23,10 +23,12 @@ _LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``next_hop`` is ``HOST:PORT``, or ``mx``: straight to the servers of each domain. ``user`` and ``password_file`` are for AUTH there.
 
-    ``hostname`` is our name in EHLO; empty means this machine's own. Sizes in octets.
+    ``hostname`` is our name in EHLO; empty means this machine's own. ``local_servers``: with ``mx``, a domain's servers may have addresses
+    of a local network. Sizes in octets.
     """
 
     next_hop: str = "127.0.0.1:25"
+    local_servers: bool = False
     tls: Literal["opportunistic", "required", "implicit", "off"] = "opportunistic"
     ca_file: str = ""
     user: str = ""

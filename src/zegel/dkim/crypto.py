@@ -96,6 +96,8 @@ class Key:
     def __post_init__(self) -> None:
         object.__setattr__(self, "domain", Domain.parse(self.domain))
         object.__setattr__(self, "selector", str(Domain.parse(self.selector)))
+        if not isinstance(self.private_key, (bytes, str)):
+            raise TypeError("private_key is a PEM, as bytes or text")
         pem = self.private_key.encode() if isinstance(self.private_key, str) else self.private_key
         object.__setattr__(self, "private_key", pem)
         object.__setattr__(self, "_loaded", _load_private(pem))

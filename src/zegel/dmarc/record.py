@@ -89,7 +89,10 @@ class ReportUri:
 
     @property
     def address(self) -> str | None:
-        """The mail address of a ``mailto:`` URI, decoded; None when it is none that can be written to."""
+        """The mail address of a ``mailto:`` URI, decoded; None when it is none that can be written to.
+
+        RFC 8616 6: one record is for all mail, so that it has a conventional address, no internationalised one.
+        """
         scheme, _, rest = self.text.partition(":")
         if scheme.lower() != "mailto":
             return None
@@ -99,7 +102,7 @@ class ReportUri:
             Domain.parse(domain)
         except ValueError:
             return None
-        return address if local and address.isprintable() and not set(address) & set(' ,;<>"') else None
+        return address if local and address.isascii() and address.isprintable() and not set(address) & set(' ,;<>"') else None
 
     def __str__(self) -> str:
         return self.text

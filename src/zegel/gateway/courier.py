@@ -38,7 +38,8 @@ _POLL = 1.0  # for what other processes have changed, and to count what waits
 _COUNT_EVERY = 5
 _REST = 5.0  # after trouble of our own
 _TIDY = 600.0
-_MAX_LANES = 100  # at a time; each has its sessions
+# At a time, each with its sessions; of those that get on, and in all.
+_MAX_LANES, _MAX_ALL = 100, 1000
 
 
 class Courier:
@@ -183,10 +184,13 @@ class Courier:
 
     def _begin(self, now: float) -> None:
         """Give a lane to each destination that is due."""
-        while len(self._lanes) < _MAX_LANES and (route := self._agenda.pop(now)) is not None:
+        # A stranger's server that only ever lets us wait holds up his own mail alone.
+        busy = sum(not lane.slow(now) for lane in self._lanes.values())
+        while busy < _MAX_LANES and len(self._lanes) < _MAX_ALL and (route := self._agenda.pop(now)) is not None:
             if route in self._lanes:
                 self._again.add(route)
             else:
+                busy += 1
                 lane = self._lanes[route] = Lane(route, self)
                 task = asyncio.create_task(self._serve(lane))
                 self._tasks.add(task)

@@ -1,13 +1,15 @@
 """Where programs hand in mail over SMTP: who they are, what they may send now, and their message to the relay.
 
 One desk for the daemon, one caller for each connection. A caller is a site by its login, or on this machine by its network; what it may do
-is asked of the book of now, so that a site that is disabled sends nothing more over a connection that it has open. All messages in hand
-together are bounded: past that, who comes is told to come again.
+is asked of the book of now with each message, so that a site that is disabled or removed, or has another secret or other networks, sends
+nothing more over a connection that it has open. All messages in hand together are bounded, those of one site too: past that, who comes is
+told to come again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from zegel.adapters.journal import Journal
 from zegel.adapters.submission import network_of
@@ -22,7 +24,7 @@ _MAX_HELD = 268_435_456  # octets of all messages in hand
 _WELCOME = Reply("235", "2.7.0", "welcome")
 _WRONG = Reply("535", "5.7.8", "name or secret are wrong, or not for this address")
 _TOO_OFTEN = Reply("454", "4.7.0", "too many logins have failed; try again later")
-_NOT_NOW = Reply("550", "5.7.1", "this site is disabled")
+_NOT_NOW = Reply("550", "5.7.1", "this site is disabled, or its login is no longer right")
 _BUSY = Reply("452", "4.3.1", "too much mail at the moment; try again later")
 
 
@@ -32,30 +34,34 @@ class Desk:
     def __init__(self, book: Sitebook, relay: Relay, journal: Journal, *, max_held: int = _MAX_HELD) -> None:
         self.book, self.relay, self.journal = book, relay, journal
         self.guard = Guard()
-        self.held, self.max_held = 0, max_held
+        self.held, self.max_held = Counter[str](), max_held
+
+    def has_room(self, name: str, octets: int) -> bool:
+        """Whether a site may hold so much more: half of all room is for the others."""
+        return self.held.total() + octets <= self.max_held and self.held[name] + octets <= self.max_held // 2
 
     def caller(self, address: str, loopback: bool) -> Caller:
         """The handler of one connection (see ``adapters.submission.Handler``)."""
-        return Caller(self, address, self.book.of_network(address) if loopback else None)
+        return Caller(self, address, loopback)
 
 
 class Caller:
     """One connection."""
 
-    def __init__(self, desk: Desk, address: str, site: Site | None) -> None:
-        self._desk, self._address = desk, address
-        self._name = site.name if site is not None else ""
+    def __init__(self, desk: Desk, address: str, loopback: bool) -> None:
+        self._desk, self._address, self._loopback = desk, address, loopback
+        self._login: Site | None = None  # as it was when it logged in
         self._site: Site | None = None  # of the message in hand, as it was at its beginning
         self._sender, self._utf8 = "", False
         self._recipients: list[str] = []
-        self._content: list[bytes] = []
+        self._content = bytearray()
         self._size = 0
         self._busy = False
 
     @property
     def known(self) -> bool:
         """True when it may send without a login."""
-        return bool(self._name)
+        return self._of_now() is not None
 
     async def login(self, credentials: Credentials) -> Reply:
         """Look at a login. Who has failed before waits first, so that guessing is slow."""
@@ -73,17 +79,17 @@ class Caller:
             desk.journal.login_failed(self._address, self._told(name), "login_wrong", failures)
             return _WRONG
         desk.guard.succeeded(address, name)
-        self._name = site.name
+        self._login = site
         return _WELCOME
 
     def mail_from(self, event: MailFrom) -> Reply | None:
         """Begin a message."""
-        site = self._desk.book.named(self._name)
-        if site is None or not site.enabled:
+        site = self._of_now()
+        if site is None:
             return _NOT_NOW
-        if self._desk.held + event.size > self._desk.max_held:
-            return _BUSY
         self._forget()
+        if not self._desk.has_room(self._name, event.size):
+            return _BUSY
         self._site, self._sender, self._utf8 = site, event.sender, event.utf8
         return None
 
@@ -98,20 +104,19 @@ class Caller:
     def content(self, data: bytes) -> None:
         """Keep octets of the message, while there is room for all that is in hand."""
         desk = self._desk
-        if self._busy or desk.held + len(data) > desk.max_held:
+        if self._busy or not desk.has_room(self._name, len(data)):
             self._busy = True
             return
-        desk.held += len(data)
+        desk.held[self._name] += len(data)
         self._size += len(data)
-        self._content.append(data)
+        self._content += data
 
     async def end_of_message(self) -> Reply:
         """Hand it to the relay."""
         try:
             if self._busy:
                 return _BUSY
-            data = b"".join(self._content)
-            self._content.clear()
+            data, self._content = bytes(self._content), bytearray()
             submission = Submission(self._current, self._sender, tuple(self._recipients), data, self._address, "smtp", utf8=self._utf8)
             try:
                 accepted = await self._desk.relay.submit(submission)
@@ -136,6 +141,18 @@ class Caller:
         """The connection is over."""
         self._forget()
 
+    def _of_now(self) -> Site | None:
+        """Whose connection this is, by the book of now."""
+        if self._login is not None:
+            return self._desk.book.still(self._login, self._address)
+        return self._desk.book.of_network(self._address) if self._loopback else None
+
+    @property
+    def _name(self) -> str:
+        """For the log: whose it was, also where it is so no longer."""
+        site = self._login or self._of_now()
+        return site.name if site is not None else ""
+
     def _told(self, name: str) -> str:
         """The name for the log. One that is no site's may be a secret in the wrong place."""
         return name if self._desk.book.named(name) is not None else ""
@@ -147,6 +164,9 @@ class Caller:
         return self._site
 
     def _forget(self) -> None:
-        self._desk.held -= self._size
+        held = self._desk.held
+        held[self._name] -= self._size
+        if not held[self._name]:
+            del held[self._name]
         self._size, self._busy, self._site = 0, False, None
-        self._recipients, self._content = [], []
+        self._recipients, self._content = [], bytearray()

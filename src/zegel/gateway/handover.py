@@ -20,10 +20,12 @@ from zegel.adapters.journal import Journal
 from zegel.gateway.relay import Refused, Relay, Submission
 from zegel.gateway.sitebook import Sitebook
 from zegel.grammar.message import CRLF, named, split_fields
+from zegel.smtp.path import PathError, mailbox
 from zegel.store.sites import Site
 from zegel.submission.handed import Handed
 
 _LOOK_SECONDS = 1.0
+_NAMES_A_SECOND, _LONGEST_PAUSE = 10_000, 60.0  # anybody may fill the folder with names
 _AGAIN_SECONDS = 30.0  # after the relay could not take one
 _AT_ONCE = 100
 _STALE_SECONDS = 86_400.0
@@ -48,7 +50,13 @@ class Handover:
         user, site = await self._site(uid)
         if site is None:
             return await self.admit(uid)
-        recipients = tuple(handed.recipients)
+        try:
+            # Any text of one line comes in here; what goes out stands between angle brackets.
+            recipients = tuple(map(mailbox, handed.recipients))
+        except PathError as error:
+            self._journal.note("handover refused", user=user, reason="no_address")
+            return f"{error.code} {error.enhanced} {error}"
+        data = data if data.endswith(CRLF) else data + CRLF
         utf8 = not all(address.isascii() for address in (handed.sender, *recipients))
         try:
             accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8))
@@ -90,7 +98,12 @@ class PickUp:
                     self._trouble = str(error)
                     self._journal.fault(error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(self._stop.wait(), self.pause)
+
+    @property
+    def pause(self) -> float:
+        """Seconds to the next look: more where the last one had many names to pass."""
+        return min(max(_LOOK_SECONDS, self._folder.passed / _NAMES_A_SECOND), _LONGEST_PAUSE)
 
     async def look(self) -> int:
         """Take what lies there now; how many messages went into the outbox."""

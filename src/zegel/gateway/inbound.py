@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
-from zegel.adapters.converse import Budget, converse
+from zegel.adapters.converse import Budget, Conversation
 from zegel.adapters.journal import OUTCOMES, About
 from zegel.ask import Dialogue
 from zegel.dkim.bodyhash import BodyHashes
@@ -39,10 +39,14 @@ class Inbound:
         self._copy: Copy | None = None  # for the quarantine
         self._sample: BodyCopy | None = None  # of mail to the address that answers
         self._budget = Budget(shared(settings.limits))
-        self._asking = [self._ask(self._checking.ask_sender())]
+        self._asking: list[asyncio.Task[None]] = []
+        self._ask(self._checking.ask_sender())
 
-    def _ask(self, dialogue: Dialogue[None]) -> asyncio.Task[None]:
-        return asyncio.create_task(converse(dialogue, self._settings.resolver, self._budget.leaving(AFTERWARDS)))
+    def _ask(self, dialogue: Dialogue[None]) -> None:
+        """Let its questions leave; those whose answers are kept need no task."""
+        conversation = Conversation(dialogue, self._settings.resolver, self._budget.leaving(AFTERWARDS))
+        if not conversation.done:
+            self._asking.append(asyncio.create_task(conversation.rest()))
 
     def header(self, header: Header | None, claims: Claims) -> None:
         """Take the whole header: its questions leave while the body is on its way."""
@@ -55,7 +59,7 @@ class Inbound:
         depot = self._settings.quarantine.depot
         if depot is not None and header is not None and self._settings.site.mode_for(checking.evidence.recipients) is not Mode.OBSERVE:
             self._copy = Copy(depot, header)
-        self._asking.append(self._ask(checking.ask_header()))
+        self._ask(checking.ask_header())
         tests = self._settings.answering
         if tests is not None and header is not None and tests.wants(self._envelope.recipients):
             self._sample = BodyCopy()
@@ -70,25 +74,36 @@ class Inbound:
             return False
         return sampled and self._copy is None
 
-    def end(self, about: About, claims: Claims) -> Coroutine[Any, Any, Outcome]:
-        """Wait for DNS, judge, and say what happens."""
-        return self._end(about, claims)
+    def end(self, about: About, claims: Claims) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Judge, and say what happens: at once, but where DNS or the quarantine is to be waited for."""
+        if self._asking or self._settings.quarantine.depot is not None:
+            return self._wait(about, claims)
+        finishing = self._finishing()
+        return self._conclude(finishing.result, about, claims) if finishing.done else self._judge(finishing, about, claims)
 
-    async def _end(self, about: About, claims: Claims) -> Outcome:
-        settings = self._settings
+    def _finishing(self) -> Conversation[Verdict]:
+        return Conversation(self._checking.finish(), self._settings.resolver, self._budget)
+
+    async def _wait(self, about: About, claims: Claims) -> Outcome:
         released = await self._released(about, claims)
         if released is not None:
             return released
         try:
             for task in self._asking:
                 await task  # a fault of ours in any part is one of this message
-            verdict = await converse(self._checking.finish(), settings.resolver, self._budget)
+            return await self._judge(self._finishing(), about, claims)
         except BaseException:
             self.stop()
             raise
-        disposition = verdict.disposition
+
+    async def _judge(self, finishing: Conversation[Verdict], about: About, claims: Claims) -> Outcome:
+        verdict = await finishing.rest()
+        return self._conclude(verdict, about, claims, await self._keep(verdict, about))
+
+    def _conclude(self, verdict: Verdict, about: About, claims: Claims, kept: Outcome | None = None) -> Outcome:
+        """Tell the log and the record, and give the edits; ``kept`` is what our quarantine has said, where it has the message."""
+        settings, disposition = self._settings, verdict.disposition
         settings.journal.verified(about, verdict, claims.count)
-        kept = await self._keep(verdict, about)
         keep(
             settings,
             self._envelope,
@@ -162,7 +177,7 @@ class Inbound:
 
 
 def _results(verdict: Verdict) -> Iterator[Result]:
-    """The results as they are recorded, in the order in which they are told."""
+    """The results as they are recorded, in the order in which they are told. RFC 9989 5.3.3: the domains, the selectors and the reasons."""
     for result in (verdict.spf.mail_from, verdict.spf.helo):
         yield Result("spf", result.status, result.reason.id, result.domain or "", result.identity)
     for signature in verdict.dkim:

@@ -21,6 +21,7 @@ from zegel.gateway.delivery import Trial, Unreachable
 from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.terms import Terms
 from zegel.store import post
+from zegel.store.errors import StoreError
 from zegel.store.posting import Item, Recipient, State
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ T = TypeVar("T")
 _AHEAD = 200
 # A session is kept open so long for what may come, in seconds; what a server's own patience is, nobody knows.
 IDLE = 2.0
+# Seconds without a message that comes to its end: RFC 5321 4.5.3.2 lets a server take more, and a hostile one takes all of them.
+_SLOW = 30.0
 _LOOK = 0.1  # seconds between two looks whether to give way
+_FAULT = "451 4.3.0 something went wrong here; it is in the log"
 
 
 class Post(Protocol):
@@ -80,11 +84,16 @@ class Lane:
         self._news = asyncio.Event()
         self._stopping = self._ended = False
         self._sessions = self._resting = 0
+        self._advanced = courier.clock()
 
     def hear(self) -> bool:
         """There is more; False when this lane has ended."""
         self._news.set()
         return not self._ended
+
+    def slow(self, now: float) -> bool:
+        """Whether it has been waiting for its servers for long: then it is no reason to keep others waiting."""
+        return now - self._advanced > _SLOW
 
     def stop(self) -> None:
         """Begin no other message."""
@@ -192,6 +201,13 @@ class Lane:
                 trial = await self._try(item, chosen, data, seat)
             except NoRouteError as error:
                 trial, left = delivery.refused([*chosen, *left], error.answer), []
+            except (Unreachable, StoreError):
+                raise
+            except Exception as error:
+                # One more try in vain: a message on which we stumble is not to be tried for ever, and those behind it go on.
+                self._courier.fault(error)
+                trial = delivery.lost(chosen, _FAULT, doubt=seat.marked, now=self._courier.clock())
+            self._advanced = self._courier.clock()
             if trial is not None:
                 self.put_off = self.put_off or bool(trial.of(State.WAITING))
                 await self._courier.settle(item, data, trial)
@@ -199,14 +215,20 @@ class Lane:
     async def _try(self, item: Item, chosen: list[Recipient], data: bytes, seat: _Seat) -> Trial | None:
         """One transaction; None when it was taken back. A session that was open before may have ended since: then over a new one."""
         courier = self._courier
+
+        async def mark() -> bool:
+            seat.marked = await courier.mark(item, chosen)
+            return seat.marked
+
         while True:
+            seat.marked = False
             session, kept = await self._session(seat)
             mail = delivery.mail(item, chosen, data)
             unfit = session.unfit(mail)
             if unfit is not None:
                 return delivery.answered(chosen, [unfit] * len(chosen), now=courier.clock(), server="")
             try:
-                answers = await session.send(mail, lambda: courier.mark(item, chosen))
+                answers = await session.send(mail, mark)
             except LostError as error:
                 if error.early and kept:
                     continue
@@ -233,7 +255,8 @@ class Lane:
 
 
 class _Seat:
-    """The session of one worker, while it has one."""
+    """The session of one worker, while it has one; ``marked``: the end of the message at hand has left, or is about to."""
 
     def __init__(self) -> None:
         self.session: Session | None = None
+        self.marked = False

@@ -7,13 +7,13 @@ that does not exist, or whose mail would come back to us is refused for good; wh
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 import socket
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from zegel.adapters.converse import AsyncResolver
+from zegel.adapters.whose import Whose, whose
 from zegel.ask import Answer as DnsAnswer
 from zegel.ask import Question, Rcode, RRType
 from zegel.grammar.domain import Domain
@@ -50,9 +50,11 @@ async def of_host(host: str, port: int) -> list[Server]:
     return [Server(host, str(where[0]), port) for _family, _type, _proto, _name, where in found][:_MAX_ADDRESSES]
 
 
-async def of_domain(route: str, resolver: AsyncResolver, *, ours: frozenset[str], port: int = 25, loopback: bool = False) -> list[Server]:
-    """The servers that take mail for a domain, in the order in which they are tried. ``ours`` are names of this machine; with ``loopback``
-    they may be on it.
+async def of_domain(
+    route: str, resolver: AsyncResolver, *, ours: frozenset[str], port: int = 25, nearest: Whose = Whose.INTERNET
+) -> list[Server]:
+    """The servers that take mail for a domain, in the order in which they are tried. ``ours`` are names of this machine; none that is
+    nearer than ``nearest`` is tried.
 
     Raises NoRouteError: for good, or for now.
     """
@@ -73,7 +75,7 @@ async def of_domain(route: str, resolver: AsyncResolver, *, ours: frozenset[str]
         Server(name, address, port)
         for name, (addresses, _later) in zip(names, found, strict=True)
         for address in addresses
-        if _usable(address, loopback=loopback)
+        if whose(address) >= max(nearest, Whose.MACHINE)
     ]
     if servers:
         return servers[:_MAX_ADDRESSES]
@@ -96,7 +98,7 @@ def _names(domain: Domain, exchanges: Sequence[tuple[int, str]], ours: frozenset
     if not exchanges:
         exchanges = [(0, domain)]  # RFC 5321 5.1: the domain is its own server
     if all(not host for _preference, host in exchanges):
-        raise NoRouteError(556, "5.1.10", f"{domain} takes no mail (null MX)")  # RFC 7505 4.2
+        raise NoRouteError(556, "5.1.10", f"{domain} takes no mail (null MX)")  # RFC 7505 4.1
     mine = [preference for preference, host in exchanges if host in ours]
     # RFC 5321 5.1: those that are no better than ourselves would send it back here.
     usable = [(preference, host) for preference, host in exchanges if host and (not mine or preference < min(mine))]
@@ -112,12 +114,3 @@ async def _addresses(name: str, resolver: AsyncResolver) -> tuple[list[str], boo
     answers = await asyncio.gather(*(resolver.resolve(Question(name, kind)) for kind in (RRType.AAAA, RRType.A)))
     found = [str(record) for answer in answers for record in answer.records]
     return found, any(answer.temporary for answer in answers)
-
-
-def _usable(text: str, *, loopback: bool) -> bool:
-    """Whether mail may go there: an MX of a stranger that points into this machine is none of his."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return not (address.is_unspecified or address.is_multicast or (address.is_loopback and not loopback))

@@ -34,7 +34,7 @@ class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
     """The outbox has no room for this now: SMTP's 452 4.3.1."""
 
 
-class TooLarge(SpokenError):  # noqa: N818
+class TooLarge(SpokenError):  # noqa: N818 - a property of the message
     """The message is larger than any may be: SMTP's 552 5.3.4."""
 
 
@@ -144,5 +144,5 @@ def _check(posting: Posting) -> None:
         # A bare CR or LF is a line end to some servers: RFC 5321 2.3.8 forbids it, and smuggling lives on it.
         raise ValueError("a message has CRLF line ends, and no other CR or LF")
     for address in (posting.sender, posting.contact, *posting.recipients):
-        if not set(address).isdisjoint("\r\n\0<> ") and not address.startswith('"'):
+        if not set(address).isdisjoint("\r\n\0") or (not set(address).isdisjoint("<> ") and not address.startswith('"')):
             raise ValueError("an address of the envelope has a character that none may have")

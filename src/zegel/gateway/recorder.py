@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from zegel.adapters.journal import Journal
@@ -97,9 +98,10 @@ class Recorder:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._seconds):
                         await self._ripe.wait()
-                while self._queue:
+                if self._queue:
                     await self._write([self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))])
-                if not self._stopping.is_set():
+                # What came meanwhile waits for its own second: a batch costs more than the messages in it.
+                if len(self._queue) < self._batch_size and not self._stopping.is_set():
                     self._ripe.clear()
         finally:
             expiry.cancel()
@@ -177,7 +179,7 @@ class Recorder:
         while self._unknown:
             wanted, self._unknown = self._unknown, {}
             replies = await self._destinations.ask(wanted)
-            await self._in_thread(lambda wanted=wanted, replies=replies: self._named(wanted, replies))  # type: ignore[misc]
+            await self._in_thread(partial(self._named, wanted, replies))
 
     def _named(self, wanted: dict[str, int], replies: list[Reply]) -> None:
         """In the thread: tell the messages that were written meanwhile who takes their mail."""

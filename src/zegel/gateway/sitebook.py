@@ -43,7 +43,12 @@ class Sitebook:
         """The site that this secret and address are right for. It takes the same time for one that is not there."""
         site = self._by_name.get(name)
         right = hmac.compare_digest(digest(self._vault, name, secret), site.digest if site is not None else _NOBODY)
-        if site is None or not right or not site.enabled:
+        return self.still(site, address) if site is not None and right else None
+
+    def still(self, known: Site, address: str) -> Site | None:
+        """The site of now that was let in before: while it has that secret, is enabled, and the address is of its networks."""
+        site = self._by_name.get(known.name)
+        if site is None or not site.enabled or site.digest != known.digest:
             return None
         return site if not site.networks or self._within(site, address) else None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zegel.adapters.converse import AsyncResolver
 from zegel.adapters.smtpclient import Peer, Times
+from zegel.adapters.whose import Whose
 from zegel.config import ConfigError
 from zegel.config.outbox import Outbox
 from zegel.gateway import nexthop
@@ -21,7 +22,7 @@ _DAY, _HOUR = 86_400, 3600
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``loopback`` are for servers of domains (see nexthop)."""
+    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``nearest`` are for servers of domains (see nexthop)."""
 
     outbox: Outbox
     hello: str
@@ -30,7 +31,7 @@ class Terms:
     password: str = field(default="", repr=False)
     times: Times = field(default_factory=Times)
     port: int = 25
-    loopback: bool = False
+    nearest: Whose = Whose.INTERNET
 
     @property
     def direct(self) -> bool:
@@ -57,7 +58,7 @@ class Terms:
         servers: list[Server]
         if self.direct:
             ours = frozenset((self.hello.lower(),))
-            servers = await nexthop.of_domain(route, self.resolver, ours=ours, port=self.port, loopback=self.loopback)
+            servers = await nexthop.of_domain(route, self.resolver, ours=ours, port=self.port, nearest=self.nearest)
         else:
             servers = await nexthop.of_host(*self.outbox.smarthost)
         login = (self.outbox.user, self.password) if self.outbox.user else None
@@ -67,7 +68,8 @@ class Terms:
 def make_terms(outbox: Outbox, resolver: AsyncResolver, machine: str) -> Terms:
     """The terms of a configuration; ``machine`` is this machine's own name. Raises :class:`ConfigError` for files that cannot be used."""
     password = _secret(Path(outbox.password_file)) if outbox.password_file else ""
-    return Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password)
+    nearest = Whose.LOCAL if outbox.local_servers else Whose.INTERNET
+    return Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password, nearest=nearest)
 
 
 def _context(outbox: Outbox) -> ssl.SSLContext | None:

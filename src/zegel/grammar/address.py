@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from zegel.grammar.domain import Domain
 from zegel.grammar.encodedword import encoded, printable
@@ -119,8 +120,7 @@ def mailboxes(value: bytes) -> list[Mailbox]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     """``kind`` is "atom", "quoted", "literal" or the special character itself; ``apart`` tells that white space or a comment precedes."""
 
     kind: str
@@ -231,7 +231,7 @@ def _addr_spec(display_name: str, tokens: list[_Token]) -> Mailbox:
 
 
 def _domain(tokens: list[_Token]) -> Domain:
-    """The domain of an address, U-labels turned into A-labels (RFC 9989 5.3.1) and nothing else turned into what it is not."""
+    """The domain of an address, U-labels turned into A-labels (RFC 9989 5.3.1, RFC 8616 6), and nothing into what it is not."""
     if [token.kind for token in tokens] == ["literal"]:
         raise AddressError(AddressFault.LITERAL)
     if not _is_dot_atom(tokens):

@@ -146,17 +146,17 @@ class Decoder:
         Between them packets of SMFIC_MACRO with the payload ``passed_over`` are dropped: Postfix repeats its macros before each field.
         """
         data, pos = self._data, self._pos
-        end = len(data)
+        end, macros = len(data), packet(SMFIC_MACRO, passed_over)
         found: list[bytes] = []
         while end - pos >= _HEAD.size:
+            if data.startswith(macros, pos):
+                pos += len(macros)
+                continue
             length, code = _HEAD.unpack_from(data, pos)
             stop = pos + _LENGTH.size + length
-            if stop > end or not length:
+            if code != command or stop > end or not length:
                 break
-            if code == command:
-                found.append(data[pos + _HEAD.size : stop])
-            elif code != SMFIC_MACRO or data[pos + _HEAD.size : stop] != passed_over:
-                break
+            found.append(data[pos + _HEAD.size : stop])
             pos = stop
         self._pos = pos
         return found

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from zegel.adapters.journal import Journal
 from zegel.adapters.nameservers import Looking
 from zegel.config import Config
-from zegel.config.publishing import Zone
 from zegel.grammar.domain import Domain
 from zegel.rollout.publish import Publisher
 from zegel.rollout.records import Record
-from zegel.rollout.wanted import Holdings, holdings, unwanted, wanted
-from zegel.store import domains
+from zegel.rollout.wanted import Holdings, everything, holdings, unwanted, wanted
 from zegel.store.database import Store
 
 
@@ -45,8 +43,8 @@ class KeyPublisher:
         changes = await publisher.survey(wishes, away)
         if not any(change.needed and not change.blocked for change in changes):
             return
-        contents = await asyncio.to_thread(self._every_record)
-        for done in await publisher.apply(changes, lambda zone: _within(zone, contents)):
+        contents = await asyncio.to_thread(self._everything)
+        for done in await publisher.apply(changes, lambda: contents):
             error, before = "" if done.error is None else str(done.error), self.troubles.get(done.zone.name)
             self.troubles[done.zone.name] = error
             if self._journal is not None and error and error != before:
@@ -58,13 +56,9 @@ class KeyPublisher:
         with self._store.reading() as tx:
             return holdings(tx, domain)
 
-    def _every_record(self) -> list[Record]:
-        """What the zones of the configuration hold in all, for a file that is written whole."""
+    def _everything(self) -> list[Record]:
+        """All records, where a zone is a file that is written whole."""
         if not any(zone.way == "file" for zone in self._config().zone):
             return []
         with self._store.reading() as tx:
-            return [wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name))]
-
-
-def _within(zone: Zone, records: list[Record]) -> list[Record]:
-    return [record for record in dict.fromkeys(records) if record.name == zone.name or record.name.endswith(f".{zone.name}")]
+            return everything(tx)

@@ -93,8 +93,8 @@ class Publisher:
 
         return list(await asyncio.gather(*map(one, wishes), *map(other, unwanted)))
 
-    async def apply(self, changes: Sequence[Change], contents: Callable[[Zone], Sequence[Record]]) -> list[Done]:
-        """Make the changes, zone by zone. ``contents`` gives all records of a zone, for the file of it."""
+    async def apply(self, changes: Sequence[Change], everything: Callable[[], Sequence[Record]]) -> list[Done]:
+        """Make the changes, zone by zone. ``everything`` gives all records of the store: a file of a zone is written whole."""
         done = []
         for zone in dict.fromkeys(change.zone for change in changes if change.zone is not None and change.way != "hand"):
             mine = [change for change in changes if change.zone == zone and not change.blocked]
@@ -102,7 +102,8 @@ class Publisher:
                 if zone.way == "rfc2136":
                     sent = await _send(zone, mine) if mine else 0
                 else:
-                    sent = int(write_file(Path(zone.file), zone_file(zone, contents(zone))))
+                    held = [record for record in everything() if self.zone_of(record.name) == zone]
+                    sent = int(write_file(Path(zone.file), zone_file(zone, held)))
                 done.append(Done(zone, sent))
             except (SpokenError, OSError) as error:
                 done.append(Done(zone, error=error))

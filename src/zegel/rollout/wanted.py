@@ -86,6 +86,11 @@ def wanted(of: Holdings) -> tuple[Wanted, ...]:
     return (*_slots(of.slots), *_keys(of.keys), *planned)
 
 
+def everything(tx: Transaction) -> list[Record]:
+    """The records of all domains in the store, each once: what the files of zones are written from."""
+    return list(dict.fromkeys(wish.record for own in domains.all(tx) for wish in wanted(holdings(tx, own.name))))
+
+
 def unwanted(of: Holdings) -> tuple[Record, ...]:
     """Records that were wanted once, of removed keys and former plans, and may be taken away where they still stand."""
     wishes = wanted(of)
@@ -144,7 +149,7 @@ def _spf(of: Holdings) -> list[Wanted]:
 
 
 def spf_text(plan: Plan) -> str:
-    """The SPF record of a plan; empty when it says nothing of SPF. RFC 7208 4.6.2: what costs no look-up comes first."""
+    """The SPF record of a plan; empty when it says nothing of SPF. RFC 7208 4.6.2 and 10.1.1: what costs no look-up comes first."""
     if plan.parked:
         return "v=spf1 -all"
     if not plan.egress and not plan.include:
@@ -168,7 +173,10 @@ def _dmarc(of: Holdings) -> list[Wanted]:
 
 
 def dmarc_text(plan: Plan) -> str:
-    """The DMARC record of a plan; empty when it has no policy. RFC 9989 4.7: v= first; p= second, for readers that follow RFC 7489 6.3."""
+    """The DMARC record of a plan; empty when it has no policy. RFC 9989 5.1.3 and 5.1.4.
+
+    RFC 9989 4.7: v= first; p= second, for readers that follow RFC 7489 6.3.
+    """
     policy = "reject" if plan.parked else plan.policy
     if policy is None:
         return ""

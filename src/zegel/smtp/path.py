@@ -77,6 +77,11 @@ def _address(text: str, hostname: str) -> str:
         return f"{text}@{hostname}"
     if text.startswith("@") and (route := _ROUTE.match(text)):
         text = text[route.end() :]
+    return mailbox(text)
+
+
+def mailbox(text: str) -> str:
+    """The address of a recipient as it may stand between angle brackets, its domain in A-labels. Raises :class:`PathError`."""
     local, at, host = text.rpartition("@")
     if not at or not (_DOT_STRING.fullmatch(local) or _QUOTED.fullmatch(local)):
         raise PathError("501", "5.1.3", f"{text[:_MAX_PATH]!r} is no address")

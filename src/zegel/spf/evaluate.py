@@ -138,7 +138,10 @@ def _record(evaluation: Evaluation, domain: str, answer: Answer) -> Record:
 
 
 def _redirect(evaluation: Evaluation, spec: DomainSpec, domain: str) -> Dialogue[tuple[str, Record]]:
-    """Where the evaluation goes on, and with which record. RFC 7208 6.1: without one, or with a malformed name, it is permerror."""
+    """Where the evaluation goes on when no mechanism has matched (RFC 7208 4.6.3), and with which record.
+
+    RFC 7208 6.1: without one, or with a malformed name, it is permerror.
+    """
     evaluation.path.append((domain, f"redirect={spec.string}"))
     evaluation.count_term()
     target = yield from evaluation.target(spec, domain)

@@ -113,7 +113,10 @@ def parse_domain_spec(text: str) -> DomainSpec:
 
 
 def target_name(text: str) -> str | None:
-    """The name to ask DNS for, lower case and without the final dot; None when an expansion is no full name. RFC 7208 4.8 and 7.3."""
+    """The name to ask DNS for, lower case and without the final dot; None when an expansion is no full name. RFC 7208 4.8 and 7.3.
+
+    The sender wrote what was expanded (RFC 7208 11.5.3): a name with a control, a backslash or a letter beyond ASCII is not asked for.
+    """
     if not text.isascii():  # before lower(): the Kelvin sign would become a k
         return None
     name = text.removesuffix(".").lower()

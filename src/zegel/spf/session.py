@@ -52,7 +52,7 @@ def helo_sender(helo: str) -> Sender:
 def mail_from_sender(mail_from: str, helo: str) -> Sender:
     """The MAIL FROM identity: the reverse-path, with or without angle brackets; postmaster at the HELO name for the empty one.
 
-    RFC 7208 2.4. A source route is left out (RFC 5321 C); the domain is what follows the last "@".
+    RFC 7208 2.2 and 2.4. A source route is left out (RFC 5321 C); the domain is what follows the last "@".
     """
     path = mail_from[1:-1] if mail_from[:1] == "<" and mail_from[-1:] == ">" else mail_from
     if not path:

@@ -90,6 +90,17 @@ class Addresses:
         replaced = _each_address(text, told)
         return Mentions(None, ()) if replaced is None else Mentions(replaced, tuple(people.values()))
 
+    def found(self, text: str) -> list[str]:
+        """The addresses in a JSON text, at most so many as are looked at in a story."""
+        found: list[str] = []
+
+        def told(address: str, written: str) -> str:
+            found.append(address)
+            return written
+
+        _each_address(text, told)
+        return found
+
     def withheld(self, text: str, own: bytes) -> str:
         """A story's text for one person, with the addresses of all others withheld."""
         mark = f"#{own.hex()}@"

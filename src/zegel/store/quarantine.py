@@ -131,6 +131,17 @@ class Depot:
             file.readline(_MAX_LINE)
             return file.read()
 
+    def header(self, name: str, most: int) -> bytes:
+        """The first octets of a message: its header, and what follows; empty when it is gone meanwhile. Raises StoreError."""
+        try:
+            with system_explained(self.folder), self._path(name).open("rb") as file:
+                file.readline(_MAX_LINE)
+                return file.read(most)
+        except StoreError:
+            if self._path(name).exists():
+                raise
+            return b""
+
     def drop(self, name: str) -> Kept:
         """Delete a message. Raises StoreError when there is none of that name."""
         kept = self.get(name)

@@ -1,18 +1,18 @@
-"""What people see of the outbox, and what they do with it: list, show, try again, drop.
+"""What people see of the outbox, and what they do with it: list, show, try again, drop, erase.
 
 They may do so while the daemon runs: it looks at the count of changes once a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from zegel.store import post, transit
 from zegel.store.post import items
 from zegel.store.posting import Item, Posting, State, queue_id
-from zegel.store.spool import messages, recipients, state
+from zegel.store.spool import bodies, messages, recipients, state
 from zegel.store.transit import waits
 
 
@@ -44,6 +44,12 @@ def count(tx: Connection) -> dict[State, int]:
     return {each: found.get(each.value, 0) for each in State}
 
 
+def waiting_of(tx: Connection, site: str) -> int:
+    """How many messages of a site wait for one recipient at least."""
+    query = select(func.count(recipients.c.message_id.distinct())).join_from(recipients, messages, messages.c.id == recipients.c.message_id)
+    return int(tx.execute(query.where(waits(), messages.c.site == site)).scalar_one())
+
+
 def retry(tx: Connection, identity: int | None, *, now: int) -> int:
     """Have a message tried now, or all that wait; one that failed or was dropped waits again. How many recipients that are."""
     if identity is None:
@@ -73,6 +79,19 @@ def drop(tx: Connection, identity: int, *, now: int) -> int:
     transit.finish(tx, [identity], now=now)
     _count_change(tx)
     return changed
+
+
+def erase(tx: Connection, identity: int) -> None:
+    """Delete a message, whatever becomes of it: nothing of it is sent from then on, and nothing is left of it."""
+    for table, column in ((bodies, bodies.c.message_id), (recipients, recipients.c.message_id), (messages, messages.c.id)):
+        tx.execute(delete(table).where(column == identity))
+    _count_change(tx)
+
+
+def erase_recipients(tx: Connection, identity: int, positions: Sequence[int]) -> None:
+    """Delete some recipients of a message that others still wait for: it is not sent to these."""
+    tx.execute(delete(recipients).where(recipients.c.message_id == identity, recipients.c.position.in_(positions)))
+    _count_change(tx)
 
 
 def _count_change(tx: Connection) -> None:

@@ -1,7 +1,7 @@
 """The sender of a site's mail, put right: a From that is not the site's own becomes its address, and the visitor goes to Reply-To.
 
 A web form that sends in its visitor's name fails DMARC everywhere (RFC 9989 5.3): nothing of the visitor's domain can vouch for it. So
-From is the site's address with the visitor's name kept, the envelope sender is aligned with it (SPF, RFC 7208 2.4), and a Sender that says
+From is the site's address with the visitor's name kept, the envelope sender is aligned with it (RFC 9989 5.1.1), and a Sender that says
 something else goes. A From that is right stays as it is, with its whole header. An address is only taken where it can be told safely: it
 is never picked from several that a reader could take for the author.
 
@@ -244,7 +244,8 @@ def _aligned(mail_from: str, author: Mailbox, rules: SenderRules) -> str:
     except (AddressError, UnicodeEncodeError):
         found = []
     if len(found) == 1 and rules.cover(found[0]) and _fits(found[0].domain, author.domain):
-        return mail_from
+        # A comment beside it would be no part of a path (RFC 5321 4.1.2).
+        return mail_from if _folded(mail_from) == _folded(found[0].address) else found[0].address
     return rules.own.address if _fits(rules.own.domain, author.domain) else author.address
 
 

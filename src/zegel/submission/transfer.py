@@ -16,6 +16,7 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t
 _PRINTABLE = bytes(set(range(32, 127)) - set(b"=")) + b"\t\r\n"
 _LINE = 76  # characters, RFC 2045 6.7 (5) and 6.8
 _MOST_ESCAPED = 6  # one octet in so many: from there on base64 is shorter
+_BLOCK = 65_536  # octets that are cut into lines at a time
 UNKNOWN = frozenset(("x-uuencode", "uuencode", "x-uue", "uue", "x-yenc", "yenc", "x-gzip64", "binhex", "x-binhex40", "mac-binhex40"))
 
 
@@ -52,8 +53,17 @@ def mend(data: bytes, encoding: str) -> Encoded:
 
 
 def _quoted_printable(data: bytes) -> bytes:
-    """Line by line: a CR or LF that is no line end of the text is encoded. RFC 2045 6.7 (4)."""
-    return CRLF.join([binascii.b2a_qp(line, istext=False).replace(b"\n", CRLF) for line in data.split(CRLF)])
+    """Line by line: a CR or LF that is no line end of the text is encoded. RFC 2045 6.7 (4).
+
+    Never all lines at once: 25 MB of empty ones are a gigabyte of objects.
+    """
+    blocks, at = [], 0
+    while at >= 0:
+        end = data.find(CRLF, at + _BLOCK)
+        lines = data[at : end if end >= 0 else len(data)].split(CRLF)
+        blocks.append(CRLF.join([binascii.b2a_qp(line, istext=False).replace(b"\n", CRLF) for line in lines]))
+        at = end + len(CRLF) if end >= 0 else -1
+    return CRLF.join(blocks)
 
 
 def _wrapped(letters: bytes) -> bytes:

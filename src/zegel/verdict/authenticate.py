@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from zegel.arc.result import ArcReason, ArcResult
@@ -40,6 +41,7 @@ SHARES = len(Trails._fields)  # the questions of one message are at most these t
 AFTERWARDS = 0.25  # of the budget, for what the end of the message may still ask
 
 
+@lru_cache(maxsize=8)
 def shared(limits: Limits) -> Limits:
     """The limits for a whole message, of which each protocol has its own share of questions, and the end of the message what is left."""
     return replace(limits, questions=math.ceil(limits.questions * SHARES / (1 - AFTERWARDS)))

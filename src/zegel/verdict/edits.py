@@ -1,7 +1,8 @@
 """The header edits that follow from a verdict: fields that forge our name go (RFC 8601 5), ours comes on top (RFC 6376 6.2).
 
 A message for quarantine gets a field for the mail store, of which forged copies go too, or is held by the mail server. Only typed values
-are written, quoted and bounded: no text of a sender goes into a header or a reply as it came.
+are written, quoted and bounded: no text of a sender goes into a header or a reply as it came (RFC 7208 11.5.1), and no explanation of its
+domain (RFC 7208 11.5.2) into either.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def results_field(authserv_id: str, results: Sequence[DkimResult]) -> Edit:
 
 
 def verdict_field(verdict: Verdict) -> InsertHeader:
-    """Our own field with the results of all protocols. RFC 8601 2.7.1 and 2.7.2, RFC 8617 10.1, RFC 9989 9.1."""
+    """Our own field with the results of all protocols, added and never put into another's. RFC 8601 4.
+
+    RFC 8601 2.7.1 and 2.7.2, RFC 8617 10.1, RFC 9989 9.1 for the words.
+    """
     return _field(verdict.evidence.authserv_id, methods(verdict))
 
 
@@ -102,7 +106,7 @@ def spf_methods(verdict: Verdict) -> list[MethodResult]:
 
 
 def _spf_method(result: SpfResult) -> MethodResult:
-    """One SPF result. The domain is told, not the whole address: a local part is the words of a stranger, and nobody checked it."""
+    """One SPF result. RFC 7208 9.2. The domain is told, not the address: a local part is the words of a stranger, and nobody checked it."""
     reason = "" if result.status is SpfStatus.PASS else result.reason.sentence
     properties = (Property("smtp", result.identity, result.domain),) if result.domain else ()
     return MethodResult("spf", result.status, reason, properties)
@@ -133,7 +137,10 @@ def outcome(verdict: Verdict, claims: Claims, *, field: bytes = b"", hold: bool 
 
 
 def reply(disposition: Disposition) -> ReplyAction:
-    """What the SMTP client is told. RFC 9989 7.2: the word DMARC and the domain, and a 4xy reply for what may be known later."""
+    """What the SMTP client is told. RFC 9989 7.2: the word DMARC and the domain, and a 4xy reply for what may be known later.
+
+    Who is refused within SMTP (RFC 8601 4.2) makes the bounce himself, so that none goes to a forged sender (RFC 8601 7.5).
+    """
     domain = disposition.domain
     if disposition.action is Action.DEFER:
         return TempFail("451", "4.7.1", f"The DMARC policy for {domain} cannot be applied now, please try again later")
@@ -147,7 +154,8 @@ def reply(disposition: Disposition) -> ReplyAction:
 def dkim_method(result: DkimResult) -> MethodResult:
     """One DKIM result as the field has it: RFC 8601 2.7.1, with header.s and header.a, and header.b of RFC 6008 4.
 
-    header.d is always told, header.i only where it says more (RFC 6376 3.11); every failure with its exact reason (RFC 6376 6.3).
+    header.d is always told, header.i only where it says more (RFC 6376 3.11); every failure with its exact reason (RFC 6376 6.3), and a
+    rule of ours by its id too: RFC 8601 2.4.
     """
     values = (
         ("d", result.domain or ""),
@@ -157,6 +165,8 @@ def dkim_method(result: DkimResult) -> MethodResult:
         ("b", result.signature_start or ""),
     )
     properties = tuple(Property("header", name, value) for name, value in values if value)
+    if result.status is DkimStatus.POLICY:
+        properties = (*properties, Property("policy", "dkim-rules", result.reason.id))
     reason = "" if result.status is DkimStatus.PASS else result.explanation
     if result.testing:
         reason = f"{reason}, the key says that the domain only tests (t=y)".removeprefix(", ")

@@ -58,7 +58,7 @@ class Findings(NamedTuple):
 
     @property
     def authenticated(self) -> Iterator[Domain]:
-        """The domains that the message is proven to come from, as DMARC takes them: signers, and the sender of the envelope."""
+        """The domains that the message is proven to come from, as DMARC takes them: signers, and the envelope's sender. RFC 9989 4.3."""
         yield from (result.domain for result in self.dkim if result.domain is not None and counts(result))
         checked = self.spf.mail_from
         if checked.status is SpfStatus.PASS and checked.domain is not None:
@@ -79,5 +79,8 @@ def signer(result: DkimResult) -> Identifier:
 
 
 def sender(spf: SpfCheck) -> Identifier:
-    """What SPF said, as DMARC sees it. RFC 9989 4.4.2: the MAIL FROM identity alone (which is the HELO name for a bounce)."""
+    """What SPF said, as DMARC sees it. RFC 9989 4.4.2: the MAIL FROM identity alone (which is the HELO name for a bounce).
+
+    It proves nothing of From (RFC 7208 11.2): whether the two are aligned is DMARC's to say.
+    """
     return Identifier(spf.mail_from.status, spf.mail_from.domain)

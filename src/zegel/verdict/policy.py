@@ -1,6 +1,7 @@
 """From findings to what happens to the message. RFC 9989 5.3.6, 5.4, 7.2 and 7.4.
 
 A domain owner's policy is a request; what is done is the site's. A new site observes: nothing is held or refused until a person says so.
+No result of SPF decides anything alone (RFC 7208 8.1 to 8.7, RFC 9989 7.1), nor one of DKIM (RFC 6376 6.3): each counts by way of DMARC.
 Local knowledge comes before the policy: a rule, or a sealer on the list. What differs from the policy says why, in the words of RFC 9990,
 so that a report can tell it. This room writes no header and sends no reply.
 """

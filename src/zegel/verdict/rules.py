@@ -1,4 +1,4 @@
-"""Local rules: what a person of this site knows about a sender, and no protocol can tell. RFC 9989 5.4 and 7.4.
+"""Local rules: what a person of this site knows about a sender, and no protocol can tell. RFC 9989 5.4 and 7.4, RFC 7208 D.3.
 
 A rule says who made it, why, since when and until when. None goes by what anybody can write: an author's address counts only together with
 the network or the authenticated domain that the message comes from, else an exemption would be one for forgers too.

@@ -16,7 +16,7 @@ from zegel.smtp.session import Session, Terms
 _SIZE, _RECIPIENTS, _SLACK = 200, 2, 1_048_576
 _ERRORS, _IDLE = 20, 100
 _PLAIN = b"AHBvcnRhbABzZWNyZXQ="
-# Each line, and what it asks for; those with no word are refused wherever they stand.
+# Each line, and what it asks for; those with no word are refused wherever they stand, and RCPT? has an address that is none.
 _LINES: tuple[tuple[bytes, str], ...] = (
     (b"EHLO x\r\n", "EHLO"),
     (b"helo x\r\n", "HELO"),
@@ -31,7 +31,7 @@ _LINES: tuple[tuple[bytes, str], ...] = (
     (b"STARTTLS\r\n", "STARTTLS"),
     (b"AUTH PLAIN " + _PLAIN + b"\r\n", "AUTH"),
     (b"MAIL FROM:<a@b@c>\r\n", ""),
-    (b"RCPT TO:b@example.org\r\n", ""),
+    (b"RCPT TO:b@example.org\r\n", "RCPT?"),
     (b"XYZZY\r\n", ""),
     (b"\r\n", ""),
     (b"NOOP\n", ""),
@@ -241,6 +241,8 @@ class _Slow:
             if self.recipients < _RECIPIENTS:
                 self.recipients += 1
                 self.told.append(("Recipient", b"b@example.org"))
+        elif word == "RCPT?" and self.sender is not None and self.recipients == _RECIPIENTS:
+            pass  # one too many, whatever it is: 452, which is no mistake of the client
         elif word == "DATA" and self.sender is not None and self.recipients:
             self.in_data = self.waits = True
         elif word == "STARTTLS" and self.greeting and self.sender is None and not self.secure:

@@ -133,6 +133,7 @@ def test_so_many_files_at_most_are_looked_at(folder: DropFolder) -> None:
     for number in range(50):
         put(folder, f"new.{number}")
     assert len(folder.waiting(7)) == 7
+    assert folder.passed == 7
 
 
 def test_what_is_refused_is_kept_within_a_bound(folder: DropFolder, tmp_path: Path) -> None:

@@ -153,6 +153,28 @@ def test_one_user_has_so_many_connections(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_what_is_in_hand_is_bounded_and_one_user_has_half_of_it(tmp_path: Path) -> None:
+    """Many connections, each with a large message: octets are counted, not connections."""
+
+    async def scene() -> None:
+        book = Book()
+        book.held = asyncio.Event()
+        server = HandoverServer(book, max_size=lambda: 1000, on_fault=book.faults.append, max_held=4 * len(DATA) + 1)
+        await server.listen(str(tmp_path / "sock"))
+        waiting = [asyncio.create_task(say(tmp_path, HEAD, DATA)) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        # Said before the data is read: the program has it still, and leaves it in the drop folder.
+        assert await say(tmp_path, HEAD) == b"452 4.3.1 too much mail at the moment\n"
+        book.held.set()
+        assert set(await asyncio.gather(*waiting)) == {b"250 2.0.0 k3f9\n"}
+        assert await say(tmp_path, HEAD, DATA) == b"250 2.0.0 k3f9\n"
+        await say(tmp_path, HEAD, DATA[:3], end=True)
+        assert await asyncio.gather(*(say(tmp_path, HEAD, DATA) for _ in range(2))) == [b"250 2.0.0 k3f9\n"] * 2
+        await server.close(1.0)
+
+    asyncio.run(scene())
+
+
 def test_at_the_end_what_is_in_progress_ends_first(tmp_path: Path) -> None:
     async def scene() -> None:
         book = Book()

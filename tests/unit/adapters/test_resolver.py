@@ -63,6 +63,7 @@ def ask(resolver: zegel.Resolver, name: str, rrtype: RRType = RRType.TXT) -> zeg
 @pytest.mark.parametrize(
     ("name", "rrtype", "records"),
     [
+        # RFC 7208 3.3: strings of one record are joined "without adding spaces".
         ("txt.example.org", RRType.TXT, {b"v=DKIM1; k=rsa; p=abc"}),
         ("TXT.Example.ORG", RRType.TXT, {b"v=DKIM1; k=rsa; p=abc"}),
         ("two.example.org", RRType.TXT, {b"one", b"two"}),

@@ -65,7 +65,7 @@ def ask(address: str, name: str = "k._domainkey.example.org") -> zegel.Answer:
 
 
 def test_packets_of_others_and_other_answers_do_not_end_the_wait() -> None:
-    """RFC 6376 8.5: a forged answer is not believed for coming first."""
+    """RFC 6376 8.5, RFC 7208 11.3, RFC 9989 11.3: a forged answer is not believed for coming first."""
 
     def play(here: socket.socket, query: bytes, sender: tuple[str, int]) -> None:
         forged = reply(query, '{q} 60 IN TXT "forged"')

@@ -5,14 +5,13 @@ Work is counted, not timed: the calls that Python makes, the octets that go to a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 
 import zegel
 from support import arc, samples
+from support.work import calls
 from zegel.arc.chain import read
 from zegel.arc.seal import SealStyle
 from zegel.arc.verify import Verification, verify_message
@@ -26,23 +25,6 @@ WIDE = zegel.Limits(header_bytes=64 * 1024 * 1024)
 CEILING = 40.0  # calls per octet of the smaller input
 
 
-def work(run: Callable[[], object]) -> int:
-    """The number of calls made, Python's and C's."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return calls
-
-
 def judge(message: bytes) -> zegel.ArcResult:
     return arc.verify(message, samples.zone(), limits=WIDE)
 
@@ -50,7 +32,7 @@ def judge(message: bytes) -> zegel.ArcResult:
 def scales(make: Callable[[int], bytes], size: int, run: Callable[[bytes], object] = judge) -> None:
     small, large = make(size), make(2 * size)
     run(small)
-    one, two = work(lambda: run(small)), work(lambda: run(large))
+    one, two = calls(lambda: run(small)), calls(lambda: run(large))
     assert two <= 2.5 * one + 50, (one, two)
     assert one <= CEILING * len(small)
 
@@ -86,7 +68,7 @@ def test_a_hundred_thousand_fields_are_counted_not_read(name: str) -> None:
     line = f"{name}: i=1; a=b\r\n".encode()
     assert str(judge(line * 100_000 + samples.MESSAGE).reason) == "too_many_sets"
     header = Header(line * 100_000)
-    assert work(lambda: read(header)) < 50
+    assert calls(lambda: read(header)) < 50
 
 
 def test_long_fields() -> None:
@@ -156,6 +138,6 @@ def test_several_key_records_cost_one_canonical_header() -> None:
     def cost(count: int) -> int:
         zone = zegel.Zone.from_dict({("arc._domainkey.a.example", "TXT"): strangers[:count]})
         assert str(arc.verify(message, zone).reason) == "message_mismatch"
-        return work(lambda: arc.verify(message, zone))
+        return calls(lambda: arc.verify(message, zone))
 
     assert cost(100) <= cost(5) + 500  # the zone itself sorts its records; of these five are tried

@@ -84,7 +84,7 @@ def test_every_reason_is_reached(reason: ArcReason) -> None:
 
 
 def test_the_table_of_statuses() -> None:
-    """RFC 8617 5.2.1: "All errors, including DNS failures, become unrecoverable and are considered permanent"."""
+    """RFC 8617 4.4, and 5.2.1: "All errors, including DNS failures, become unrecoverable and are considered permanent"."""
     assert {str(reason): str(reason.status) for reason in ArcReason if reason.status is not ArcStatus.FAIL} == {
         "no_chain": "none",
         "verified": "pass",

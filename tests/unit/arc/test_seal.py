@@ -32,6 +32,7 @@ def tags(made: bytes, name: str) -> dict[str, str]:
 
 
 def test_a_set_as_it_is_written() -> None:
+    """RFC 8617 4.2 and 5.1: "All ARC header fields in an ARC Set share the same instance tag value"."""
     made = seal_message(samples.MESSAGE, samples.rsa(), arc.said(), NONE, now=samples.NOW)
     fields, malformed = split_fields(made)
     assert malformed == 0
@@ -47,7 +48,10 @@ def test_a_set_as_it_is_written() -> None:
 
 
 def test_signatures_of_others_are_signed_too() -> None:
-    """RFC 8617 4.1.2: "SHOULD include any DKIM-Signature header fields already present", and never Authentication-Results or ARC."""
+    """RFC 8617 4.1.2: "SHOULD include any DKIM-Signature header fields already present", and never Authentication-Results or ARC.
+
+    RFC 8617 9.1: a set does not grow with the signatures that a stranger put there.
+    """
     signed = zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW) + samples.MESSAGE
     message = b"Authentication-Results: x; none\r\n" + arc.sealed(signed, "a.example")
     names = tags(seal(message), "ARC-Message-Signature")["h"].split(":")
@@ -57,7 +61,16 @@ def test_signatures_of_others_are_signed_too() -> None:
     assert tags(seal(many), "ARC-Message-Signature")["h"].split(":").count("dkim-signature") == 20
 
 
+def test_a_message_signature_signs_what_dkim_signs() -> None:
+    """RFC 8617 9.5: against replays "the same signing scope guidance"; a field that is added in front of it breaks both."""
+    dkim = tags(zegel.sign(samples.MESSAGE, samples.rsa(), now=samples.NOW), "DKIM-Signature")["h"]
+    assert tags(seal(samples.MESSAGE), "ARC-Message-Signature")["h"] == dkim
+    for field in (b"Subject: pay this\r\n", b"To: somebody.else@example.com\r\n", b"From: bank@bank.example\r\n"):
+        assert str(arc.verify(field + arc.sealed(samples.MESSAGE, "a.example"), ZONE).reason) == "message_mismatch"
+
+
 def test_a_failed_chain_is_sealed_as_failed_and_never_again() -> None:
+    """RFC 8617 4.4: the status stands "in the "cv" tag and as part of the [...] AAR"; RFC 8617 5.1.3: a broken chain does not go on."""
     broken = arc.sealed(samples.MESSAGE, "a.example").replace(b"this is", b"that is")
     chain = arc.verify(broken, ZONE)
     assert str(chain.status) == "fail"

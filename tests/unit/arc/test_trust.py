@@ -24,6 +24,7 @@ def instances(result: zegel.ArcResult, *sealers: Domain) -> list[int]:
 
 
 def test_the_newest_sealers_are_believed_as_far_as_they_are_listed() -> None:
+    """RFC 8617 9.4: "treat every Sealer of the ARC Chain with suspicion"."""
     result = chain(A, B, C)
     assert instances(result) == []
     assert instances(result, A, B, C) == [3, 2, 1]
@@ -41,6 +42,7 @@ def test_a_listed_domain_is_listed_for_itself_only() -> None:
 
 
 def test_an_override_names_whose_word_it_is() -> None:
+    """RFC 8617 7.2.2: the status, "the domain and selector for each AS", and the first address, for a report."""
     made = override(chain(A, B), {A, B}, arc.AUTHOR, remote_ip="192.0.2.1")
     assert made is not None
     assert (made.sealer, made.instance, made.reason) == (A, 1, "trusted_forwarder")
@@ -61,8 +63,8 @@ def test_the_first_who_was_there_decides() -> None:
     assert override(chain(A, B, results={1: failed, 2: passed}), {B}, arc.AUTHOR) is not None
 
 
-def word(result: str, domain: str | None, *, version: int = 1, method: str = "dmarc") -> MethodResult:
-    return MethodResult(method, result, properties=(Property("header", "from", domain),) if domain else (), version=version)
+def word(result: str, domain: str | None, *, version: int = 1, method: str = "dmarc", ptype: str = "header") -> MethodResult:
+    return MethodResult(method, result, properties=(Property(ptype, "from", domain),) if domain else (), version=version)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,9 @@ def word(result: str, domain: str | None, *, version: int = 1, method: str = "dm
         [word("pass", "other.example")],
         [word("pass", None)],
         [word("pass", "example.org", version=2)],
+        # RFC 8601 2.3: "Results reported using unknown ptypes MUST NOT be used in making handling decisions".
+        [word("pass", "example.org", ptype="envelope")],
+        [MethodResult("dmarc", "pass", properties=(Property("header", "from", "example.org"), Property("x-site", "trust", "high")))],
         [word("pass", "example.org", method="dkim")],
         [word("pass", "sub.example.org")],
         [word("pass", "example..org")],
@@ -83,6 +88,12 @@ def word(result: str, domain: str | None, *, version: int = 1, method: str = "dm
 def test_what_is_no_plain_pass_for_the_author_domain(words: list[MethodResult]) -> None:
     results = AuthenticationResults("x.example", tuple(words))
     assert override(chain(A, results={1: results}), {A}, arc.AUTHOR) is None
+
+
+def test_results_of_other_methods_are_passed_over() -> None:
+    """RFC 8601 2.7.6: of methods that are not known nothing is taken; those that are stay what they were."""
+    results = AuthenticationResults("x.example", (word("pass", "other.example", method="x-tls"), word("pass", "example.org")))
+    assert override(chain(A, results={1: results}), {A}, arc.AUTHOR) is not None
 
 
 def test_names_are_compared_as_domains() -> None:

@@ -13,11 +13,13 @@ import zegel
 from support import arc, samples
 from zegel.arc.seal import SealStyle, seal_message
 from zegel.arc.signature import ArcFieldError, chain_value, parse_message_signature, read_instance, read_tags
+from zegel.arc.trust import override
 from zegel.arc.verify import Verification, verify_message
 from zegel.ask import Question, rehearse
 from zegel.dkim.bodyhash import BodyHashes
 from zegel.dkim.canonical import BODY_FORMS, BodyForm, relaxed_field
 from zegel.dkim.header import Header
+from zegel.grammar.domain import Domain
 from zegel.grammar.message import Field, join, split_message
 
 DOMAINS = ("a.example", "b.example", "c.example")
@@ -135,6 +137,7 @@ def test_the_instance_stands_in_front_with_comments(front: bytes) -> None:
     [b"", b"1;", b"i=;", b"i=0;", b"i=51;", b"i=100;", b"i=001;", b"I=1;", b"i=1 x;", b"i=-1;", b"(i=1;", b"\xc2\xb9=1;", b"i=\xd9\xa1;"],
 )
 def test_what_is_no_instance(front: bytes) -> None:
+    """RFC 8617 4.2.1: "Instance tag values can range from 1-50 (inclusive)"."""
     assert read_instance(front) is None
     with pytest.raises(ArcFieldError):
         read_tags(front)
@@ -175,6 +178,21 @@ def test_of_several_key_records_one_is_enough() -> None:
     ):
         zone = zegel.Zone.from_dict({("arc._domainkey.a.example", "TXT"): list[str | bytes](records)})
         assert str(arc.verify(arc.sealed(samples.MESSAGE, "a.example"), zone).reason) == wanted
+
+
+def test_internationalised_names() -> None:
+    """RFC 8617 4.1.4: "the d= and s= tags can contain U-labels", and "The AAR header allows UTF-8"."""
+    once = arc.sealed(samples.MESSAGE, "a.example", results={1: arc.said(domain=Domain("example.com"))})
+    named = once.replace(b" d=a.example; s=arc;", " d=exämple.org; s=clé;".encode())
+    named = named.replace(b"from=example.com", "from=bücher.example".encode())
+    zone = zegel.Zone.from_dict({("xn--cl-cja._domainkey.xn--exmple-cua.org", "TXT"): [arc.key("a.example").record]})
+    result = arc.verify(hand_sealed(named, 1), zone)
+    (item,) = result.instances
+    assert (str(result.status), item.domain, item.message_domain) == ("pass", "xn--exmple-cua.org", "xn--exmple-cua.org"), result
+    assert (item.domain.unicode, item.selector) == ("exämple.org", "xn--cl-cja")
+    made = override(result, {Domain.parse("exämple.org")}, Domain.parse("bücher.example"))
+    assert made is not None
+    assert made.result.value("header", "from") == "bücher.example"
 
 
 def test_the_async_front_door() -> None:

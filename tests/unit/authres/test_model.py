@@ -14,8 +14,8 @@ from zegel.verdict.edits import dkim_method, results_field
 
 _TOKEN = r"[A-Za-z0-9!#$&*+\-.^_`{|}~@]+"
 _VALUE = rf'(?:{_TOKEN}|"[^"\\;()\x00-\x1f\x7f-\xff]*")'
-_RESULT = re.compile(rf"([a-z0-9-]+)=([a-z]+)(?: reason=({_VALUE}))?((?: [a-z]+\.[a-z]+={_VALUE})*)", re.ASCII)
-_PROPERTY = re.compile(rf" ([a-z]+)\.([a-z]+)=({_VALUE})")
+_RESULT = re.compile(rf"([a-z0-9-]+)=([a-z]+)(?: reason=({_VALUE}))?((?: [a-z]+\.[a-z-]+={_VALUE})*)", re.ASCII)
+_PROPERTY = re.compile(rf" ([a-z]+)\.([a-z-]+)=({_VALUE})")
 
 HOSTILE = [
     'x"; dkim=pass header.d=bank.example; "',
@@ -86,6 +86,21 @@ def test_results_and_properties_are_written_and_fold() -> None:
     )  # fmt: skip
 
 
+def test_a_property_is_found_by_both_its_names() -> None:
+    made = MethodResult(
+        "dmarc", "pass", "", (Property("policy", "from", "x"), Property("header", "d", "y"), Property("header", "from", "z"))
+    )
+    assert (made.value("header", "from"), made.value("policy", "from"), made.value("header", "b")) == ("z", "x", None)
+
+
+@pytest.mark.parametrize(("name", "most"), [("d", 255), ("b", 684)])
+def test_a_value_is_cut_and_a_signature_later(name: str, most: int) -> None:
+    """RFC 6008 4: of ``header.b`` as much as tells one signature from another."""
+    made = MethodResult("dkim", "pass", "", (Property("header", name, "a" * 1000),))
+    _, found = read(AuthenticationResults("mail.example.org", (made,)).format())
+    assert found[0][3] == [("header", name, "a" * most)]
+
+
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda value: ascii(value[:30]))
 def test_no_value_becomes_a_result(hostile: str) -> None:
     """RFC 8601 2.2, its values tokens (RFC 2045 5.1) or quoted strings (RFC 5322 3.2.4), whatever was to be said."""
@@ -134,6 +149,13 @@ def test_every_dkim_result_is_one_result(reason: DkimReason, hostile: str) -> No
     _, found = read(edit.value)
     assert [(method, status) for method, status, _, _ in found] == [("dkim", reason.status)] * 2
     assert (found[0][2] == "") == (reason is DkimReason.VERIFIED)
+
+
+def test_a_result_by_local_policy_names_the_rule() -> None:
+    """RFC 8601 2.4: "The property and value in this case identify the local policy that was applied"."""
+    made = dkim_method(DkimResult(DkimReason.BODY_PARTLY_SIGNED, Domain.parse("example.com"), detail="l=7"))
+    assert (made.result, made.value("policy", "dkim-rules")) == ("policy", "body_partly_signed")
+    assert dkim_method(DkimResult(DkimReason.VERIFIED, Domain.parse("example.com"))).value("policy", "dkim-rules") is None
 
 
 def test_a_test_key_is_told() -> None:

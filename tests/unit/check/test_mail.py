@@ -25,6 +25,7 @@ MX: dict[tuple[str, str], Any] = {
     ("example.com", "MX"): ["10 mx.example.com"],
     ("mx.example.com", "A"): ["192.0.2.1"],
     ("mx.example.com", "AAAA"): ["2001:db8::1"],
+    ("example.com", "CAA"): ['0 issue "ca.example"'],
     ("1.2.0.192.in-addr.arpa", "PTR"): ["mx.example.com"],
     ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"): ["mx.example.com"],
 }

@@ -52,7 +52,7 @@ _LEAVES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_RECORDS, _LEAVES, _LEAVES, st.booleans())
 def test_who_is_counted_is_who_passes(top: str, second: str, third: str, redirects: bool) -> None:
     zone = zegel.Zone.from_dict(

@@ -72,9 +72,10 @@ def test_internet_nl_of_a_good_domain() -> None:
     for id in ("dmarc_exist", "dmarc_policy", "dmarc_policy_only", "dmarc_ext_destination", "dkim_exist", "spf_exist", "spf_policy"):
         assert found[f"mail_auth_{id}"] == "pass", id
     assert found["mail_ipv6_mx_address"] == "pass"
-    assert found["tlsrpt"] == "pass"
+    assert (found["tlsrpt"], found["caa"]) == ("pass", "fail")
+    assert results(outcome("internet.nl", GOOD | {("example.be", "CAA"): ['0 issue "ca.example"']}))["caa"] == "pass"
     untested = {id for id, result in found.items() if result == "not_tested"}
-    assert {"mail_starttls_tls_available", "mail_starttls_cert_chain", "mail_rpki_exists", "caa", "mail_dnssec_mailto_exist"} <= untested
+    assert {"mail_starttls_tls_available", "mail_starttls_cert_chain", "mail_rpki_exists", "mail_dnssec_mailto_exist"} <= untested
     assert found["mail_starttls_dane_exist"] == "fail"
     assert "pass" not in {result for id, result in found.items() if id.startswith(("mail_starttls", "mail_rpki", "mail_mx_ns"))}
 

@@ -26,6 +26,7 @@ from .test_mail import MX
 
 KEY = f"v=DKIM1; k=rsa; p={cases.RFC8463_RSA_KEY}"
 GOOD: dict[tuple[str, str], Any] = MX | {
+    ("example.com", "CAA"): ['0 issue "ca.example"'],
     ("example.com", "TXT"): ["v=spf1 mx -all"],
     ("z1._domainkey.example.com", "TXT"): [KEY],
     ("_dmarc.example.com", "TXT"): ["v=DMARC1; p=reject; rua=mailto:a@example.com"],
@@ -42,7 +43,7 @@ REJECT, NONE = "v=DMARC1; p=reject; rua=mailto:a@example.com", "v=DMARC1; p=none
         ({("_dmarc.example.com", "TXT"): [NONE]}, Z1, "no", ("dmarc.policy",)),
         ({("_dmarc.example.com", "TXT"): [REJECT.replace("reject", "quarantine; t=y")]}, Z1, "no", ("dmarc.policy",)),
         ({("_dmarc.example.com", "TXT"): []}, Z1, "no", ("dmarc.record",)),
-        ({("_dmarc.example.com", "TXT"): Rcode.TIMEOUT}, Z1, "unknown", ()),
+        ({("_dmarc.example.com", "TXT"): Rcode.TIMEOUT}, Z1, "unknown", ("dmarc.record",)),
         ({("z1._domainkey.example.com", "TXT"): ["v=DKIM1; p=x"]}, Z1, "no", ("dkim.syntax",)),
         ({("z1._domainkey.example.com", "TXT"): ["v=DKIM1; p="]}, Z1, "unknown", ("dkim.selectors",)),
         ({("z1._domainkey.example.com", "TXT"): Rcode.SERVFAIL}, Z1, "unknown", ("dkim.selectors",)),
@@ -51,6 +52,7 @@ REJECT, NONE = "v=DMARC1; p=reject; rua=mailto:a@example.com", "v=DMARC1; p=none
     ],
 )
 def test_is_it_dkim_proof(change: dict[tuple[str, str], Any], selectors: Any, answer: str, against: tuple[str, ...]) -> None:
+    """RFC 9989 8: with a policy of reject a domain "MUST NOT rely solely on SPF"."""
     found = checks.report(GOOD | change, selectors=selectors)
     assert (found.proof.answer, found.proof.against) == (answer, against)
 

@@ -1,6 +1,6 @@
 """SPF as it is checked: the tree and its counts, what leads nowhere, whom it lets in, and the record that would mend it.
 
-RFC 7208 3.1, 3.4, 4.5, 4.6, 4.6.4, 5, 5.1, 5.2, 5.5, 6, 6.1, 6.2, 7.2 and 11.4.
+RFC 7208 2.1, 3.1, 3.4, 4.5, 4.6, 4.6.4, 5, 5.1, 5.2, 5.5, 6, 6.1, 6.2, 7.2 and 11.4.
 """
 
 from __future__ import annotations
@@ -109,6 +109,13 @@ def test_what_cannot_be_read_is_left_out_and_said() -> None:
     record = "v=spf1 ip4:192.0.2.1 ip4:8.8.8.8~all include: include:one.example -all"
     assert mended(record) == "v=spf1 ip4:192.0.2.1 include:one.example -all"
     assert "ip4:8.8.8.8~all, include:" in str(checks.one(spf(record), "spf.syntax").step)
+
+
+def test_a_term_that_is_not_ascii_is_left_out() -> None:
+    """RFC 7208 12: a domain-spec of visible ASCII; the record proposed in its place is to be one that DNS can hold."""
+    assert (
+        mended("v=spf1 include:b\N{LATIN SMALL LETTER E WITH ACUTE}.example include:one.example -all") == "v=spf1 include:one.example -all"
+    )
 
 
 def test_look_ups_are_counted_through_includes_and_redirects() -> None:

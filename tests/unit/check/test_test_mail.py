@@ -10,9 +10,10 @@ import pytest
 import zegel
 from support import inbound, samples
 from support.testmail import MAIL, dns, levels, one, report, signature, signed
-from zegel.ask import Rcode
+from zegel.adapters.zone import Zone
+from zegel.ask import Question, Rcode, rehearse
 from zegel.check.item import Level
-from zegel.check.message import changed
+from zegel.check.message import changed, host
 from zegel.check.message.changed import Work, change
 from zegel.dkim.canonical import relaxed_field
 from zegel.grammar.message import Field, split_message
@@ -85,11 +86,16 @@ def test_where_the_two_rfcs_differ() -> None:
 
 
 def test_the_host_must_have_its_name() -> None:
+    """RFC 8601 3: "if I is an element of L"; and the number of names that are asked for is bounded."""
     assert levels(report(signed(), inbound.zone()))["message.host"] is Level.FAIL
     strange = dns(records={("mx.example.org", "A"): ["192.0.2.99"]})
     assert "does not lead back" in str(one(report(signed(), strange), "message.host").finding)
     silent = dns(records={("1.2.0.192.in-addr.arpa", "PTR"): Rcode.SERVFAIL})
     assert one(report(signed(), silent), "message.host").level is Level.NOT_TESTED
+    many = Zone.from_dict({("1.2.0.192.in-addr.arpa", "PTR"): [f"h{n}.example.org" for n in range(500)]})
+    asked: list[Question] = []
+    rehearse(host.look_up("192.0.2.1"), many.answer, asked)
+    assert len(asked) <= 4
 
 
 # -- the signatures ------------------------------------------------------------------------------------------------------------------

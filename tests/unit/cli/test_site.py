@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import base64
+import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from zegel.store import post, transit
+from zegel.store.posting import Outcome, Posting, State
+from zegel.store.spool import Spool
 
 from .conftest import Run
 
@@ -58,6 +64,51 @@ def test_disable_and_enable(filled: Run) -> None:
     assert filled("site", "show", "portal", "--json").json["disabled"] is None
 
 
+def test_change_tells_what_was_and_what_is_and_keeps_the_rest(filled: Run) -> None:
+    before = filled(*ADD, "--to", "example.be", "--unix-user", "www-data", "--json").json
+    changed = filled("site", "change", "portal", "--rate", "0", "--to", "", "--unix-user", "", "--would-fail", "refuse")
+    assert changed.status == 0
+    for said in ("site portal changed", "1000", "no bound", "anybody", "is sent, with a warning", "is refused", "www-data"):
+        assert said in changed.text
+    after = filled("site", "show", "portal", "--json").json
+    assert after == {key: value for key, value in before.items() if key != "secret"} | {
+        "rate": 0, "recipients": [], "unix_user": None, "would_fail": "refuse",
+    }  # fmt: skip
+    assert "was so already" in filled("site", "change", "portal", "--rate", "0").text
+    assert filled("site", "change", "portal", "--sender", "info@example.be", "--sender", "example.be", "--json").json == {
+        "site": "portal",
+        "changed": {"senders": ["info@example.be", "example.be"]},
+    }
+    log = filled("audit", "portal", "--json").text
+    assert log.count("site.change") == 2
+
+
+def test_every_setting_of_add_can_be_changed() -> None:
+    from zegel.cli.site import add
+    from zegel.cli.site_change import change
+
+    assert set(inspect.signature(add).parameters) == set(inspect.signature(change).parameters)
+
+
+def test_remove_asks_and_tells_what_still_waits(filled: Run, data: Path) -> None:
+    filled(*ADD)
+    asked = filled("site", "remove", "portal")
+    assert (asked.status, "--yes" in asked.errors) == (2, True)
+    with Spool.open(data) as spool, spool.writing() as tx:
+        posting = Posting("noreply@example.be", ("a@example.net", "b@example.net"), b"From: a\r\n\r\nx\r\n", "portal", "it@example.be")
+        transit.add(tx, [(1, posting), (2, posting), (3, replace(posting, site="other"))], now=1, direct=False)
+        transit.settle(tx, [(2, [Outcome(0, State.DELIVERED, "250"), Outcome(1, State.DELIVERED, "250")])], now=2)
+    removed = filled("site", "remove", "portal", "--yes")
+    assert removed.status == 0
+    for said in ("still wait: 1", "it@example.be", "zegel outbox list"):
+        assert said in " ".join(removed.text.split())
+    assert filled("site", "list", "--json").json == []
+    with Spool.open(data) as spool, spool.reading() as tx:
+        assert post.waiting(tx) == 4, "what was taken is delivered all the same"
+    assert "still wait" not in filled(*ADD[:2], "second", *ADD[3:]).text + filled("site", "remove", "second", "--yes").text
+    assert "site.remove" in filled("audit", "portal", "--json").text
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -66,6 +117,9 @@ def test_disable_and_enable(filled: Run) -> None:
         (("site", "show", "nobody"), "zegel site list"),
         (("site", "test", "nobody"), "zegel site list"),
         (("site", "rotate-secret", "nobody"), "zegel site list"),
+        (("site", "change", "nobody", "--rate", "5"), "zegel site list"),
+        (("site", "change", "nobody"), "zegel site change nobody --rate 200"),
+        (("site", "remove", "nobody", "--yes"), "zegel site list"),
     ],
 )
 def test_what_cannot_be_is_one_line_with_the_next_step(filled: Run, command: tuple[str, ...], said: str) -> None:

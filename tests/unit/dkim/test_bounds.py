@@ -5,15 +5,14 @@ Work is counted, not timed: the calls that Python makes (to its own functions an
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 import pytest
 
 import zegel
 from support import samples
+from support.work import calls
 from zegel.dkim.canonical import BODY_FORMS
 from zegel.dkim.header import Layout
 from zegel.dkim.signature import SignatureError
@@ -25,24 +24,6 @@ WIDE = zegel.Limits(header_bytes=64 * 1024 * 1024)
 CEILING = 40.0  # calls per octet of the smaller input: a bound on the constant, far above what is needed
 
 
-def work(run: Callable[[], object]) -> int:
-    """The number of calls made, Python's and C's."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        if event in ("call", "c_call"):
-            calls += 1
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return calls
-
-
 def judge(message: bytes, limits: zegel.Limits | None = None) -> list[zegel.DkimResult]:
     return zegel.verify(message, resolver=samples.zone(), now=samples.NOW, limits=limits)
 
@@ -50,7 +31,7 @@ def judge(message: bytes, limits: zegel.Limits | None = None) -> list[zegel.Dkim
 def scales(make: Callable[[int], bytes], size: int, run: Callable[[bytes], object]) -> None:
     small, large = make(size), make(2 * size)
     run(small)  # what is cached is cached for both
-    one, two = work(lambda: run(small)), work(lambda: run(large))
+    one, two = calls(lambda: run(small)), calls(lambda: run(large))
     assert two <= 2.5 * one + 50, (one, two)
     assert one <= CEILING * len(small)
 
@@ -77,7 +58,7 @@ def test_a_header_over_the_bound_is_not_read() -> None:
 def test_a_header_that_never_ends() -> None:
     (result,) = judge(b"X: y\r\n" * 100_000)
     assert str(result.reason) == "header_too_large"
-    assert work(lambda: judge(b"X: y\r\n" * 1_000_000)) < 200
+    assert calls(lambda: judge(b"X: y\r\n" * 1_000_000)) < 200
 
 
 def test_a_million_fields() -> None:
@@ -119,7 +100,7 @@ def test_several_key_records_cost_one_canonical_header() -> None:
         assert str(result.reason) == "signature_mismatch"
 
     judge_with(strangers)
-    assert work(lambda: judge_with(strangers)) <= 1.5 * work(lambda: judge_with(strangers[:1]))
+    assert calls(lambda: judge_with(strangers)) <= 1.5 * calls(lambda: judge_with(strangers[:1]))
 
 
 def test_many_names_over_many_doubled_fields() -> None:
@@ -239,7 +220,7 @@ def test_bodies(name: str, form: str, size: int) -> None:
         return written
 
     small, large = make(full // 4), make(full // 2)
-    one, two = work(lambda: run(small)), work(lambda: run(large))
+    one, two = calls(lambda: run(small)), calls(lambda: run(large))
     assert two <= 2.5 * one + 50
     assert one <= 60 * (len(small) / size + 1) + len(small) * (name == "bare LF and empty lines")
     tracemalloc.start()
@@ -258,7 +239,7 @@ def test_a_body_in_one_piece() -> None:
             signed = zegel.sign(message, samples.ed25519(), canonicalization=form, now=samples.NOW) + message
             (result,) = judge(signed)
             assert str(result.status) == "pass"
-            assert work(lambda signed=signed: judge(signed)) < 2_000  # type: ignore[misc]
+            assert calls(lambda signed=signed: judge(signed)) < 2_000  # type: ignore[misc]
 
 
 def test_splitting_does_not_copy_a_body_twice() -> None:

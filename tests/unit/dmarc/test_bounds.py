@@ -5,33 +5,12 @@ Work is counted, not timed: the calls that Python makes, to its own functions an
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 import pytest
 
 import zegel
 from support.dmarc import REJECT, Records, asked, check, passing
+from support.work import calls
 from zegel.dmarc.record import parse
-
-
-def work(run: Callable[[], object]) -> int:
-    """The number of calls made, Python's and C's."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        if event in ("call", "c_call"):
-            calls += 1
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return calls
 
 
 @pytest.mark.parametrize(
@@ -58,7 +37,7 @@ def test_records(part: bytes) -> None:
 
     def run(times: int) -> int:
         text = b"v=DMARC1; p=none; rua=" + part * times
-        return work(lambda: parse(text))
+        return calls(lambda: parse(text))
 
     run(10)  # the caches of the libraries are warm
     one, two = run(8000), run(16000)
@@ -79,7 +58,7 @@ def test_a_pattern_that_looks_back_would_be_seen_here() -> None:
 def test_many_records_at_one_name() -> None:
     def run(times: int) -> int:
         zone = zegel.Zone.from_dict({("_dmarc.example.com", "TXT"): [f"v=DMARC1; p=reject; x={number}" for number in range(times)]})
-        return work(lambda: zegel.check_dmarc("example.com", resolver=zone))
+        return calls(lambda: zegel.check_dmarc("example.com", resolver=zone))
 
     run(10)
     one, two = run(1000), run(2000)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 
 import zegel
 from support.nexthop import HANG, LEAVE, NextHop
-from support.outbox import TEXT, ZONE, Rig, rig
+from support.outbox import QUICK, TEXT, ZONE, Rig, rig
 from support.servers import free_port
+from zegel.adapters.whose import Whose
+from zegel.ask import Answer, Question
 from zegel.store import queue, transit
 from zegel.store.posting import Item, Recipient, State
 
 DAY = 86_400
+PATIENT = replace(QUICK, greeting=60.0, command=60.0, data=60.0, end=60.0)
 
 
 def test_a_message_arrives_byte_for_byte_and_its_body_is_deleted(tmp_path: Path) -> None:
@@ -365,7 +369,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, loopback=True)  # noqa: E731
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct) as made:
                 await made.put(
                     "a@example.net", "b@EXAMPLE.net", "c@nothing.example", "d@ours.example", "e@[192.0.2.1]", "f@gone.example", contact=""
@@ -394,12 +398,10 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, loopback=True)  # noqa: E731
-            async with rig(tmp_path, "mx", terms=direct, warn_hours=0, started=False) as made:
-                for _ in range(5):
-                    await made.put("a@dead.example", "b@example.net")
-                # All are due when it is found out: what comes later is not tried while the domain is left alone.
-                await made.courier.start()
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
+            async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
+                # In one commit: what comes once the domain is left alone waits for it, untried.
+                await asyncio.gather(*(made.put("a@dead.example", "b@example.net") for _ in range(5)))
                 await made.until(lambda: made.waiting() == 5)
                 assert len(hop.taken) == 5
                 await made.until(lambda: all(each.tries == 1 for item in made.items(State.WAITING) for each in item.recipients))
@@ -415,7 +417,7 @@ def test_where_nobody_can_be_reached_it_is_our_own_way_out(tmp_path: Path) -> No
     zone = zegel.Zone.from_dict({(name, "MX"): zegel.Rcode.TIMEOUT for name in ("a.example", "b.example", "c.example", "d.example")})
 
     async def run() -> None:
-        direct = lambda terms: replace(terms, resolver=zone)  # noqa: E731
+        direct = partial(replace, resolver=zone)
         async with rig(tmp_path, "mx", terms=direct) as made:
             for name in "abcd":
                 await made.put(f"x@{name}.example")
@@ -448,3 +450,57 @@ def test_a_stop_lets_the_message_under_way_end(tmp_path: Path) -> None:
         asyncio.run(run(second))
         assert before < 50
         assert len(hop.taken) == 50
+
+
+class Stumbling:
+    """A resolver with a bug: it fails on one domain."""
+
+    def __init__(self, records: dict[tuple[str, str], Any]) -> None:
+        self.zone = zegel.Zone.from_dict(records)
+
+    async def resolve(self, question: Question) -> Answer:
+        if "stumble" in question.name:
+            raise RuntimeError("a bug")
+        return await self.zone.resolve(question)
+
+
+def test_a_fault_of_ours_is_one_try_and_the_message_runs_out(tmp_path: Path) -> None:
+    records = {("example.net", "A"): ["127.0.0.1"], ("example.be", "A"): ["127.0.0.1"]}
+
+    async def run() -> None:
+        with NextHop() as hop:
+            direct = lambda terms: replace(terms, resolver=Stumbling(records), port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            async with rig(tmp_path, "mx", terms=direct, times=PATIENT, warn_hours=0) as made:
+                await made.put("a@stumble.example", "b@example.net")
+                await made.until(lambda: len(hop.taken) == 1)
+                await made.until(lambda: {each.tries for each in made.items()[0].recipients} == {1})
+                assert made.counted("zegel_faults_total") == 1
+                made.clock.ahead += 5 * DAY + 10
+                await made.until(lambda: not made.waiting())
+                failed = [each for item in made.items() for each in item.recipients if each.state is State.FAILED]
+                assert [(each.address, each.answer.partition(": ")[2][:9]) for each in failed] == [("a@stumble.example", "451 4.3.0")]
+
+    asyncio.run(run())
+
+
+def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> None:
+    """One wildcard record of a stranger, and a form that writes to whom its visitor names: each domain is a lane that hangs."""
+    many = 120
+    records = {(f"d{number}.example", "A"): ["127.0.0.1"] for number in range(many)} | {("good.example", "A"): ["127.0.0.2"]}
+
+    async def run() -> None:
+        with NextHop(greeting=HANG) as tarpit, NextHop(address="127.0.0.2", port=tarpit.port) as hop:
+            direct = lambda terms: replace(  # noqa: E731
+                terms, resolver=zegel.Zone.from_dict(records), port=hop.port, nearest=Whose.MACHINE
+            )
+            async with rig(tmp_path, "mx", terms=direct, times=PATIENT) as made:
+                await asyncio.gather(*(made.put(f"x@d{number}.example") for number in range(many)))
+                await made.until(lambda: tarpit.connections == 100)
+                await made.put("a@good.example")
+                await asyncio.sleep(1.5)
+                assert hop.taken == []
+                made.clock.ahead += 31
+                await made.until(lambda: len(hop.taken) == 1)
+                assert tarpit.connections == many
+
+    asyncio.run(run())

@@ -284,6 +284,7 @@ def test_a_header_past_the_bound_is_not_believed(judged: Any) -> None:
 
 
 def test_a_record_tells_all_that_was_found(judged: Any) -> None:
+    """RFC 9989 5.3.3: the domain of SPF, the "d" and "s" tags of each signature, and the reasons, are "preserved for later use"."""
     lost = zegel.Key.generate("lost.example", "l1", "ed25519")
     message = zegel.sign(THEIRS, lost) + signed()
     sent = Sent(message, BAD, "bounces@partner.example", ("jan@ours.example", "piet@ours.example"))

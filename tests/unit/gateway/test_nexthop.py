@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import zegel
+from zegel.adapters.whose import Whose
 from zegel.gateway.nexthop import NoRouteError, Server, of_domain, of_host
 
 
@@ -33,13 +34,27 @@ def test_without_mx_the_domain_is_its_own_server() -> None:
 
 
 def test_what_is_refused_for_good() -> None:
-    # RFC 7505 4.2 for the first; RFC 5321 5.1.
+    # RFC 7505 4.1 for the first; RFC 5321 5.1.
     assert refused({("example.net", "MX"): ["0 ."]}) == "556 5.1.10"
     assert refused({}) == "550 5.1.2"
     assert refused({}, "[192.0.2.1]") == "550 5.1.2"
     assert refused({}, "no domain") == "550 5.1.2"
     assert refused({("example.net", "MX"): ["10 mx.example.net"], ("mx.example.net", "TXT"): ["x"]}) == "550 5.4.4"
     assert refused({("example.net", "MX"): ["10 mx.example.net"], ("mx.example.net", "A"): ["127.0.0.1", "0.0.0.0"]}) == "550 5.4.4"
+
+
+def test_a_strangers_records_lead_to_no_machine_of_ours() -> None:
+    """His MX is his to write; what stands behind our wall, or on this machine, listens to us and not to him."""
+    near = ["::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:a00:1::1", "fe80::1", "fd00::1"]
+    records = {("example.net", "MX"): ["10 mx.example.net"], ("mx.example.net", "AAAA"): near}
+    records[("mx.example.net", "A")] = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "255.255.255.255"]
+    assert refused(records) == "550 5.4.4"
+    records[("mx.example.net", "A")].append("192.0.2.1")
+    assert [server.address for server in found(records)] == ["192.0.2.1"]
+    # By setting, those of a local network; never this machine.
+    assert {server.address for server in found(records, nearest=Whose.LOCAL)} == {
+        "2002:a00:1::1", "fd00::1", "10.0.0.1", "192.168.1.1", "100.64.0.1", "192.0.2.1",
+    }  # fmt: skip
 
 
 def test_a_loop_to_ourselves_is_refused_and_better_servers_are_used() -> None:

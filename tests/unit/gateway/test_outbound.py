@@ -165,7 +165,7 @@ LOCAL, NETWORK = Client("127.0.0.1", 0), Client("192.0.2.7", 25)
     ],
 )
 def test_who_may_sign_as_whom(client: Client, author: bytes, expected: str) -> None:
-    """The site's own rules, which RFC 6376 5.1 leaves to it."""
+    """The site's own rules, which RFC 6376 5.1 leaves to it; RFC 9989 5.1.2: the domain that signs is aligned with the author's."""
     assert outcome(client, author) == expected
 
 

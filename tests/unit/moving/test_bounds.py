@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 import pytest
 
 from support.texts import Texts, pem
+from support.work import lines
 from zegel.moving import opendkim, plan, rspamd, ucl
 from zegel.moving.model import MAX_ENTRIES, Found, UnreadableError
-
-
-def steps(work: Callable[[], object]) -> int:
-    """How many lines of Python some work takes."""
-    count = 0
-
-    def trace(frame: object, event: str, _argument: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)  # type: ignore[arg-type]
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def table(count: int, *, wide: bool = False) -> Texts:
@@ -46,7 +26,7 @@ def test_a_table_twice_as_long_takes_twice_the_work(wide: bool) -> None:
     def move(count: int) -> int:
         files = table(count, wide=wide)
         loaded = plan.load(opendkim.read("/c", files), files)
-        return steps(lambda: plan.make(opendkim.read("/c", files), loaded, (), ()))
+        return lines(lambda: plan.make(opendkim.read("/c", files), loaded, (), ()))
 
     move(10)
     once, twice = move(200), move(400)
@@ -71,8 +51,8 @@ def test_more_entries_than_anybody_has_are_refused() -> None:
     "piece", ["a = b;\n", "a { b = c; }\n", "/* */ # x\n", 'k = "v\\"w";\n', "l [ 1, 2 ]\n", 'domain "x.example" { y = z }\n']
 )
 def test_ucl_takes_work_in_step_with_its_length(piece: str) -> None:
-    once = steps(lambda: ucl.parse(piece * 200, "x"))
-    assert steps(lambda: ucl.parse(piece * 400, "x")) < 2.5 * once
+    once = lines(lambda: ucl.parse(piece * 200, "x"))
+    assert lines(lambda: ucl.parse(piece * 400, "x")) < 2.5 * once
 
 
 @pytest.mark.parametrize("text", ["{" * 5000, "a {" * 5000, "[" * 5000, "a = [" * 5000, "/*" * 5000, '"' * 5001, "a b " * 5000 + "{"])
@@ -85,3 +65,12 @@ def test_a_file_that_includes_itself_ends() -> None:
     files = Texts({"/c": '.include "/c"\n'})
     with pytest.raises(UnreadableError, match="included"):
         rspamd.read("/c", files)
+
+
+@pytest.mark.parametrize("lines", [4, 100])
+def test_files_that_include_one_another_many_times_are_no_bomb(lines: int) -> None:
+    """Five levels are allowed, and each may name the next a thousand times: that many files to the fifth."""
+    files = Texts({f"/{level}": f"Include /{level + 1}\n" * lines if level < 5 else "Domain example.be\n" for level in range(6)})
+    with pytest.raises(UnreadableError, match="more than 100 files are included"):
+        opendkim.read("/0", files)
+    assert files.readings.total() <= 101

@@ -62,7 +62,7 @@ def test_in_a_slot_the_customer_has_the_cname_and_the_agency_the_key() -> None:
 
 
 def test_a_plan_becomes_records() -> None:
-    """RFC 7208 4.6.1, RFC 9989 4.7, RFC 7489 6.3 (p= second), RFC 8460 3, RFC 8461 3.2."""
+    """RFC 7208 4.6.1 and 10.1.1 (ip4 and ip6 first), RFC 9989 4.7, 5.1.3 and 5.1.4, RFC 7489 6.3, RFC 8460 3, RFC 8461 3.2."""
     plan = Plan(
         egress=("mx", "192.0.2.25", "2001:db8::/48", "mail.example.be"),
         include=("_spf.example.com",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,8 +45,9 @@ def test_a_secret_has_160_bits_and_stands_nowhere(filled: Store) -> None:
     assert filled.generation() == before + 2
     assert secret not in repr(site)
     assert str(site.digest) not in repr(site)
-    for file in filled.folder.iterdir():
-        assert not file.is_file() or secret.encode() not in file.read_bytes()
+    files = [file.read_bytes() for file in filled.folder.iterdir() if file.is_file()]
+    assert any(b"portal" in text for text in files)
+    assert not any(secret.encode() in text for text in files)
 
 
 def test_a_site_comes_back_as_it_was_added_and_is_in_the_snapshot(filled: Store) -> None:
@@ -130,3 +132,71 @@ def test_rotate_disable_enable(filled: Store) -> None:
         assert hidden not in text
     with filled.reading() as tx, pytest.raises(StoreError, match="no site nobody"):
         sites.get(tx, "nobody")
+
+
+def test_a_change_gives_the_settings_that_are_named_and_no_others(filled: Store) -> None:
+    former, secret = add(filled, senders=["info@example.be"], unix_user="www-data")
+    wanted: dict[str, Any] = {
+        "address": "form@wide.example", "contact": "desk@elsewhere.example", "senders": (), "networks": ("192.0.2.0/24",),
+        "recipients": ("example.be",), "foreign_from": "refuse", "would_fail": "refuse", "rate": 0, "visitor_rate": 7, "unix_user": None,
+    }  # fmt: skip
+    for name, value in wanted.items():
+        generation = filled.generation()
+        with filled.writing() as tx:
+            assert sites.change(tx, "portal", now=9, **{name: value})
+            assert not sites.change(tx, "portal", now=10, **{name: value}), "it is so already"
+            now = sites.get(tx, "portal")
+            told = audit.all(tx, subject="portal")
+        assert filled.generation() == generation + 1, "a daemon takes it over"
+        assert now == replace(former, **{name: value})
+        assert told[-1].action == "site.change"
+        assert told[-1].before is not None
+        assert told[-1].after is not None
+        assert {key for key in told[-1].after if told[-1].before[key] != told[-1].after[key]} == {name}
+        former = now
+    assert filled.vault is not None
+    assert former.digest == sites.digest(filled.vault, "portal", secret), "the secret stays"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"address": "noreply@other.example"}, "not a domain of the organisation default"),
+        ({"organisation": "other"}, "not a domain of the organisation other"),
+        ({"unix_user": "second"}, "belongs to the site second"),
+        ({"senders": ["other.example"]}, "not a domain of the organisation"),
+        ({"networks": ["0.0.0.0/0"]}, "every address there is"),
+        ({"rate": -1}, "a rate is"),
+        ({"contact": "nobody"}, "is no address"),
+    ],
+)
+def test_a_change_may_not_give_what_add_refuses(filled: Store, changes: Any, said: str) -> None:
+    former, _ = add(filled, senders=["info@example.be"])
+    add(filled, "second", unix_user="second")
+    with pytest.raises(StoreError, match=said), filled.writing() as tx:
+        sites.change(tx, "portal", now=9, **changes)
+    with filled.reading() as tx:
+        assert sites.get(tx, "portal") == former
+
+
+def test_a_site_moves_to_another_organisation_with_all_that_it_sends_as(filled: Store) -> None:
+    add(filled)
+    with filled.writing() as tx:
+        assert sites.change(tx, "portal", now=9, organisation="other", address="noreply@other.example")
+        assert sites.get(tx, "portal").organisation == "other"
+
+
+def test_a_site_that_is_removed_leaves_its_name_and_its_user_free_and_its_secret_serves_nobody(filled: Store) -> None:
+    former, secret = add(filled, unix_user="www-data")
+    with filled.writing() as tx:
+        assert sites.remove(tx, "portal", now=9) == former
+        (line,) = audit.all(tx, subject="portal")[1:]
+        assert (line.action, line.after) == ("site.remove", None)
+        assert line.before is not None
+        assert line.before["address"] == "noreply@example.be"
+    assert filled.snapshot().sites == ()
+    again, _ = add(filled, unix_user="www-data")
+    assert filled.vault is not None
+    assert again.digest != sites.digest(filled.vault, "portal", secret)
+    with pytest.raises(StoreError, match="no site nobody"), filled.writing() as tx:
+        sites.remove(tx, "nobody", now=9)

@@ -11,7 +11,7 @@ from zegel.submission.handed import MAX_RECIPIENTS, MAX_SIZE, Handed, HandedErro
 ID = "0123456789abcdef" * 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=5), st.integers(-1, MAX_SIZE + 1))
 def test_what_is_written_is_read_again_or_refused(sender: str, recipients: list[str], size: int) -> None:
     try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import binascii
 import email
 import email.policy
-import sys
+import tracemalloc
+from contextlib import suppress
 from email.message import EmailMessage
 
 import pytest
 
+from support.work import lines
+from zegel.submission import transfer
 from zegel.submission.ready import Change, Ready, make_ready
 from zegel.submission.unfit import Unfit
 
@@ -224,23 +228,14 @@ def test_the_strangest_parts_may_go_when_they_are_plain() -> None:
         assert ready(message) == (message, (), False)
 
 
-def lines_run(message: bytes) -> int:
+def cost(message: bytes) -> int:
     """How many lines of Python a message costs."""
-    count = 0
 
-    def count_line(_frame: object, event: str, _arg: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return count_line
+    def made() -> None:
+        with suppress(Unfit):
+            ready(message)
 
-    sys.settrace(count_line)  # type: ignore[arg-type]
-    try:
-        ready(message)
-    except Unfit:
-        pass
-    finally:
-        sys.settrace(None)
-    return count
+    return lines(made)
 
 
 @pytest.mark.parametrize(
@@ -257,5 +252,24 @@ def lines_run(message: bytes) -> int:
 )
 def test_twice_the_message_costs_twice_the_work(hostile: bytes) -> None:
     head = BASE + b"Content-Type: multipart/mixed; boundary=b\r\n"
-    once, twice = (lines_run(head + hostile * count + b"\r\n\r\nx\r\n") for count in (150, 300))
+    once, twice = (cost(head + hostile * count + b"\r\n\r\nx\r\n") for count in (150, 300))
     assert twice <= 2.5 * once
+
+
+def test_millions_of_short_lines_take_no_memory_of_their_own() -> None:
+    """Each line is an object of 40 octets and more: 25 MB of empty ones in one list were more than a gigabyte."""
+    data = b"\r\n" * 2_000_000 + b"\xe9\r\n"
+    tracemalloc.start()
+    made = transfer.encode(data, text=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * len(data)
+    assert made.data == data.replace(b"\xe9", b"=E9")
+
+
+def test_blocks_change_no_line() -> None:
+    for size in range(65_536 - 160, 65_536 + 4):
+        for data in (b"a" * 70 + b"\r\n" + b"x" * size + b"\r\n\xe9 \r\n.\r\n", b"x\r\n" * (size // 3) + b"\r" * (size % 3) + b"\r\n\xe9"):
+            assert binascii.a2b_qp(transfer.mend(transfer.mend(data, "quoted-printable").data, "quoted-printable").data) == data
+            lines = [binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n") for line in data.split(b"\r\n")]
+            assert transfer._quoted_printable(data) == b"\r\n".join(lines)

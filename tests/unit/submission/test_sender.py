@@ -51,10 +51,12 @@ def test_a_from_that_is_right_stays_with_its_whole_header(header: bytes, author:
         ("jan@gmail.example", "noreply@example.be"),
         ("shop@voorbeeld.be", "noreply@example.be"),  # the site's own, but not aligned with the author
         ("no address", "noreply@example.be"),
+        ("info@example.be(x)", "info@example.be"),  # what stands beside an address is no part of a path
         ("\udce9@example.be", "noreply@example.be"),
     ],
 )
 def test_the_envelope_sender_fits_the_author(given: str, expected: str) -> None:
+    """RFC 9989 5.1.1: a MAIL FROM domain "that has Identifier Alignment with the Author Domain"."""
     assert corrected(b"From: info@example.be\r\n", mail_from=given).mail_from == expected
     assert corrected(b"From: jan@gmail.example\r\n", mail_from=given).mail_from == (expected if given != "info@example.be" else given)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import Any
 
 import pytest
 
+from support.work import lines
 from zegel.dkim.header import Header
 from zegel.grammar.address import AddressFault
 from zegel.verdict.author import Author, AuthorReason, read_author
@@ -135,7 +132,7 @@ def test_nothing_is_picked(block: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize(("block", "address", "name"), HONEST, ids=lambda value: repr(value[:70]))
 def test_one_author(block: bytes, address: str, name: str) -> None:
-    """RFC 9989 5.3.1: the domain of the one From, a U-label turned into an A-label."""
+    """RFC 9989 4.2 and 5.3.1: the domain of the one From, a U-label turned into an A-label (RFC 8616 6)."""
     author = read_author(Header(block))
     assert author.reason is AuthorReason.ONE_AUTHOR
     assert author.mailbox is not None
@@ -176,27 +173,6 @@ def test_what_is_shown_is_safe() -> None:
     )
 
 
-TraceFunction = Callable[[FrameType, str, Any], Any]
-
-
-def work(run: Callable[[], object]) -> int:
-    """The lines and calls made, ours and C's."""
-    steps = 0
-
-    def trace(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
-        nonlocal steps
-        steps += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        run()
-    finally:
-        sys.settrace(before)
-    return steps
-
-
 @pytest.mark.parametrize(
     "part",
     [b"from:", b"\x80", b"\x80from:", b"X: y\r\n From: a@b\r\n", b"X: from\x80:\r\n", b"\r\n \r\n", b"DKIM-Signature: x\r\n from: a@b\r\n"],
@@ -204,5 +180,5 @@ def work(run: Callable[[], object]) -> int:
 )
 def test_twice_the_header_is_twice_the_work(part: bytes) -> None:
     headers = [Header(b"X: " + part * count + b"\r\n" + GOOD) for count in (400, 800)]
-    once, twice = (work(partial(read_author, header)) for header in headers)
+    once, twice = (lines(partial(read_author, header)) for header in headers)
     assert twice <= 2.5 * once

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 
 from support import arc, inbound, samples
 from support.inbound import judge, signed
+from support.work import calls
 from zegel.ask import Question
 from zegel.limits import Limits
 from zegel.verdict.edits import Claims, outcome
@@ -19,22 +18,9 @@ WIDE = Limits(signatures=10_000, header_bytes=4_000_000)
 
 
 def work(run: Callable[[], object]) -> int:
-    """The number of calls made, Python's and C's; the tables that are kept between messages are warm."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        if event in ("call", "c_call"):
-            calls += 1
-
+    """The calls made, once the tables that are kept between messages are warm."""
     run()
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return calls
+    return calls(run)
 
 
 SIGNATURE = b"DKIM-Signature: v=1; a=ed25519-sha256; d=a.example; s=s; h=from; bh=MTIz; b=MTIz\r\n"

@@ -9,9 +9,11 @@ from zegel.arc.result import ArcReason, ArcResult
 from zegel.ask import Rcode
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 from zegel.authres.parse import parse
+from zegel.dkim.result import DkimReason, DkimResult
+from zegel.grammar.domain import Domain
 from zegel.milter.edits import Accept, DeleteHeader, InsertHeader, Quarantine, Reject, TempFail
 from zegel.verdict.authenticate import Verdict
-from zegel.verdict.edits import Claims, arc_method, outcome, reply, verdict_field
+from zegel.verdict.edits import Claims, arc_method, dkim_method, outcome, reply, verdict_field
 
 OURS = "mail.example.org"
 
@@ -81,7 +83,10 @@ def written(verdict: Verdict) -> AuthenticationResults:
 
 
 def test_the_field_tells_of_all_protocols() -> None:
-    """RFC 8601 2.7.1 and 2.7.2, RFC 9989 9.1: policy.dmarc."""
+    """RFC 8601 2.7.1 and 2.7.2, RFC 7208 9.2, RFC 9989 9.1: policy.dmarc.
+
+    RFC 8601 4: a field of its own, in which nothing stands "that have not been authenticated": no local part.
+    """
     key = {(arc.key("lists.example.net").name, "TXT"): [arc.key("lists.example.net").record]}
     dns = inbound.zone(more=key)
     field = written(inbound.judge(arc.sealed(inbound.signed(), "lists.example.net", resolver=dns), dns, mail_from='"a;b"@example.org'))
@@ -93,6 +98,16 @@ def test_the_field_tells_of_all_protocols() -> None:
     ]
     assert [item[:2] for item in (told[0], *told[3:])] == [("dkim", "pass"), ("arc", "pass"), ("dmarc", "pass")]
     assert told[-1][2] == [("header", "from", "example.org"), ("policy", "dmarc", "reject")]
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [("@example.org", None), (None, None), ("jan@example.org", "jan@example.org"), ("@sub.example.org", "@sub.example.org")],
+)
+def test_the_identity_is_told_where_it_says_more_than_the_domain(identity: str | None, told: str | None) -> None:
+    """RFC 6376 3.5: i= is the empty local part at the domain of d= when it is absent."""
+    method = dkim_method(DkimResult(DkimReason.VERIFIED, Domain.parse("example.org"), "s", "rsa-sha256", identity))
+    assert {item.property: item.value for item in method.properties}.get("i") == told
 
 
 def test_of_a_bounce_only_the_helo_name_is_told() -> None:
@@ -147,8 +162,21 @@ def test_a_claim_is_counted_whatever_the_name_of_the_mark() -> None:
         assert claims.count == 1 + (name == b"X")
 
 
+def test_nothing_that_a_sender_wrote_is_said_back() -> None:
+    """RFC 7208 11.5.1 and 11.5.2: neither the words of the envelope nor what the sender's domain explains."""
+    why = {("example.org", "TXT"): ["v=spf1 -all exp=why.example.org"], ("why.example.org", "TXT"): ["Call %{h} now"]}
+    dns, sender = inbound.zone(more=why), '"x\r\n250 ok"@example.org'
+    verdict = inbound.judge(inbound.changed(), dns, ip=inbound.BAD, helo="mx.example.org\r\n221 bye", mail_from=sender)
+    assert (verdict.action, verdict.spf.mail_from.explanation) == ("reject", "Call mx.example.org221 bye now")
+    said = repr(outcome(verdict, Claims(QUARANTINE), field=QUARANTINE, hold=True))
+    assert not [word for word in ("Call", "221", "250 ok") if word in said]
+
+
 def test_what_the_client_is_told() -> None:
-    """RFC 9989 7.2: "by using the word "DMARC" somewhere in the reply text", and a 4xy reply for DNS trouble."""
+    """RFC 9989 7.2: "by using the word "DMARC" somewhere in the reply text", and a 4xy reply for DNS trouble.
+
+    RFC 8601 4.2 and 7.5: it is refused within SMTP, so that nobody whose name was forged gets a bounce.
+    """
     refused = inbound.judge(inbound.changed(), ip=inbound.BAD).disposition
     assert reply(refused) == Reject("550", "5.7.1", "Email rejected per DMARC policy for example.org")
     unnamed = reply(inbound.judge(b"From: a@b.example\r\nFrom: c@d.example\r\n\r\n").disposition)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 import pytest
 
+from support.work import calls
 from zegel.dmarc.psl import organizational_domain
 from zegel.grammar.domain import Domain
 from zegel.verdict.lookalike import LookAlike, LookAlikeKind, LookAlikes, is_one_edit
@@ -221,23 +218,6 @@ def _edited(word: str, letters: str) -> set[str]:
     return out | {a + c + b[1:] for a, b in cuts if b for c in letters} | {a + c + b for a, b in cuts for c in letters}
 
 
-def work(run: Callable[[], object]) -> int:
-    """The calls made, ours and C's."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return calls
-
-
 HOSTILE = (
     "-".join("ab" * 10) + ".com",
     "x" * 63 + ".com",
@@ -254,12 +234,12 @@ def test_a_check_costs_the_same_however_many_are_listed(seen: str) -> None:
         for count in (50, 800)
     )
     name = "info@a.b.c " * 20
-    costs = [work(lambda listed=listed: listed.find(Domain.parse(seen), name)) for listed in (few, many)]  # type: ignore[misc]
+    costs = [calls(lambda listed=listed: listed.find(Domain.parse(seen), name)) for listed in (few, many)]  # type: ignore[misc]
     assert costs[1] <= 1.1 * costs[0]
     assert costs[1] < 10_000
 
 
 def test_a_sender_seen_again_is_not_judged_again() -> None:
     domain = Domain("newsletter.some-sender.com")
-    first, again = (work(lambda: LISTED.find(domain)) for _ in range(2))
+    first, again = (calls(lambda: LISTED.find(domain)) for _ in range(2))
     assert again * 5 < first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support import arc, inbound, samples
-from support.inbound import BAD, GOOD, changed, judge, site
+from support.inbound import BAD, GOOD, changed, judge, signed, site
 from zegel.ask import Rcode
 from zegel.dmarc.psl import organizational_domain
 from zegel.grammar.domain import Domain
@@ -46,6 +46,35 @@ def test_a_message_that_fails(policy: str) -> None:
         assert (verdict.action, made.would, made.reason, made.mode) == (action, would, reason, mode)
         assert (made.override and made.override.reason) == word
         assert made.domain == "example.org"
+
+
+SPF = {
+    "none": [],
+    "neutral": ["v=spf1 ?all"],
+    "pass": ["v=spf1 +all"],
+    "fail": ["v=spf1 -all"],
+    "softfail": ["v=spf1 ~all"],
+    "temperror": Rcode.SERVFAIL,
+    "permerror": ["v=spf1 moo"],
+}
+
+
+@pytest.mark.parametrize("status", SPF)
+def test_no_result_of_spf_decides_alone(status: str) -> None:
+    """RFC 7208 8.1 to 8.7: where the author's domain asks for nothing nobody is held or refused, and where it does DMARC decides.
+
+    RFC 7208 8.2: "A "neutral" result MUST be treated exactly like the "none" result"; 8.5: "SHOULD NOT reject the message based solely on
+    this result".
+    """
+    for policy in (None, "v=DMARC1; p=reject"):
+        verdict = judge(samples.MESSAGE, inbound.zone(policy, {("example.org", "TXT"): SPF[status]}), settings=site(defer_on_trouble=True))
+        aligned = {"pass": Action.ACCEPT, "temperror": Action.DEFER}.get(status, Action.REJECT)
+        assert (verdict.spf.mail_from.status, verdict.action) == (status, aligned if policy else Action.ACCEPT)
+    # RFC 9989 7.1: an SPF fail says nothing against an aligned signature.
+    assert judge(signed(), inbound.zone(more={("example.org", "TXT"): SPF[status]})).action == "accept"
+    stranger = {("other.example", "TXT"): SPF[status]}
+    verdict = judge(samples.MESSAGE, inbound.zone(more=stranger), mail_from="x@other.example", settings=site(defer_on_trouble=True))
+    assert (verdict.spf.mail_from.status, verdict.action) == (status, Action.REJECT)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -126,6 +155,7 @@ RULES = [
 
 @pytest.mark.parametrize(("made", "reason"), RULES, ids=str)
 def test_a_rule_goes_before_the_policy(made: Rule, reason: str) -> None:
+    """RFC 7208 D.3: mail by a mediator that somebody trusts; RFC 9989 7.4: what the site knows of mailing lists."""
     verdict = judge(changed(), ip=BAD, mail_from="x@attack.example", settings=site(rules=(made,)))
     assert (verdict.dmarc.status, verdict.action, verdict.disposition.would) == ("fail", "accept", "accept")
     assert (verdict.disposition.reason, verdict.disposition.rule) == (ActionReason.LOCAL_RULE, made)
