@@ -40,6 +40,12 @@ def codes() -> list[str]:
     return [line[:9].decode() for reply in REPLIES for line in reply.split(b"\r\n") if line[3:4] == b" "]
 
 
+def test_helo_is_answered_without_extensions() -> None:
+    """RFC 5321 4.1.1.1: who says HELO knows none of them."""
+    talk(Session(TERMS, secure=True, known=True), b"HELO client.example\r\n")
+    assert REPLIES == [b"220 mail.example.be ESMTP\r\n250 mail.example.be\r\n"]
+
+
 def test_twenty_errors_end_it() -> None:
     session = greeted()
     REPLIES.clear()
