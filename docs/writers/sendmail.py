@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from docs.writers.manual import DATE, items, paragraphs, roff
 from zegel import __version__
-from zegel.integrations.sendmail import DROP, EX_CANTCREAT, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE, SOCKET
+from zegel.integrations.drop import EX_CANTCREAT, EX_IOERR
+from zegel.integrations.sendmail import DROP, EX_OK, EX_UNAVAILABLE, EX_USAGE, SOCKET
+from zegel.submission.handed import MOST_LEFT, MOST_LEFT_OCTETS
 
 _DESCRIPTION = f"""
 Takes one message from standard input and hands it to the Zegel that runs on this machine: by the socket {SOCKET}, or, when nobody answers
@@ -31,7 +33,11 @@ _STATUSES = (
     (EX_OK, "the message is safe: Zegel has it on disk, or it lies in the drop folder"),
     (EX_USAGE, "what was asked cannot be done: no recipient, no address, or an option such as -bs, -bp or -q"),
     (EX_UNAVAILABLE, "Zegel refused the message; the reason stands on standard error"),
-    (EX_CANTCREAT, "nobody answers, and the drop folder cannot be written in"),
+    (
+        EX_CANTCREAT,
+        f"nobody answers, and the drop folder cannot be written in, or holds as much of this user as it may: {MOST_LEFT} messages or "
+        f"{MOST_LEFT_OCTETS >> 20} MB; or its disk is nearly full",
+    ),
     (EX_IOERR, "writing failed, on a full disk for instance"),
 )
 _ENVIRONMENT = (

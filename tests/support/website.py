@@ -75,8 +75,8 @@ class Website:
         return self.sink.wait(already + 1)[already]
 
     def waiting(self) -> list[Path]:
-        """What lies in the drop folder."""
-        return list(self.drop.iterdir())
+        """What lies in the drop folder, beside the ledgers of its users."""
+        return [path for path in self.drop.iterdir() if not path.name.startswith("use.")]
 
     def wait_picked_up(self) -> None:
         """Wait until the drop folder is empty."""

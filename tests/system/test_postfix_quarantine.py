@@ -37,6 +37,27 @@ def zegel(daemon: Daemon, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def test_it_arrives_too_where_the_outbox_sends_straight_to_the_servers_of_domains() -> None:
+    """By MX, mail for our own domain comes back to this machine (here it has no server at all): the Postfix that is named takes it."""
+    daemon = Daemon(inbound='mode = "quarantine"\nquarantine = "keep"', config='[outbox]\nnext_hop = "mx"\n')
+    daemon.records |= {"legitimate.example": "v=spf1 -all", "_dmarc.legitimate.example": "v=DMARC1; p=reject"}
+    daemon.write_zone()
+    with pytest.raises(RuntimeError, match=r'release_to = "127\.0\.0\.1:25"'):
+        daemon.start()
+    with Postfix(smtpd_milters=daemon.milter_address) as postfix:
+        daemon.inbound += f'\nrelease_to = "127.0.0.1:{postfix.smtp_port}"'
+        daemon.write_config()
+        with daemon:
+            postfix.send(FORGED, sender="x@bad.example", recipients=(JAN,), address="192.0.2.99", port=4711)
+            depot = Depot(daemon.data)
+            wait_for(lambda: len(depot.all()) == 1, 30, "the message is kept")
+            (kept,) = depot.all()
+            zegel(daemon, "quarantine", "release", kept.name)
+            (arrived,) = postfix.sink.wait(1)
+            assert (arrived.recipients, arrived.data.endswith(FORGED)) == ((JAN,), True)
+            assert depot.get(kept.name).state == "released"
+
+
 def test_a_message_is_kept_and_arrives_when_it_is_released(site: tuple[Postfix, Daemon]) -> None:
     postfix, daemon = site
     postfix.send(FORGED, sender="x@bad.example", recipients=(JAN, PIET), address="192.0.2.99", port=4711)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.proof import fields, holds, values
+from support.servers import free_port, wait_for
 from support.sink import Arrived
 from support.website import DOMAIN, SENDMAIL, Website
+from zegel.integrations import drop, sendmail
+from zegel.store import queue, transit
+from zegel.store.posting import State
+from zegel.store.spool import Spool
 
 MESSAGE = b"From: Jan Peeters <jan@gmail.example>\r\nTo: info@example.org\r\nSubject: A question\r\n\nGood day,\nJan\n"
 
@@ -81,6 +88,35 @@ def test_a_daemon_that_is_killed_in_between_loses_nothing(site: Website) -> None
             break
         time.sleep(0.2)
     assert {values(mail.data, "subject")[0] for mail in site.sink.messages[before:]} == expected
+
+
+def test_a_daemon_that_is_killed_between_taking_and_answering_takes_each_message_once() -> None:
+    """Without a next hop: what the outbox holds is what was taken, and how often."""
+    with Website(next_hop=free_port(), rate=0, visitor_rate=0) as site, ThreadPoolExecutor(4) as programs:
+        began = [programs.submit(site.sendmail, "-t", "-i", given=MESSAGE.replace(b"A question", b"k%d" % number)) for number in range(60)]
+        for after in (5, 20, 35):
+            wait_for(lambda after=after: sum(one.done() for one in began) >= after, 120, "some are handed over")  # type: ignore[misc]
+            site.daemon.signal(signal.SIGKILL)
+            site.daemon.wait()
+            site.daemon.start()
+        assert {one.result() for one in began} == {0}
+        # And for sure: the answer is lost with the daemon, and the command leaves the message that was taken in the drop folder.
+        handed, message = sendmail.prepared(sendmail.Asked(["-t"]), MESSAGE.replace(b"A question", b"lost"))
+        assert sendmail.by_socket(str(site.socket), handed.head(), message).startswith("250 ")
+        site.daemon.signal(signal.SIGKILL)
+        site.daemon.wait()
+        drop.leave(str(site.drop), handed.id, handed.head(), message)
+        site.daemon.start()
+        site.wait_picked_up()
+        site.daemon.wait_log("handed over again, and taken once")
+        assert Counter(subjects(site)) == Counter([*(f"k{number}" for number in range(60)), "lost"])
+
+
+def subjects(site: Website) -> list[str]:
+    """Of the messages in the outbox."""
+    with Spool.open(site.daemon.data, create=False) as spool, spool.reading() as tx:
+        found = queue.listed(tx, states=list(State), limit=1000)
+        return [values(transit.body(tx, item.id) or b"", "subject")[0] for item in found]
 
 
 def test_what_is_refused_says_why(site: Website) -> None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import asyncio
+import ssl
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import zegel
+from zegel.adapters.smtpclient import Peer
 from zegel.config import ConfigError, parse
 from zegel.config.outbox import Outbox
+from zegel.gateway.nexthop import NoRouteError
 from zegel.gateway.terms import make_terms
+from zegel.store.posting import RELEASED
 
 ZONE = zegel.Zone.from_dict({})
 
@@ -25,7 +31,8 @@ ZONE = zegel.Zone.from_dict({})
     ],
 )
 def test_what_is_taken(text: str) -> None:
-    parse(f"[outbox]\n{text}\n")
+    made, written = parse(f"[outbox]\n{text}\n").outbox, tomllib.loads(text)
+    assert {name: getattr(made, name) for name in written} == written
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,39 @@ def test_mail_does_not_go_round(listener: str) -> None:
     with pytest.raises(ConfigError, match="Zegel's own relay"):
         parse(f'[relay]\nloopback = ["inet:{listener}"]\n[outbox]\nnext_hop = "127.0.0.1:2525"\n')
     parse(f'[relay]\nloopback = ["inet:{listener}"]\n[outbox]\nnext_hop = "127.0.0.1:25"\n')
+
+
+@pytest.mark.parametrize(
+    ("inbound", "said"),
+    [
+        ('quarantine = "keep"', 'release_to = "127.0.0.1:25"'),
+        ('release_to = "a b"', "release_to 'a b' is no server"),
+        ('release_to = "mx:0"', "is no server"),
+        ('release_to = "127.0.0.1:2525"', "Zegel's own relay"),
+    ],
+)
+def test_what_is_released_has_a_way_back(inbound: str, said: str) -> None:
+    rest = '[relay]\nloopback = ["inet:127.0.0.1:2525"]\n[outbox]\nnext_hop = "mx"\n'
+    with pytest.raises(ConfigError, match=said):
+        parse(f"[inbound]\n{inbound}\n{rest}")
+    parse(f'[inbound]\nquarantine = "keep"\nrelease_to = "127.0.0.1:25"\n{rest}')
+    parse('[inbound]\nquarantine = "keep"\n')
+
+
+def test_a_server_of_our_own_for_releases_gets_no_login_and_no_certificate_is_asked_of_it() -> None:
+    zone = zegel.Resolver(["127.0.0.1:1"])
+
+    def peer(release_to: str, **outbox: str) -> Peer:
+        terms = make_terms(Outbox(**outbox), zone, "mail.example.be", release_to=release_to)  # type: ignore[arg-type]
+        return asyncio.run(terms.peers(RELEASED))[0]
+
+    assert peer("127.0.0.1:2526", next_hop="mx") == Peer("127.0.0.1", "127.0.0.1", 2526, "off")
+    far = peer("192.0.2.7", next_hop="smtp.example.be:587", tls="required")
+    assert (far.address, far.port, far.tls, far.login) == ("192.0.2.7", 25, "opportunistic", None)
+    assert far.context is not None
+    assert far.context.verify_mode is ssl.CERT_NONE
+    with pytest.raises(NoRouteError, match="release_to is missing"):
+        peer("")
 
 
 def test_the_secret_is_of_a_file_that_others_cannot_read(tmp_path: Path) -> None:

@@ -3,19 +3,37 @@
 The folder has mode 1733: whoever is on this machine may add a file, nobody but its owner (us) can list it, and only owners can take files
 away. The owner of a file is whose mail it is. So a file is taken only when it is a plain file that has one name and that name is the one
 written in it (no link to another's file), of a bounded size, and whole. It is read once, through one descriptor, and judged as it was read.
+
+The command that leaves files there keeps to a share for each user; whoever writes past it may have twice that, and what is more is taken
+away. No user's files keep those of others waiting: of one, some are taken at a time.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
-from zegel.submission.handed import MAX_HEAD, MAX_SIZE, Handed, HandedError, read_head
+from zegel.submission.handed import (
+    LEDGER,
+    MAX_HEAD,
+    MAX_SIZE,
+    MOST_LEFT,
+    MOST_LEFT_OCTETS,
+    PART,
+    WHOLE,
+    Handed,
+    HandedError,
+    read_head,
+)
 
 MODE = 0o1733
-PART, WHOLE = "part.", "new."
+_BLOCK = 4096  # what the smallest file takes
+_MOST_LEDGER = 1 << 20
+_MOST_OVER = 10_000  # taken away in one look
 _MOST_KEPT, _MOST_OCTETS = 1000, 256 << 20  # files set aside
 
 
@@ -31,6 +49,13 @@ class Dropped(NamedTuple):
     time: float
     handed: Handed
     data: bytes
+
+
+class Waiting(NamedTuple):
+    """What lies in the drop folder: names of files to take, and what is beyond its owner's share, each with that user."""
+
+    names: list[str]
+    over: list[tuple[str, int]]
 
 
 class DropFolder:
@@ -53,17 +78,34 @@ class DropFolder:
             raise PermissionError(f"{self.path} must be a folder of ours with mode 1733; type: {command}")
         self._aside.mkdir(mode=0o700, exist_ok=True)
 
-    def waiting(self, most: int) -> list[str]:
-        """The names of so many files at most that wait, in no order."""
-        found = []
+    def waiting(self, most: int, *, passed_over: Container[str] = ()) -> Waiting:
+        """So many files at most that wait, in no order, and of one user a quarter of them at most where others wait too."""
+        found: dict[int, list[str]] = {}
+        kept: Counter[int] = Counter()
+        octets: Counter[int] = Counter()
+        over: list[tuple[str, int]] = []
         self.passed = 0
         with os.scandir(self.path) as entries:
             for self.passed, entry in enumerate(entries, 1):
-                if not entry.name.startswith(PART):
-                    found.append(entry.name)
-                    if len(found) == most:
-                        break
-        return found
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                uid = status.st_uid
+                if entry.name == f"{LEDGER}{uid}" and stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_LEDGER:
+                    continue
+                kept[uid] += 1
+                octets[uid] += max(status.st_size, _BLOCK)
+                if entry.name in passed_over:
+                    continue
+                if kept[uid] > 2 * MOST_LEFT or octets[uid] > 2 * MOST_LEFT_OCTETS:
+                    over.append((entry.name, uid))
+                elif not entry.name.startswith(PART) and len(found.setdefault(uid, [])) < most:
+                    found[uid].append(entry.name)
+                if len(over) == _MOST_OVER:
+                    break
+        share = most if len(found) < 2 else max(1, most // 4)
+        return Waiting([name for names in found.values() for name in names[:share]][:most], over)
 
     def take(self, name: str) -> Dropped:
         """Read a file; it stays until :meth:`remove`. Raises :class:`DropError` for what is no message, FileNotFoundError, OSError."""

@@ -7,11 +7,12 @@ from dataclasses import replace
 from zegel.adapters.postlog import PostLog
 from zegel.app.part import Announce, Commit
 from zegel.app.shared import Shared
+from zegel.check.language import translator
 from zegel.config import Config
 from zegel.gateway.courier import Courier
 from zegel.gateway.notices import Notices
 from zegel.gateway.outbox import Outbox
-from zegel.gateway.terms import make_terms
+from zegel.gateway.terms import Terms, make_terms
 from zegel.store.snapshot import Snapshot
 from zegel.store.spool import Spool
 
@@ -21,7 +22,7 @@ class Post:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        terms = make_terms(shared.config.outbox, shared.resolver, shared.machine)
+        terms = _terms(shared.config, shared)
         self._spool = Spool.open(shared.store.folder)
         try:
             self._spool.claim()
@@ -29,9 +30,8 @@ class Post:
         except BaseException:
             self._spool.close()
             raise
-        self._courier = Courier(
-            self.outbox, terms, Notices(lambda: shared.settings, lambda: self._courier.terms.hello), PostLog(shared.journal)
-        )
+        notices = Notices(lambda: shared.settings, lambda: self._courier.terms.hello, lambda: translator(shared.config.outbox.language))
+        self._courier = Courier(self.outbox, terms, notices, PostLog(shared.journal))
 
     async def start(self, announce: Announce) -> None:
         """Take up what is there."""
@@ -40,7 +40,7 @@ class Post:
 
     def prepare(self, config: Config) -> Commit:
         """Make ready to go by another configuration. Raises ConfigError."""
-        terms = make_terms(config.outbox, self._shared.resolver, self._shared.machine)
+        terms = _terms(config, self._shared)
 
         def commit() -> None:
             # The resolver of now: it has been taken over before.
@@ -56,3 +56,7 @@ class Post:
         await self._courier.stop(seconds)
         await self.outbox.close()
         self._spool.close()
+
+
+def _terms(config: Config, shared: Shared) -> Terms:
+    return make_terms(config.outbox, shared.resolver, shared.machine, release_to=config.inbound.release_to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from zegel.adapters.certificate import Certificate
@@ -46,7 +47,7 @@ class Submissions:
             for address in addresses:
                 wanted = listen_address(address)
                 try:
-                    host, port = await self._server.listen(wanted.host, wanted.port, lambda kind=kind: self._door(kind))  # type: ignore[misc]
+                    host, port = await self._server.listen(wanted.host, wanted.port, partial(self._door, kind))
                 except OSError as error:
                     raise cannot_listen(address, error, for_sites=True) from None
                 announce(f"inet:{host}:{port}")
@@ -67,8 +68,9 @@ class Submissions:
         return commit
 
     def changed(self, snapshot: Snapshot) -> None:
-        """Sites are others now."""
+        """Sites are others now, or keys: whether mail would pass is asked again."""
         self.book.replace(snapshot.sites)
+        self._judge.forget()
 
     async def stop(self, seconds: float) -> None:
         """Let messages in progress end; what is not on disk by then, the client still has."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("The name of the message, as zegel quarantine list has it."))]
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help=_("The names of the messages, as zegel quarantine list has them."))]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help=_("The names of the messages, as zegel quarantine list has them."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message."))]
 _MAX_HEADER = 100_000
 _MAX_SHOWN = 60
@@ -101,10 +101,13 @@ def drop(ctx: typer.Context, names: Names) -> None:
 def release(ctx: typer.Context, names: Names) -> None:
     """Release some."""
     here = place.of(ctx)
-    folder, outbox = depot(here), here.read_config().outbox
+    folder, config = depot(here), here.read_config()
     found = [folder.get(name) for name in names]  # all or none: a name typed wrong is told before any is sent
     with here.store(create=False) as store, _spool(here) as spool:
         from zegel.store import audit, queue
+        from zegel.store.posting import RELEASED
+
+        route = RELEASED if config.inbound.release_to else None
 
         for kept in found:
             now = int(time.time())
@@ -112,7 +115,7 @@ def release(ctx: typer.Context, names: Names) -> None:
             with store.writing() as tx:
                 audit.note(tx, "quarantine.release", kept.name, now=now, before=logged(kept))
             with spool.writing() as mail:
-                queue_id = queue.hand_in(mail, posting, now=now, direct=outbox.direct)
+                queue_id = queue.hand_in(mail, posting, now=now, direct=config.outbox.direct, route=route)
             screen.marked(Mark.OK, _("{name} is on its way as {queue_id}").format(name=kept.name, queue_id=queue_id))
     screen.say(_("The daemon sends it. How it goes:"))
     screen.command(here.command("outbox list --state all"))

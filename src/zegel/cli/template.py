@@ -142,6 +142,11 @@ def _quarantine() -> tuple[tuple[str, str, str], ...]:
             "1073741824",
             _("With keep: how many octets in all; beyond that what would be quarantined is deferred (451)."),
         ),
+        (
+            "release_to",
+            '""',
+            _("With keep: the mail server that takes what is released (empty: the outbox's next hop; with mx it has to be named)."),
+        ),
         ("quarantine_header", '"X-Zegel-Quarantine"', _("The name of that field; copies that others wrote are removed.")),
     )
 

@@ -75,6 +75,7 @@ def outbox() -> str:
         ("max_bytes", "4294967296", _("Octets of mail that may wait together; past that, mail is put off (452).")),
         ("max_message_bytes", "52428800", _("Octets of one message.")),
         ("concurrency", "10", _("Connections to one destination at a time.")),
+        ("language", '"en"', _("The language of what the contact of a site is told of its mail: en or nl.")),
     )
 
 

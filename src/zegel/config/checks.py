@@ -13,7 +13,7 @@ from zegel.config import keys, publishing
 from zegel.config.address import listen_address
 from zegel.config.error import ConfigError
 from zegel.config.handover import check_handover
-from zegel.config.outbox import check_outbox
+from zegel.config.outbox import check_outbox, goes_round, host_and_port
 from zegel.config.relay import check_relay
 from zegel.config.sections import Allow, Config, Messages, Milter
 from zegel.grammar.domain import Domain
@@ -38,6 +38,7 @@ def check(config: Config, data: dict[str, Any]) -> None:
     check_relay(config.relay)
     check_outbox(config.outbox, (*config.relay.starttls, *config.relay.tls, *config.relay.loopback))
     check_handover(config.handover)
+    _check_release(config)
     keys.check(config.keys)
     publishing.check(config.zone)
     _check_rest(config)
@@ -99,6 +100,28 @@ def _check_rest(config: Config) -> None:
         except ValueError:
             message = N_("zegel.toml: inbound.authserv_id {name!r} is no host name; write one such as mail.example.be")
             raise ConfigError(message, name=config.inbound.authserv_id) from None
+
+
+def _check_release(config: Config) -> None:
+    """What is released from our own quarantine must reach the mail server that asked us, by whose milter it passes."""
+    inbound, relay = config.inbound, config.relay
+    if not inbound.release_to:
+        if inbound.quarantine == "keep" and config.outbox.direct:
+            # The servers of our own domains are, by their MX, this machine: that way mail would come back to us (RFC 5321 5.1).
+            message = N_(
+                'zegel.toml: inbound.quarantine "keep" with outbox.next_hop "mx": what is released would go to the servers of your own '
+                'domains, and so come back here; name the mail server that takes it: release_to = "127.0.0.1:25" under [inbound]'
+            )
+            raise ConfigError(message)
+        return
+    try:
+        server = host_and_port(inbound.release_to)
+    except ValueError:
+        message = N_('zegel.toml: inbound.release_to {text!r} is no server; write one such as "127.0.0.1:25"')
+        raise ConfigError(message, text=inbound.release_to) from None
+    if goes_round(server, (*relay.starttls, *relay.tls, *relay.loopback)):
+        message = N_("zegel.toml: inbound.release_to {text} is Zegel's own relay; name the mail server that takes mail for your domains")
+        raise ConfigError(message, text=inbound.release_to)
 
 
 def _check_seconds(key: str, value: float) -> None:

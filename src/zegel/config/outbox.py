@@ -25,6 +25,7 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``hostname`` is our name in EHLO; empty means this machine's own. ``local_servers``: with ``mx``, a domain's servers may have addresses
     of a local network. Sizes in octets.
+    ``language`` is that of the notices to a site's contact.
     """
 
     next_hop: str = "127.0.0.1:25"
@@ -40,6 +41,7 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_bytes: int = 4096 * _MEBI
     max_message_bytes: int = 50 * _MEBI
     concurrency: int = 10
+    language: Literal["en", "nl"] = "en"
 
     @property
     def direct(self) -> bool:
@@ -49,16 +51,35 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def smarthost(self) -> tuple[str, int]:
         """Host and port of the one next hop. Raises ValueError for what is none."""
-        found = _HOST.fullmatch(self.next_hop)
-        port = int(found[2] or 25) if found else 0
-        if not found or not 0 < port < 65536:
-            raise ValueError(self.next_hop)
-        return found[1].strip("[]"), port
+        return host_and_port(self.next_hop)
 
     @property
     def local(self) -> bool:
         """Whether the next hop is this machine itself."""
-        return not self.direct and _LOOPBACK.fullmatch(self.smarthost[0]) is not None
+        return not self.direct and is_local(self.smarthost[0])
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """A server as it stands in the configuration: ``HOST:PORT``, or ``HOST`` for port 25. Raises ValueError for what is none."""
+    found = _HOST.fullmatch(text)
+    port = int(found[2] or 25) if found else 0
+    if not found or not 0 < port < 65536:
+        raise ValueError(text)
+    return found[1].strip("[]"), port
+
+
+def is_local(host: str) -> bool:
+    """Whether that is this machine itself, by its loopback."""
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+def goes_round(server: tuple[str, int], relay: Iterable[str]) -> bool:
+    """Whether a server is one of these addresses, on which our own relay listens."""
+    host, port = server
+    return any(
+        address.port == port and (address.host == host or (is_local(host) and (address.host in _ALL or is_local(address.host))))
+        for address in map(listen_address, relay)
+    )
 
 
 def check_outbox(outbox: Outbox, relay: Iterable[str] = ()) -> None:
@@ -80,16 +101,13 @@ def check_outbox(outbox: Outbox, relay: Iterable[str] = ()) -> None:
 
 def _check_next_hop(outbox: Outbox, relay: Iterable[str]) -> None:
     try:
-        host, port = outbox.smarthost
+        server = outbox.smarthost
     except ValueError:
         message = N_('zegel.toml: outbox.next_hop {text!r} is no next hop; write "127.0.0.1:25", "smtp.example.be:587" or "mx"')
         raise ConfigError(message, text=outbox.next_hop) from None
-    for address in map(listen_address, relay):
-        if address.port == port and (
-            address.host == host or (outbox.local and (address.host in _ALL or _LOOPBACK.fullmatch(address.host)))
-        ):
-            message = N_("zegel.toml: outbox.next_hop {text} is Zegel's own relay: mail would go round; name the server that takes it next")
-            raise ConfigError(message, text=outbox.next_hop)
+    if goes_round(server, relay):
+        message = N_("zegel.toml: outbox.next_hop {text} is Zegel's own relay: mail would go round; name the server that takes it next")
+        raise ConfigError(message, text=outbox.next_hop)
 
 
 def _check_numbers(outbox: Outbox) -> None:

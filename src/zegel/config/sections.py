@@ -68,7 +68,8 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``authserv_id`` is the name under which results are written (RFC 8601 2.2); empty means this machine's own. ``modes`` are by domain of
     the recipient, ``mode`` is for all others. ``own_domains`` come to those of the store. Rules and names are texts here, read by the
-    gateway. ``seal_as`` is a domain of ours whose key seals what goes on to others (ARC); empty seals nothing.
+    gateway. ``release_to`` is the mail server that takes what is released from quarantine (empty: the outbox's next hop). ``seal_as`` is a
+    domain of ours whose key seals what goes on to others (ARC); empty seals nothing.
     """
 
     authserv_id: str = ""
@@ -78,6 +79,7 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     quarantine_header: str = "X-Zegel-Quarantine"
     quarantine_days: int = 30
     quarantine_bytes: int = 1 << 30
+    release_to: str = ""
     dns_trouble: Literal["accept", "defer"] = "accept"
     own_domains: tuple[str, ...] = ()
     relays: tuple[str, ...] = ()

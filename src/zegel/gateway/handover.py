@@ -2,7 +2,7 @@
 
 Whose it is the system says: a user of this system is of one site at most (``zegel site add --unix-user``), and without one nothing is
 taken. What lies in the drop folder was said to be safe, so it goes nowhere but into the outbox, or aside with a line in the log when it is
-refused.
+refused. What comes a second time under its name, as its program or we ended before the answer, is taken once.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import pwd
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from zegel.adapters.dropfolder import DropError, DropFolder, Dropped
 from zegel.adapters.journal import Journal
+from zegel.gateway.outbox import Already
 from zegel.gateway.relay import Refused, Relay, Submission
 from zegel.gateway.sitebook import Sitebook
 from zegel.grammar.message import CRLF, named, split_fields
@@ -58,10 +60,15 @@ class Handover:
             return f"{error.code} {error.enhanced} {error}"
         data = data if data.endswith(CRLF) else data + CRLF
         utf8 = not all(address.isascii() for address in (handed.sender, *recipients))
+        # The name is of this user: nobody can take one before its message comes.
+        submission = Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8, once=f"{uid} {handed.id}")
         try:
-            accepted = await self._relay.submit(Submission(site, handed.sender, recipients, data, f"user {user}", handed.via, utf8))
+            accepted = await self._relay.submit(submission)
         except Refused as refused:
             return f"{refused.code} {refused.enhanced} {refused.text}"
+        except Already as already:
+            self._journal.note("handed over again, and taken once", user=user, queue_id=already.queue_id)
+            return f"250 2.0.0 {already.queue_id}"
         return f"250 2.0.0 {accepted.queue_id}"
 
     async def _site(self, uid: int) -> tuple[str, Site | None]:
@@ -109,14 +116,22 @@ class PickUp:
         """Take what lies there now; how many messages went into the outbox."""
         now = self._clock()
         self._later = {name: at for name, at in self._later.items() if at > now}
-        names = await asyncio.to_thread(self._folder.waiting, _AT_ONCE + len(self._later))
+        waiting = await asyncio.to_thread(self._folder.waiting, _AT_ONCE, passed_over=frozenset(self._later))
+        if waiting.over:
+            await self._clear(waiting.over)
         taken = 0
-        for name in names:
+        for name in waiting.names:
             if self._stop.is_set():
                 break
-            if name not in self._later:
-                taken += await self._one(name)
+            taken += await self._one(name)
         return taken
+
+    async def _clear(self, over: Sequence[tuple[str, int]]) -> None:
+        """Take away what is beyond its owner's share: nobody was told by us that it is safe."""
+        for user, files in Counter(uid for _name, uid in over).items():
+            self._journal.note("drop folder: more files of this user than its share; taken away", user=_user(user), files=files)
+        for name, _uid in over:
+            await self._away(name)
 
     async def _one(self, name: str) -> bool:
         try:

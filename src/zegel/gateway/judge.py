@@ -91,7 +91,11 @@ class Judge:
     def egress(self, egress: Egress) -> None:
         if egress != self._egress:
             self._egress = egress
-            self._known.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """Judge anew: keys or domains are others now, and what was found before holds no longer, nor what is being asked."""
+        self._known.clear()
 
     async def judge(self, settings: Settings, message: bytes, author: Domain, mail_from: str, keys: Sequence[Key]) -> Judgement:
         """Judge a signed message of that author and envelope sender; from what is known where that is of now."""

@@ -16,7 +16,7 @@ from zegel.adapters.postlog import PostLog
 from zegel.gateway.notices import Notices
 from zegel.gateway.outbox import Outbox, Posting
 from zegel.gateway.terms import Terms
-from zegel.store import post, transit
+from zegel.store import once, post, transit
 from zegel.store.posting import Item, Outcome, State
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ class Late:
         """Forget what was over long enough ago, and give its room back to the disk. Raises StoreError."""
         before = int(self._disk.clock()) - self._disk.terms.keep
         while await self._disk.write(lambda tx: post.forget(tx, before=before, limit=_TIDY_BATCH)) == _TIDY_BATCH:
+            pass
+        while await self._disk.write(lambda tx: once.forget(tx, before=int(self._disk.clock()) - once.KEPT)):
             pass
         await asyncio.to_thread(self._outbox.spool.shrink)
 

@@ -16,6 +16,7 @@ from zegel.gateway.settings import Settings
 from zegel.grammar.domain import Domain
 from zegel.store.posting import Item, Outcome
 from zegel.submission import dsn
+from zegel.words import N_, Translate
 
 _NAME = "mailer-daemon"
 _STATUS = re.compile(r"[2-5]\d\d ([245]\.\d{1,3}\.\d{1,3}) ", re.ASCII)
@@ -23,10 +24,13 @@ _EXPIRED, _UNKNOWN = "4.4.7", "5.0.0"  # RFC 3463 3.5: delivery time expired
 
 
 class Notices:
-    """Writes the notices of one daemon. ``host`` is our name, for what is reported (RFC 3464 2.2.2)."""
+    """Writes the notices of one daemon. ``host`` is our name, for what is reported (RFC 3464 2.2.2).
 
-    def __init__(self, settings: Callable[[], Settings], host: Callable[[], str]) -> None:
-        self._settings, self._host = settings, host
+    ``translate`` gives what puts the part for people into their language; the part for programs stays as RFC 3464 2.1 has it.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], host: Callable[[], str], translate: Callable[[], Translate] = lambda: N_) -> None:
+        self._settings, self._host, self._translate = settings, host, translate
 
     def failed(
         self, item: Item, data: bytes, outcomes: Sequence[Outcome], *, now: float, server: str = "", expired: bool = False
@@ -35,12 +39,12 @@ class Notices:
         troubles = [
             dsn.Trouble(_address(item, each), _EXPIRED if expired else _status(each.answer), each.answer, server, now) for each in outcomes
         ]
-        return self._posting(item, lambda notice: dsn.failed(notice, troubles), data, now)
+        return self._posting(item, lambda notice: dsn.failed(notice, troubles, translate=self._translate()), data, now)
 
     def delayed(self, item: Item, data: bytes, *, now: float, until: float) -> Posting | None:
         """That a message still waits for its recipients."""
         troubles = [dsn.Trouble(each.address, _status(each.answer), each.answer, "", each.tried) for each in item.recipients]
-        return self._posting(item, lambda notice: dsn.delayed(notice, troubles, until=until), data, now)
+        return self._posting(item, lambda notice: dsn.delayed(notice, troubles, until=until, translate=self._translate()), data, now)
 
     def _posting(self, item: Item, write: Callable[[dsn.Notice], bytes], data: bytes, now: float) -> Posting | None:
         if not item.sender or not item.contact:

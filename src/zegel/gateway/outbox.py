@@ -14,13 +14,14 @@ from functools import partial
 from sqlalchemy import Connection
 
 from zegel.config.outbox import Outbox as Settings
-from zegel.store import post, transit
+from zegel.gateway.intake import Intake
+from zegel.store import once, post, transit
 from zegel.store.group import Group
 from zegel.store.posting import Posting, queue_id
 from zegel.store.spool import Spool
 from zegel.words import N_, SpokenError
 
-__all__ = ["Full", "Outbox", "Posting", "TooLarge"]  # Posting: who hands mail in finds all here
+__all__ = ["Already", "Full", "Outbox", "Posting", "TooLarge"]  # Posting: who hands mail in finds all here
 
 # Of the disk, kept for writing down what becomes of the mail that has been taken.
 RESERVE = 32 << 20
@@ -33,14 +34,23 @@ class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
     """The outbox has no room for this now: SMTP's 452 4.3.1."""
 
 
-class TooLarge(SpokenError):  # noqa: N818
+class TooLarge(SpokenError):  # noqa: N818 - a property of the message
     """The message is larger than any may be: SMTP's 552 5.3.4."""
+
+
+class Already(Exception):  # noqa: N818 - it is safe, and nothing is to be done
+    """The message was taken before, under the same name (:attr:`Posting.once`); ``queue_id`` is that one's."""
+
+    def __init__(self, queue_id: str) -> None:
+        super().__init__(queue_id)
+        self.queue_id = queue_id
 
 
 class Outbox:
     """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
-    ``arrived`` is called, in the loop, with the number of a message and what was put, once it is on disk.
+    ``arrived`` is called, in the loop, with the number of a message and the message once it is on disk. Who takes in a message does so
+    within :attr:`intake`.
     """
 
     def __init__(
@@ -52,7 +62,7 @@ class Outbox:
         reserve: int = RESERVE,
     ) -> None:
         self.spool, self._settings, self._clock, self._reserve = spool, settings, clock, reserve
-        self.group = Group(spool)
+        self.group, self.intake = Group(spool), Intake()
         self.arrived: Callable[[int, Posting], None] = lambda _number, _posting: None
         # Of the thread: the newest number, and what is there, counted at the last look and never less than it is.
         self._last, self._weight, self._counted = 0, 0, float("-inf")
@@ -62,7 +72,7 @@ class Outbox:
         self.group.start()
 
     async def put(self, posting: Posting) -> str:
-        """Take a message; returns its queue id when it is on disk. Raises Full, TooLarge, StoreError; ValueError for what is no message."""
+        """Take a message; returns its queue id when it is on disk. Raises Full, TooLarge, Already, StoreError; ValueError for misuse."""
         _check(posting)
         most = self._settings().max_message_bytes
         if len(posting.data) > most:
@@ -72,7 +82,7 @@ class Outbox:
         taken.add_done_callback(partial(self._taken, posting))
         # Whoever put it may go meanwhile: it is in the outbox all the same.
         result = await asyncio.shield(taken)
-        if isinstance(result, Full):
+        if isinstance(result, (Full, Already)):
             raise result
         return queue_id(result)
 
@@ -87,19 +97,22 @@ class Outbox:
         """Write what was put, and take no more."""
         await self.group.close()
 
-    def _taken(self, posting: Posting, done: asyncio.Future[int | Full]) -> None:
+    def _taken(self, posting: Posting, done: asyncio.Future[int | Full | Already]) -> None:
         """In the loop: tell of what is on disk."""
-        if done.exception() is None and not isinstance(result := done.result(), Full):
+        if done.exception() is None and not isinstance(result := done.result(), (Full, Already)):
             self.arrived(result, posting)
 
     # -- in the thread ---------------------------------------------------------------------------------------------------------------
 
-    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[int | Full]:
+    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[int | Full | Already]:
         """Write all for which there is room; what became of each."""
         room = self.spool.free() - self._reserve
-        results: list[int | Full] = []
+        results: list[int | Full | Already] = []
         entries: list[tuple[int, Posting]] = []
         for posting in postings:
+            if posting.once and (former := once.taken(tx, posting.once)) is not None:
+                results.append(Already(queue_id(former)))
+                continue
             room -= _TWICE * posting.weight
             refusal = self._refusal(tx, posting.weight, room)
             if refusal is not None:
@@ -109,6 +122,8 @@ class Outbox:
             self._last = self._stamp(tx)
             self._weight += posting.weight
             entries.append((self._last, posting))
+            if posting.once:
+                once.remember(tx, posting.once, self._last, now=int(self._clock()))
             results.append(self._last)
         if entries:
             transit.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)

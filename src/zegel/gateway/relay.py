@@ -53,24 +53,25 @@ class Relay:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, submission: Submission) -> Accepted:
-        """Take a message; returns when it is on disk. Raises :class:`Refused`; anything else is a fault of ours (451)."""
-        settings = self._settings()
-        prepared: Prepared | None = None
-        try:
-            self._check(submission)
-            # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
-            # and neither a key nor a large message holds up the loop.
-            prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
-            self._check_visitor(submission.site, prepared.corrected.visitor)
-            judged = await self._judged(submission.site, settings, prepared)
-        except Refused as refused:
-            tell_refused(settings, submission, refused, prepared)
-            raise
-        # It reaches the disk whoever still waits for it: a client that goes away now sends nothing without its line and its record.
-        kept = asyncio.create_task(self._keep(submission, settings, prepared, judged))
-        self._keeping.add(kept)
-        kept.add_done_callback(self._kept)
-        return await asyncio.shield(kept)
+        """Take a message; returns when it is on disk. Raises :class:`Refused`, ``Already``; all else is a fault of ours (451)."""
+        with self._outbox.intake:
+            settings = self._settings()
+            prepared: Prepared | None = None
+            try:
+                self._check(submission)
+                # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
+                # and neither a key nor a large message holds up the loop.
+                prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
+                self._check_visitor(submission.site, prepared.corrected.visitor)
+                judged = await self._judged(submission.site, settings, prepared)
+            except Refused as refused:
+                tell_refused(settings, submission, refused, prepared)
+                raise
+            # It reaches the disk whoever still waits for it: a client that goes away now sends nothing without its line and its record.
+            kept = asyncio.create_task(self._keep(submission, settings, prepared, judged))
+            self._keeping.add(kept)
+            kept.add_done_callback(self._kept)
+            return await asyncio.shield(kept)
 
     async def _keep(self, submission: Submission, settings: Settings, prepared: Prepared, judged: Judgement) -> Accepted:
         """Put it on disk and tell of it. Raises :class:`Refused`."""
@@ -128,7 +129,9 @@ class Relay:
     async def _put(self, submission: Submission, prepared: Prepared) -> str:
         site = submission.site
         utf8 = prepared.ready.utf8 or not all(address.isascii() for address in (prepared.corrected.mail_from, *submission.recipients))
-        posting = Posting(prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8)
+        posting = Posting(
+            prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8, once=submission.once
+        )
         try:
             return await self._outbox.put(posting)
         except Full as error:

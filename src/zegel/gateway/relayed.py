@@ -28,7 +28,8 @@ class Submission:
     """A message as a site hands it in.
 
     ``sender`` ("" for ``<>``) and ``recipients`` are the envelope, without angle brackets; ``data`` has CRLF line ends; ``client`` is who
-    brought it (an address, or a user), ``via`` the door: smtp, sendmail, django or test; ``utf8`` tells that SMTPUTF8 was asked for.
+    brought it (an address, or a user), ``via`` the door: smtp, sendmail, django or test; ``utf8`` tells that SMTPUTF8 was asked for;
+    ``once`` is a name under which it is taken once, where it may be handed in again.
     """
 
     site: Site
@@ -38,6 +39,7 @@ class Submission:
     client: str
     via: str
     utf8: bool = False
+    once: str = ""
 
 
 class Accepted(NamedTuple):

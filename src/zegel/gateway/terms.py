@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ssl
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zegel.adapters.converse import AsyncResolver
 from zegel.adapters.smtpclient import Peer, Times
 from zegel.adapters.whose import Whose
 from zegel.config import ConfigError
-from zegel.config.outbox import Outbox
+from zegel.config.outbox import Outbox, host_and_port, is_local
 from zegel.gateway import nexthop
-from zegel.gateway.nexthop import Server
+from zegel.gateway.nexthop import NoRouteError, Server
+from zegel.store.posting import RELEASED
 from zegel.words import N_
 
 _MAX_SECRET = 1024
@@ -22,7 +23,10 @@ _DAY, _HOUR = 86_400, 3600
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``nearest`` are for servers of domains (see nexthop)."""
+    """The settings of now. ``hello`` is our name in EHLO. ``port`` and ``nearest`` are for servers of domains (see nexthop).
+
+    ``release_to`` is the server for what is released from quarantine, ``release_context`` for STARTTLS there (None: this machine itself).
+    """
 
     outbox: Outbox
     hello: str
@@ -32,6 +36,8 @@ class Terms:
     times: Times = field(default_factory=Times)
     port: int = 25
     nearest: Whose = Whose.INTERNET
+    release_to: str = ""
+    release_context: ssl.SSLContext | None = None
 
     @property
     def direct(self) -> bool:
@@ -56,6 +62,8 @@ class Terms:
     async def peers(self, route: str) -> list[Peer]:
         """The servers to try for a route, in order. Raises NoRouteError."""
         servers: list[Server]
+        if route == RELEASED:
+            return await self._releasing()
         if self.direct:
             ours = frozenset((self.hello.lower(),))
             servers = await nexthop.of_domain(route, self.resolver, ours=ours, port=self.port, nearest=self.nearest)
@@ -64,27 +72,44 @@ class Terms:
         login = (self.outbox.user, self.password) if self.outbox.user else None
         return [Peer(server.name, server.address, server.port, self.outbox.tls, self.context, login) for server in servers]
 
+    async def _releasing(self) -> list[Peer]:
+        """The mail server that takes what is released from quarantine: ours, which needs no login."""
+        if not self.release_to:
+            raise NoRouteError(451, "4.3.5", "inbound.release_to is missing: name the mail server that takes what is released")
+        servers = await nexthop.of_host(*host_and_port(self.release_to))
+        tls = "off" if self.release_context is None else "opportunistic"
+        return [Peer(server.name, server.address, server.port, tls, self.release_context) for server in servers]
 
-def make_terms(outbox: Outbox, resolver: AsyncResolver, machine: str) -> Terms:
+
+def make_terms(outbox: Outbox, resolver: AsyncResolver, machine: str, *, release_to: str = "") -> Terms:
     """The terms of a configuration; ``machine`` is this machine's own name. Raises :class:`ConfigError` for files that cannot be used."""
     password = _secret(Path(outbox.password_file)) if outbox.password_file else ""
     nearest = Whose.LOCAL if outbox.local_servers else Whose.INTERNET
-    return Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password, nearest=nearest)
+    release = _unchecked(outbox) if release_to and not is_local(host_and_port(release_to)[0]) else None
+    terms = Terms(outbox, outbox.hostname or machine, resolver, _context(outbox), password, nearest=nearest)
+    return replace(terms, release_to=release_to, release_context=release)
 
 
 def _context(outbox: Outbox) -> ssl.SSLContext | None:
     if outbox.tls == "off":
         return None
+    return _unchecked(outbox) if outbox.tls == "opportunistic" or outbox.direct else _checked(outbox)
+
+
+def _checked(outbox: Outbox) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=outbox.ca_file or None)
+        return ssl.create_default_context(cafile=outbox.ca_file or None)
     except (OSError, ssl.SSLError) as error:
         sentence = N_("zegel.toml: outbox.ca_file {file} cannot be used: {error}; name a file of certificates (PEM)")
         raise ConfigError(sentence, file=outbox.ca_file, error=error.strerror or error) from None
-    if outbox.tls == "opportunistic" or outbox.direct:
-        # RFC 7435 3: a certificate that nobody can check is still better than none. And the name of an MX came from DNS, which anyone on
-        # the way may have written.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+
+
+def _unchecked(outbox: Outbox) -> ssl.SSLContext:
+    # RFC 7435 3: a certificate that nobody can check is still better than none. And the name of an MX came from DNS, which anyone on
+    # the way may have written.
+    context = _checked(outbox)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 

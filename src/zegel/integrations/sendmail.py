@@ -5,7 +5,7 @@ message it is the system tells the daemon; nothing that is said here could. PHP 
 and little of it.
 
 Exit status (sysexits.h): 0 the message is safe; 64 what was asked cannot be done; 69 the daemon refused the message; 73 the drop folder
-cannot be written in; 74 writing failed. Never 75: releases of PHP take "try again" for success.
+cannot be written in, or holds as much of this user as it may; 74 writing failed. Never 75: releases of PHP take "try again" for success.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import sys
 
 from zegel.submission.handed import ID_LENGTH, MAX_SIZE, Handed, HandedError
 
-EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CANTCREAT, EX_IOERR = 0, 64, 69, 73, 74
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_IOERR = 0, 64, 69, 74
 SOCKET = "/run/zegel/handover.sock"
 DROP = "/var/spool/zegel/drop"
-PART, WHOLE = "part.", "new."  # how the names of files in the drop folder begin, as long as they are written and from then on
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 60.0
 _MOST_ANSWER = 2000
 # Options of sendmail with a value: the sender and the name are used, the others change nothing here.
@@ -70,7 +69,7 @@ class Asked:
             if letter == "b" and letters == "m":
                 return
             if letter not in _FLAGS:
-                raise Stop(EX_USAGE, f"option -{letter}{letters} is not known here: this command takes one message, and nothing else")
+                raise Stop(EX_USAGE, f"option -{letter}{letters} is not known here: this command takes one message; see zegel-sendmail(1)")
             self.from_header = self.from_header or letter == "t"
             self.ignore_dots = self.ignore_dots or letter == "i"
 
@@ -242,38 +241,6 @@ def by_socket(path: str, head: bytes, message: bytes) -> str:
     return answer.decode("utf-8", "replace").strip() if answer.endswith(b"\n") else ""
 
 
-def by_file(folder: str, id: str, head: bytes, message: bytes) -> None:
-    """Put it on disk for the daemon to find. Raises :class:`Stop`.
-
-    The folder can be written in and not be listed (mode 1733), so nobody but its owner finds what lies there. For the same reason it cannot
-    be opened to be synced: the file is synced again under its new name, and Linux's file systems write the name along.
-    """
-    written, found = f"{folder}/{PART}{id}", f"{folder}/{WHOLE}{id}"
-    try:
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Stop(EX_CANTCREAT, f"no daemon answers, and {folder} cannot be written in: {error.strerror}") from None
-    try:
-        with open(descriptor, "wb", buffering=0, closefd=False) as file:
-            for part in (head, message):
-                view = memoryview(part)
-                while view:
-                    view = view[file.write(view) :]
-        os.fchmod(descriptor, 0o644)  # for the daemon, which is another user
-        os.fsync(descriptor)
-        os.rename(written, found)
-        written = found
-        os.fsync(descriptor)
-    except OSError as error:
-        try:  # noqa: SIM105 - contextlib costs more than all of this
-            os.unlink(written)
-        except OSError:
-            pass  # a file with half a message is never taken
-        raise Stop(EX_IOERR, f"{folder} cannot be written in: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-
-
 def hand_over(path: str, folder: str, id: str, head: bytes, message: bytes) -> str:
     """Give a message to the daemon, or leave it in the drop folder; "" when it is safe, or the daemon's refusal. Raises :class:`Stop`."""
     answer = by_socket(path, head, message)
@@ -282,7 +249,12 @@ def hand_over(path: str, folder: str, id: str, head: bytes, message: bytes) -> s
     # 450 is a bound that was set, and 5xx a refusal; at 421, 451 and 452 the daemon cannot take it now, but may later.
     if answer and not answer.startswith(("421", "451", "452")):
         return answer
-    by_file(folder, id, head, message)
+    from zegel.integrations import drop  # most messages need none of it
+
+    try:
+        drop.leave(folder, id, head, message)
+    except drop.NotLeft as error:
+        raise Stop(error.status, str(error)) from None
     return ""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from zegel.store.posting import RECIPIENT_ROW, ROW, Item, Recipient, State
+from zegel.store.posting import RECIPIENT_ROW, RELEASED, ROW, Item, Recipient, State
 from zegel.store.record import printable
 from zegel.store.spool import bodies, messages, recipients, state
 from zegel.store.transit import MAX_ANSWER, route_of, waits
@@ -96,12 +96,12 @@ def recover(tx: Connection) -> int:
 def reroute(tx: Connection, *, direct: bool) -> None:
     """Give all that waits the routes of the configuration of now."""
     if not direct:
-        tx.execute(update(recipients).where(waits(), recipients.c.route != "").values(route=""))
+        tx.execute(update(recipients).where(waits(), recipients.c.route.not_in(("", RELEASED))).values(route=""))
         return
     rows = tx.execute(select(recipients.c.address).where(waits(), recipients.c.route == "").distinct()).scalars().all()
     for address in rows:
         new = route_of(address, direct=True)
-        tx.execute(update(recipients).where(recipients.c.address == address, waits()).values(route=new))
+        tx.execute(update(recipients).where(recipients.c.address == address, waits(), recipients.c.route == "").values(route=new))
 
 
 # -- what is over --------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 # What a message takes beside its body, and each of its recipients: rows, and entries of indexes.
 ROW, RECIPIENT_ROW = 512, 256
+RELEASED = "=released"  # the route of what is released from quarantine: no domain is written so
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: none is taken for another when it is read out
 
 
@@ -25,7 +26,7 @@ class Posting:
     """A message to send: ready as it is, byte for byte (CRLF line ends, signed).
 
     ``sender`` is the envelope's, empty for ``<>``; ``site`` the name of who handed it in, ``contact`` who is told when it fails (empty:
-    nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152).
+    nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152); under the name ``once`` it is taken once.
     """
 
     sender: str
@@ -35,6 +36,7 @@ class Posting:
     contact: str = ""
     utf8: bool = False
     eight_bit: bool = False
+    once: str = ""
 
     @property
     def weight(self) -> int:

@@ -64,10 +64,15 @@ def retry(tx: Connection, identity: int | None, *, now: int) -> int:
     return int(changed)
 
 
-def hand_in(tx: Connection, posting: Posting, *, now: int, direct: bool) -> str:
-    """Put a message into the outbox from outside the daemon; its queue id. It is safe when the transaction ends."""
+def hand_in(tx: Connection, posting: Posting, *, now: int, direct: bool, route: str | None = None) -> str:
+    """Put a message into the outbox from outside the daemon; its queue id. It is safe when the transaction ends.
+
+    With ``route`` it goes there, and not where the addresses of its recipients go.
+    """
     identity = max(post.newest(tx) + 1, now * 1_000_000)
     transit.add(tx, [(identity, posting)], now=now, direct=direct)
+    if route is not None:
+        tx.execute(update(recipients).where(recipients.c.message_id == identity).values(route=route))
     _count_change(tx)
     return queue_id(identity)
 

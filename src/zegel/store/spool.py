@@ -35,6 +35,7 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -45,7 +46,7 @@ from zegel.words import N_
 
 NAME = "outbox.db"
 LOCK = "outbox.lock"
-VERSION = 1
+VERSION = 2  # 2 has the table of what was handed in under a name
 # A page of the file holds most of a short message: fewer pages to log and to check than SQLite's own 4,096 octets.
 _PAGE = 8192
 # Larger files are not read whole at every start.
@@ -115,6 +116,16 @@ recipients = Table(
     CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="state"),
     sqlite_with_rowid=False,
 )
+# Names under which messages were handed in (zegel.store.once), and when.
+handed = Table(
+    "handed",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("message_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_handed_time", handed.c.time)
 Index("ix_recipients_due", recipients.c.route, recipients.c.due, sqlite_where=text("state = 'waiting'"))
 
 
@@ -176,6 +187,10 @@ class Spool:
         with database_explained(self.folder), sqlite.writing(self._engine) as connection:
             yield connection
 
+    def writer(self) -> Writer:
+        """What one thread writes with, from now until it closes it."""
+        return Writer(self.folder, self._engine)
+
     def shrink(self) -> None:
         """Give some of the room that is free in the file back to the disk. Raises StoreError."""
         with database_explained(self.folder):
@@ -227,7 +242,7 @@ class Spool:
             if state.name not in names:
                 raise StoreError(N_("{folder}/outbox.db is not an outbox of Zegel; name another data folder"), folder=self.folder)
             version = connection.execute(select(state.c.version)).scalar_one()
-            if version != VERSION:
+            if version > VERSION:
                 sentence = N_(
                     "the outbox in {folder} was written by a newer Zegel (version {version}, this one knows {known}); nothing was changed. "
                     "Install the newer Zegel again"
@@ -237,6 +252,32 @@ class Spool:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
+        if version < VERSION:
+            with sqlite.writing(self._engine) as connection:
+                metadata.create_all(connection)  # what an older one lacks is whole tables
+                connection.execute(update(state).values(version=VERSION))
+
+
+class Writer:
+    """The connection of a thread that writes all the time. Of a new one each time, most pages would be read again for each message."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self._folder, self._engine = folder, engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As :meth:`Spool.writing`."""
+        with database_explained(self._folder):
+            if self._connection is None:
+                self._connection = sqlite.writer(self._engine)
+            with self._connection.begin():
+                yield self._connection
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _lay_out(path: Path) -> None:

@@ -20,6 +20,9 @@ MAX_RECIPIENTS = 500
 MAX_ADDRESS = 320  # octets: RFC 5321 4.5.3.1, with room for U-labels
 MAX_SIZE = 104_857_600
 ID_LENGTH = 32
+# How the names of files in the drop folder begin: while they are written, from then on, and the ledger of a user.
+PART, WHOLE, LEDGER = "part.", "new.", "use."
+MOST_LEFT, MOST_LEFT_OCTETS = 2000, 268_435_456  # of one user, in the drop folder
 DOORS = ("sendmail", "django", "test")
 
 

@@ -8,13 +8,14 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from zegel.adapters.dropfolder import DropError, DropFolder
-from zegel.integrations import sendmail
-from zegel.submission.handed import MAX_HEAD, MAX_SIZE, Handed
+from zegel.integrations import drop, sendmail
+from zegel.submission.handed import MAX_HEAD, MAX_SIZE, MOST_LEFT, MOST_LEFT_OCTETS, Handed
 
 ID = "0123456789abcdef" * 2
 DATA = b"From: a@example.be\r\n\r\nx\r\n"
@@ -47,14 +48,14 @@ def test_it_is_made_so_that_others_can_add_and_not_look(folder: DropFolder) -> N
 
 def test_what_the_command_leaves_is_taken(folder: DropFolder) -> None:
     handed, message = sendmail.prepared(sendmail.Asked(["-f", "a@example.be", "b@example.org"]), DATA)
-    sendmail.by_file(str(folder.path), handed.id, handed.head(), message)
-    (name,) = folder.waiting(10)
+    drop.leave(str(folder.path), handed.id, handed.head(), message)
+    (name,) = folder.waiting(10).names
     dropped = folder.take(name)
     assert (dropped.uid, dropped.handed.sender, dropped.handed.recipients) == (os.geteuid(), "a@example.be", ["b@example.org"])
     assert dropped.data == DATA
-    assert folder.waiting(10) == [name], "it stays until it is safe elsewhere"
+    assert folder.waiting(10).names == [name], "it stays until it is safe elsewhere"
     folder.remove(name)
-    assert folder.waiting(10) == []
+    assert folder.waiting(10).names == []
     with pytest.raises(FileNotFoundError):
         folder.take(name)
 
@@ -124,7 +125,7 @@ def test_what_is_being_written_is_left_until_it_is_old(folder: DropFolder) -> No
     put(folder, "part.1")
     put(folder, "part.2")
     os.utime(folder.path / "part.1", (1000, 1000))
-    assert folder.waiting(10) == []
+    assert folder.waiting(10).names == []
     assert folder.sweep(before=2000) == 1
     assert [path.name for path in folder.path.iterdir()] == ["part.2"]
 
@@ -132,8 +133,45 @@ def test_what_is_being_written_is_left_until_it_is_old(folder: DropFolder) -> No
 def test_so_many_files_at_most_are_looked_at(folder: DropFolder) -> None:
     for number in range(50):
         put(folder, f"new.{number}")
-    assert len(folder.waiting(7)) == 7
-    assert folder.passed == 7
+    assert len(folder.waiting(7).names) == 7
+    assert folder.passed == 50, "who owns them takes a look at each"
+
+
+def test_of_many_users_each_has_a_share_of_a_look(folder: DropFolder) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to other users")
+    for number in range(200):
+        put(folder, f"new.{number}")
+    for uid in (65001, 65002):
+        os.chown(folder.path / put(folder, f"new.of{uid}"), uid, 65534)
+    names = folder.waiting(100).names
+    assert {"new.of65001", "new.of65002"} < set(names)
+    assert len(names) == 27
+    assert len(folder.waiting(100, passed_over={"new.of65001", "new.of65002"}).names) == 100
+
+
+def test_what_is_beyond_twice_a_users_share_is_told_apart(folder: DropFolder) -> None:
+    for number in range(2 * MOST_LEFT + 3):
+        (folder.path / f"new.{number}").touch()
+    (folder.path / f"use.{os.geteuid()}").touch()
+    waiting = folder.waiting(10)
+    assert (len(waiting.names), [uid for _name, uid in waiting.over]) == (10, [os.geteuid()] * 3)
+    assert not {name for name, _uid in waiting.over} & set(waiting.names)
+    for path in folder.path.iterdir():
+        path.unlink()
+    for number in range(3):
+        (folder.path / f"part.{number}").touch()
+        os.truncate(folder.path / f"part.{number}", MOST_LEFT_OCTETS)  # with holes: it takes no room
+    assert len(folder.waiting(10).over) == 1
+
+
+@pytest.mark.parametrize("size", [0, 2 << 20])
+def test_a_ledger_is_no_message_but_only_its_users_own_and_within_its_bound(folder: DropFolder, size: int) -> None:
+    own, others = f"use.{os.geteuid()}", "use.65001"
+    for name in (own, others):
+        (folder.path / name).touch()
+        os.truncate(folder.path / name, size)
+    assert set(folder.waiting(10).names) == ({others} if not size else {own, others})
 
 
 def test_what_is_refused_is_kept_within_a_bound(folder: DropFolder, tmp_path: Path) -> None:
@@ -143,27 +181,32 @@ def test_what_is_refused_is_kept_within_a_bound(folder: DropFolder, tmp_path: Pa
     assert path.read_bytes() == DATA
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(list((tmp_path / "aside").iterdir())) == 1000
-    assert folder.waiting(10) == []
+    assert folder.waiting(10).names == []
 
 
-def test_a_user_who_may_not_look_can_add_and_nobody_else_can_take_it_away(folder: DropFolder, tmp_path: Path) -> None:
+def test_a_user_who_may_not_look_can_add_and_nobody_else_can_take_it_away() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
-    for each in (tmp_path, *tmp_path.parents):
-        if stat.S_IMODE(each.stat().st_mode) & 1 == 0:
-            each.chmod(each.stat().st_mode | 0o011)
+    with tempfile.TemporaryDirectory() as name:  # pytest closes its own folders to other users
+        Path(name).chmod(0o711)
+        folder = DropFolder(Path(name) / "drop", Path(name) / "aside")
+        folder.prepare()
+        _as_others(folder)
+
+
+def _as_others(folder: DropFolder) -> None:
     code = (
         "import os, pwd, sys\n"
-        "from zegel.integrations import sendmail\n"
+        "from zegel.integrations import drop, sendmail\n"
         "os.setgid(65534); os.setuid(int(sys.argv[2]))\n"
         "handed, message = sendmail.prepared(sendmail.Asked(['b@example.org']), b'From: a@b\\n\\nx\\n')\n"
-        "sendmail.by_file(sys.argv[1], handed.id, handed.head(), message)\n"
+        "drop.leave(sys.argv[1], handed.id, handed.head(), message)\n"
         "try: os.listdir(sys.argv[1])\n"
         "except PermissionError: print('blind')\n"
     )
     shown = subprocess.run([sys.executable, "-c", code, str(folder.path), "65533"], capture_output=True, text=True, check=True)
     assert shown.stdout == "blind\n"
-    (name,) = folder.waiting(10)
+    (name,) = folder.waiting(10).names
     assert folder.take(name).uid == 65533
     code = "import os, sys; os.setuid(65532); os.unlink(sys.argv[1])"
     other = subprocess.run([sys.executable, "-c", code, str(folder.path / name)], capture_output=True, text=True, check=False)

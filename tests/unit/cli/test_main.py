@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import zegel as package
+from support.servers import wait_for
 
 from .conftest import Run
 
@@ -76,12 +76,23 @@ def test_misuse_is_one_line_that_names_the_help(zegel: Run) -> None:
         (("key", "new"), ("DOMAIN", "zegel key new --help")),
         (("key", "new", "example.be", "--algorithm", "dsa"), ("'dsa'", "rsa2048", "zegel key new --help")),
         (("verify", "--now", "yesterday"), ("--now", "zegel verify --help")),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "x"), ("--rsa takes a whole number (",)),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "99"), ("--rsa is at most 9 (",)),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "-1"), ("--rsa is at least 0 (",)),
     ):
         ended = zegel(*arguments)
         assert (ended.status, ended.stdout) == (2, b"")
         assert ended.errors.startswith("zegel: ")
         assert ended.errors.count("\n") == 1
         assert all(word in ended.errors for word in words)
+
+
+def test_help_has_the_order_of_use_and_no_words_of_a_programmer(zegel: Run) -> None:
+    shown = [line.split()[1] for line in zegel("domain", "--help").text.splitlines() if line.startswith("│ ") and line[2] != " "]
+    assert shown.index("add") < shown.index("list") < shown.index("export")
+    assert "NUMBER [0<=x<=9]" in zegel("slot", "add", "--help").text
+    assert "quarantine drop [OPTIONS] NAME...\n" in "\n".join(map(str.rstrip, zegel("quarantine", "drop", "--help").text.splitlines()))
+    assert "outbox retry [OPTIONS] [MESSAGE]\n" in "\n".join(map(str.rstrip, zegel("outbox", "retry", "--help").text.splitlines()))
 
 
 def test_a_group_alone_shows_its_help(zegel: Run) -> None:
@@ -168,15 +179,15 @@ def test_ctrl_c_while_waiting_for_input(tmp_path: Path) -> None:
     zone.write_text("")
     # A shell that runs the tests in the background has them ignore the signal.
     code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from zegel.cli import messages; "
-        "print('ready', file=sys.stderr, flush=True); from zegel.cli.main import main; main()"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from zegel.cli.main import main; "
+        "print('ready', file=sys.stderr, flush=True); main()"
     )
     command = [sys.executable, "-c", code, "verify", "--zone", str(zone)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stderr is not None
         assert child.stderr.readline() == b"ready\n"
-        # Before the input is read the signal ends it as well: both are what a person at the keyboard wants.
-        time.sleep(1)
+        state = Path(f"/proc/{child.pid}/stat")
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "S", what="it waits for its input")
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 130
         assert child.stderr.read() == b""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from zegel.store import post, queue, transit
+from zegel.store import once, post, queue, transit
 from zegel.store.errors import StoreError
-from zegel.store.posting import Outcome, Posting, State, number, queue_id
+from zegel.store.posting import RELEASED, Outcome, Posting, State, number, queue_id
 from zegel.store.spool import NAME, Spool
 
 POSTING = Posting("info@example.be", ("a@example.net", "b@example.org"), b"From: info@example.be\r\n\r\nx\r\n", "form", "w@example.be")
@@ -47,8 +47,34 @@ def test_nothing_is_made_for_who_only_looks(folder: Path) -> None:
 def test_a_newer_outbox_is_refused_and_stays(folder: Path) -> None:
     with filled(folder) as spool, spool.writing() as tx:
         tx.execute(text("UPDATE state SET version = 9"))
-    with pytest.raises(StoreError, match=r"written by a newer Zegel \(version 9, this one knows 1\)"):
+    with pytest.raises(StoreError, match=r"written by a newer Zegel \(version 9, this one knows 2\)"):
         Spool.open(folder)
+
+
+def test_an_older_outbox_gets_what_it_lacks_and_keeps_its_mail(folder: Path) -> None:
+    with filled(folder) as spool, spool.writing() as tx:
+        before = post.waiting(tx)
+        tx.execute(text("DROP TABLE handed"))
+        tx.execute(text("UPDATE state SET version = 1"))
+    with Spool.open(folder) as spool, spool.writing() as tx:
+        assert (before, post.waiting(tx)) == (before, before)
+        assert once.taken(tx, "0 f") is None
+        once.remember(tx, "0 f", 7, now=100)
+    with Spool.open(folder) as spool, spool.writing() as tx:
+        assert once.taken(tx, "0 f") == 7
+        assert once.forget(tx, before=100) == 0
+        assert once.forget(tx, before=101) == 1
+        assert once.taken(tx, "0 f") is None
+
+
+def test_what_is_released_keeps_its_own_way_whatever_the_configuration_becomes(folder: Path) -> None:
+    with filled(folder) as spool, spool.writing() as tx:
+        name = queue.hand_in(tx, Posting("", ("a@example.net",), b"x\r\n"), now=1_790_000_000, direct=True, route=RELEASED)
+        for direct in (False, True):
+            post.reroute(tx, direct=direct)
+            item = queue.find(tx, number(name) or 0)
+            assert item is not None
+            assert [recipient.route for recipient in item.recipients] == [RELEASED]
 
 
 def test_another_database_is_refused(folder: Path) -> None:
