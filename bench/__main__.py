@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import authenticate, dkim, dns, machine, memory, page, peers, postfix, spf
+from bench import authenticate, dkim, dns, machine, memory, page, peers, postfix, relay, spf
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
@@ -24,12 +24,13 @@ class Extent(NamedTuple):
     verdict: float
     spf: float
     dns_rounds: int
+    relay: tuple[int, int]  # messages, and rounds
     messages: int  # through the daemon whose memory is looked at
 
 
-FULL = Extent(postfix.CASES, 5, 1.0, 3.0, (3, 0.7), 10.0, 2.0, 15, 200_000)
-SHORT = Extent(postfix.SHORT, 2, 0.7, 0.5, (1, 0.3), 5.0, 0.5, 5, 20_000)
-QUICK = Extent(postfix.QUICK, 2, 0.7, 0.5, (1, 0.3), 2.0, 0.3, 3, 4_000)
+FULL = Extent(postfix.CASES, 5, 1.0, 3.0, (3, 0.7), 10.0, 2.0, 15, (5000, 3), 200_000)
+SHORT = Extent(postfix.SHORT, 2, 0.7, 0.5, (1, 0.3), 5.0, 0.5, 5, (2000, 2), 20_000)
+QUICK = Extent(postfix.QUICK, 2, 0.7, 0.5, (1, 0.3), 2.0, 0.3, 3, (500, 1), 4_000)
 
 
 class Progress:
@@ -73,9 +74,10 @@ def measure(extent: Extent, tell: Progress) -> page.Run:
     tell("The whole verdict, SPF, DNS")
     verdict, evaluations, questions = authenticate.measure(extent.verdict), spf.measure(extent.spf), dns.measure(extent.dns_rounds)
     mail = postfix.measure(extent.cases, rounds=extent.rounds, seconds=extent.run, tell=tell)
+    relayed = relay.measure(*extent.relay, tell)
     held = memory.measure(extent.messages, tell)
     tell("done\n")
-    return page.Run(bare, libraries, verdict, evaluations, questions, mail, held, extent.rounds, load)
+    return page.Run(bare, libraries, verdict, evaluations, questions, mail, relayed, held, extent.rounds, load)
 
 
 if __name__ == "__main__":

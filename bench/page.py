@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench import authenticate, dkim, dns, judges, machine, memory, milters, peers, postfix, spf
+from bench import authenticate, dkim, dns, judges, machine, memory, milters, peers, postfix, relay, spf
 
 
 class Run(NamedTuple):
@@ -19,6 +19,7 @@ class Run(NamedTuple):
     spf: list[spf.Row]
     dns: list[dns.Figure]
     mail: postfix.Mail
+    relay: relay.Relayed
     memory: memory.Memory
     rounds: int
     load: float  # of the machine before the run began
@@ -103,6 +104,19 @@ must arrive with `dkim=pass`, `spf=pass` (of MAIL FROM) and `dmarc=pass`.
 What they held in the end, all processes of each (what processes share is counted in each of them):
 
 {held}
+"""
+
+_RELAY = """\
+## The relay
+
+Programs hand in mail of {size} kB over {sessions} connections that stay open. It is signed, and on disk before it is accepted: by Zegel's
+relay, and by Postfix with the milter of opendkim, set up as above. Both have their files on the same disk, which does {fsyncs:.0f} fsyncs
+of 10 kB in a second, and both hand the mail on to Postfix's `smtp-sink`. Below TLS, Zegel's client logs in; Postfix's need not.
+
+While many wait to be accepted Zegel sends little, so its mail is through later than it is accepted; both are told. The CPU is that of
+all processes of each until all is handed on, user and system. A ratio over 1 is for Zegel, but for the CPU under 1.
+
+{relay}
 """
 
 _VERDICT = """\
@@ -202,6 +216,9 @@ def write(run: Run) -> str:
             sign="\n".join(postfix.lines(run.mail.table, "sign")), verify="\n".join(postfix.lines(run.mail.table, "verify")),
         ),
         _judged(run.mail),
+        _RELAY.format(
+            size=relay.SIZE // 1000, sessions=relay.SESSIONS, fsyncs=run.relay.fsyncs, relay="\n".join(relay.lines(run.relay))
+        ),
         _VERDICT.format(size=authenticate.SIZE // 1000, verdict="\n".join(authenticate.lines(run.verdict))),
         _SPF.format(spf="\n".join(spf.lines(run.spf))),
         _DNS.format(dns="\n".join(dns.lines(run.dns))),
@@ -233,6 +250,7 @@ def _losses(run: Run) -> Iterator[str]:
                 if who in row and (ratio := getattr(row[who], work) / getattr(row[peers.OURS], work)) < 1:
                     yield f"{who} takes {ratio:.2f} of Zegel's time to {work} {size // 1000} kB."
     yield from _behind(run.mail)
+    yield from _behind_relay(run.relay)
     for one in run.spf:
         for ours, theirs, what in ((one.ours, one.theirs, "one identity"), (one.ours_both, one.theirs_both, "both identities")):
             if theirs < ours:
@@ -240,6 +258,16 @@ def _losses(run: Run) -> Iterator[str]:
     for figure in run.dns:
         if figure.other < figure.ours:
             yield f"{figure.other_way} takes {figure.other / figure.ours:.2f} of Zegel's time ({figure.what})."
+
+
+def _behind_relay(found: relay.Relayed) -> Iterator[str]:
+    for mode, sides in found.table.items():
+        ours, theirs = sides[relay.OURS], sides[relay.THEIRS]
+        for what, mine, other in (("accepts", ours.rate, theirs.rate), ("hands on", ours.through, theirs.through)):
+            if other > mine:
+                yield f"{relay.THEIRS} {what} {other / mine:.2f} times the messages per second of Zegel's relay ({mode})."
+        if theirs.cpu < ours.cpu:
+            yield f"{relay.THEIRS} uses {theirs.cpu / ours.cpu:.2f} of the CPU per message of Zegel's relay ({mode})."
 
 
 def _behind(mail: postfix.Mail) -> Iterator[str]:

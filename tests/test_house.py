@@ -112,7 +112,7 @@ def test_every_name_of_the_front_door_is_there() -> None:
     for exported in zegel.__all__:
         assert getattr(zegel, exported) is not None
     with pytest.raises(AttributeError, match="no attribute"):
-        zegel.no_such_name  # noqa: B018
+        zegel.no_such_name  # noqa: B018 - to ask is enough
 
 
 @pytest.mark.parametrize("path", [*ROOMS, *TESTS], ids=name)
@@ -133,8 +133,26 @@ def test_nothing_is_left_for_later_and_no_skip_is_without_reason(path: Path) -> 
     assert not re.search(r"\bxfail\b|unittest\.mock|\bMagicMock\b|monkeypatch\.setattr\(\s*[\"']?zegel", text)
 
 
+@pytest.mark.parametrize("path", [*ROOMS, *TESTS], ids=name)
+def test_what_silences_a_tool_says_why(path: Path) -> None:
+    """In tests, what is given wrongly on purpose needs no more reason than the name of the error."""
+    silenced = r"# noqa(: [A-Z]+\d+)?\s*$" if path in TESTS else r"# (noqa(: [A-Z]+\d+)?|type: ignore\[[\w,-]+\])\s*$"
+    assert not re.findall(silenced, path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=name)
+def test_what_catches_everything_raises_it_again_or_tells_of_it(path: Path) -> None:
+    for handler in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(handler, ast.ExceptHandler) and (handler.type is None or dotted(handler.type) in ("Exception", "BaseException")):
+            inside = [node for statement in handler.body for node in ast.walk(statement)]
+            raised = any(isinstance(node, ast.Raise) for node in inside)
+            assert raised or any(isinstance(node, ast.Name) and node.id == handler.name for node in inside), handler.lineno
+
+
 def test_the_locked_requirements_have_hashes_and_no_hosts() -> None:
-    for path in sorted((ROOT / "requirements").glob("*.txt")):
+    locked = sorted((ROOT / "requirements").glob("*.txt"))
+    assert [path.stem for path in locked] == ["build", "dev", "run"]
+    for path in locked:
         text = path.read_text(encoding="utf-8")
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert pins

@@ -147,7 +147,7 @@ def _item(param: Any, context: typer.Context) -> Item:
         said.append(f"Or the environment variable {param.envvar}.")
     if param.param_type_name == "argument":
         return Item(" ".join(param.get_usage_pieces(context)), " ".join(said))
-    if isinstance(param.default, str):
+    if isinstance(param.default, str) and param.default:
         said.append(f"Without it: {param.default}.")
     if param.multiple:
         said.append("May be given more than once.")

@@ -98,7 +98,9 @@ def test_the_list_is_whole() -> None:
 def test_the_messages_beside_the_cases() -> None:
     """Real messages whose keys are not in the suite: each signature is read, dated and looked up."""
     now = 1_697_000_000
-    for path in sorted((FOLDER / "original").glob("*.eml")):
+    paths = sorted((FOLDER / "original").glob("*.eml"))
+    assert len(paths) == 5
+    for path in paths:
         results = zegel.verify(cases.message(path), resolver=cases.txt_zone({}), now=now)
         assert results
         assert {str(result.reason) for result in results} == {"key_not_found"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ ZONE = zegel.Zone.from_dict({})
     ],
 )
 def test_what_is_taken(text: str) -> None:
-    parse(f"[outbox]\n{text}\n")
+    made, written = parse(f"[outbox]\n{text}\n").outbox, tomllib.loads(text)
+    assert {name: getattr(made, name) for name in written} == written
 
 
 @pytest.mark.parametrize(

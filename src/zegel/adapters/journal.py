@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from zegel.verdict.policy import Action
 OUTCOMES = {Action.ACCEPT: "accepted", Action.DEFER: "deferred", Action.QUARANTINE: "quarantined", Action.REJECT: "refused"}
 _MAX_SHOWN = 5
 _MAX_TEXT = 400
+_MAX_BLOCK = 20_000
 Words = Mapping[str, object]
 _NO_WORDS: Words = {}
 
@@ -49,6 +51,8 @@ class Journal:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        if not structlog.is_configured():
+            set_up_log()  # a command with a journal of its own: the library's own way of showing a fault is not for us
         self._log = structlog.get_logger("zegel")
         self._children: dict[tuple[object, ...], Counter] = {}
         self._messages = Counter("zegel_messages", "Messages seen, by route and outcome", ("route", "outcome"), registry=self.registry)
@@ -158,7 +162,9 @@ class Journal:
     def fault(self, error: BaseException) -> None:
         """Something of ours went wrong. What it was about has been deferred, never judged."""
         self._faults.inc()
-        words = {"error": f"{type(error).__name__}: {_line(str(error))}", "exc_info": error}
+        # Plain tracebacks: the pretty ones show local variables, and a private key is one of those.
+        trace = _block("".join(traceback.format_exception(error)))
+        words = {"error": f"{type(error).__name__}: {_line(str(error))}", "exception": trace}
         self._write("fault", words, level=logging.ERROR)
 
     def note(self, event: str, **words: object) -> None:
@@ -183,7 +189,6 @@ class Journal:
 def set_up_log(*, terminal: bool | None = None) -> None:
     """Write the log to standard output: for people on a terminal, as key=value lines otherwise (journald keeps the time)."""
     shown = sys.stdout.isatty() if terminal is None else terminal
-    # Plain tracebacks: the pretty ones show local variables, and a private key is one of those.
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(pad_event_to=0, pad_level=False, sort_keys=False, exception_formatter=structlog.dev.plain_traceback)
         if shown
@@ -193,7 +198,6 @@ def set_up_log(*, terminal: bool | None = None) -> None:
         processors=[
             structlog.processors.add_log_level,
             *([structlog.processors.TimeStamper(fmt="%H:%M:%S")] if shown else []),
-            *([] if shown else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -215,3 +219,8 @@ def _line(text: str) -> str:
     """One line of bounded length: a log line must not be broken by what a stranger wrote."""
     shown = text[:_MAX_TEXT]
     return shown if shown.isprintable() else "".join(char if char.isprintable() else "?" for char in shown)
+
+
+def _block(text: str) -> str:
+    """Lines of ours, such as a traceback, in which an error may say what a stranger wrote."""
+    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text[-_MAX_BLOCK:]).rstrip("\n")

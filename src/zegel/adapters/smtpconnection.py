@@ -41,6 +41,7 @@ class SmtpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._line_until = self._message_until = float("inf")
+        self.heard = loop.time()  # of the last word on either side
         self._handshaking = False
         self._early = bytearray()
         self._starting_tls = False
@@ -116,10 +117,19 @@ class SmtpConnection(asyncio.Protocol):
 
     # The server's calls.
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in progress: no message, no login, no handshake, no end."""
+        return not self.session.in_message and self._task is None and not self.session.closed
+
     def end_if_idle(self) -> None:
-        """End the connection unless a message is in progress."""
-        if not self.session.in_message and self._task is None:
+        """End the connection unless something is in progress."""
+        if self.is_idle:
             self._end("this server is stopping", "4.3.2")
+
+    def end_for_another(self) -> None:
+        """End a connection that is idle: somebody else wants its place."""
+        self._end("too many connections, and nothing came over this one", "4.7.0")
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -223,7 +233,8 @@ class SmtpConnection(asyncio.Protocol):
 
     def _progressed(self) -> None:
         patience = self._server.patience
-        self._line_until = self._loop.time() + (patience.line if self.session.known else patience.stranger)
+        self.heard = self._loop.time()
+        self._line_until = self.heard + (patience.line if self.session.known else patience.stranger)
 
     def _watch(self) -> None:
         """Look if a line or a message has taken too long; while we decide, nobody is late."""

@@ -8,10 +8,9 @@ before it may be anyone's (RFC 3207 6).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections import deque
-from typing import cast
+from typing import Any, cast
 
 from zegel.smtp.answer import Answer, Answers, MalformedError
 
@@ -131,6 +130,10 @@ class Wire(asyncio.Protocol):
             raise self._fail("the connection was lost before TLS")
         self._transport = made
 
+    def known(self, name: str) -> Any:
+        """What the loop knows of the connection: ``sockname``, and under TLS ``ssl_object``. See ``asyncio.BaseTransport``."""
+        return None if self._transport is None else self._transport.get_extra_info(name)
+
     def abort(self) -> None:
         """Leave at once: of what is still to be sent nothing goes out."""
         self._fail("the connection was closed")
@@ -168,7 +171,5 @@ async def connect(host: str, port: int, seconds: float, context: ssl.SSLContext 
 
 
 def _told(error: Exception) -> str:
-    said = ""
-    with contextlib.suppress(AttributeError):
-        said = error.verify_message  # type: ignore[attr-defined]
+    said: str = getattr(error, "verify_message", "")  # why a certificate is not trusted
     return said or (getattr(error, "strerror", None) or str(error) or type(error).__name__)

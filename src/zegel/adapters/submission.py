@@ -61,12 +61,15 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: for the next line of a stranger, for that of a client that is known, for a whole message from MAIL on, for a handshake."""
+    """Seconds: for the next line of a stranger, for that of a client that is known, for a whole message from MAIL on, for a handshake; and
+    without a word until somebody else may have the place.
+    """
 
     stranger: float = 60.0
     line: float = 300.0
     transaction: float = 900.0
     handshake: float = 30.0
+    idle: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ class Submission:
     ) -> None:
         """Serve each connection by ``handler_factory(address, loopback)``; ``loopback`` is the door's.
 
-        Beyond ``connection_cap`` in all, and ``address_cap`` of one address, a connection is answered with 421 and counted in ``refused``;
-        those of this machine itself have no cap of their own.
+        Beyond ``connection_cap`` in all, where none is idle, and ``address_cap`` of one address, a connection is answered with 421 and
+        counted in ``refused``; those of this machine itself have no cap of their own.
         """
         self.handler_factory, self.on_fault = handler_factory, on_fault
         self.connection_cap, self.address_cap = connection_cap, address_cap
@@ -127,9 +130,21 @@ class Submission:
 
     def admits(self, address: str) -> bool:
         """Tell if one more connection of that address is taken."""
-        if self.draining or len(self.connections) + len(self._handshakes) >= self.connection_cap:
+        if self.draining or (self.by_address[network_of(address)] >= self.address_cap and not is_loopback(address)):
             return False
-        return self.by_address[network_of(address)] < self.address_cap or is_loopback(address)
+        return len(self.connections) + len(self._handshakes) < self.connection_cap or self._make_room()
+
+    def _make_room(self) -> bool:
+        """End the connection that has been idle longest, strangers before those that are known; False when there is none.
+
+        So those who only hold connections open, from however many addresses, keep nobody out.
+        """
+        idle = [(connection.session.known, connection.heard, connection) for connection in self.connections if connection.is_idle]
+        long = [one for one in idle if asyncio.get_running_loop().time() - one[1] >= self.patience.idle]
+        if not long:
+            return False
+        min(long, key=lambda one: one[:2])[2].end_for_another()
+        return True
 
     async def _accept(self, listening: socket.socket, door: Callable[[], Door]) -> None:
         """Accept for TLS from the first octet: each handshake has the certificate of its time, and who has no place gets none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from zegel.adapters.certificate import Certificate
@@ -46,7 +47,7 @@ class Submissions:
             for address in addresses:
                 wanted = listen_address(address)
                 try:
-                    host, port = await self._server.listen(wanted.host, wanted.port, lambda kind=kind: self._door(kind))  # type: ignore[misc]
+                    host, port = await self._server.listen(wanted.host, wanted.port, partial(self._door, kind))
                 except OSError as error:
                     raise cannot_listen(address, error, for_sites=True) from None
                 announce(f"inet:{host}:{port}")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from zegel.check.item import Area, Item, Level
 from zegel.check.markup import Html, element, joined, raw
 from zegel.check.profiles.profile import RESULTS, Outcome, Result
-from zegel.check.sheet import AREAS, LEVELS, MAIL, SIGNS, Sheet, several
+from zegel.check.sheet import AREAS, LEVELS, MAIL, SIGNS, Sheet, several, sums
 from zegel.check.style import STYLE
 from zegel.rollout.records import Record, as_value
 from zegel.words import N_, Sentence, Translate
@@ -77,9 +77,11 @@ class _Page:
             cells += [self._mark_cell(sheet.worst(area)) for area in areas]
             rows.append(element("tr", *cells, element("td", self._mark(sheet.level), " ", self._(sheet.answer))))
         top = element("tr", *(element("th", heading) for heading in headings))
+        counted = sums(sheets)
         return element(
             "section",
             element("h1", self._(several(sheets))),
+            element("p", self._(counted), class_="counts") if counted is not None else None,
             element("table", element("thead", top), element("tbody", *rows), class_="overview"),
             class_="sheet",
         )

@@ -43,7 +43,7 @@ def proof(dkim: DkimFacts, dmarc: DmarcFacts, items: Iterable[Item], *, parked: 
         return Proof(Answer.YES, Sentence(N_("Yes: the domain has no mail, and says so everywhere.")))
     weak_keys, weak_policy = _against(found, Area.DKIM), _against(found, Area.DMARC)
     if dmarc.discovery.trouble is not None or dmarc.discovery.existence_unknown:
-        return Proof(Answer.UNKNOWN, Sentence(N_("It cannot be told: DNS does not answer for the DMARC record.")))
+        return Proof(Answer.UNKNOWN, Sentence(N_("It cannot be told: DNS does not answer for the DMARC record.")), ("dmarc.record",))
     if not dmarc.enforced:
         against = weak_policy or ("dmarc.policy",)
         if dkim.sound and not weak_keys:

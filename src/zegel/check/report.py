@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from zegel.adapters.mailhost import Met
 from zegel.ask import Answer, Dialogue, side_by_side
 from zegel.check import bimi, dkim, dmarc, mx, parked, reports, spf, transport
 from zegel.check.dkim import DkimFacts, Selector
@@ -21,7 +22,7 @@ from zegel.check.proof import Proof, proof
 from zegel.check.reports import ReportsFacts
 from zegel.check.spf import SpfFacts
 from zegel.check.spfreach import helo
-from zegel.check.transport import Fetched, TransportFacts
+from zegel.check.transport import Beyond, Fetched, TransportFacts
 from zegel.grammar.domain import Domain
 from zegel.limits import Limits
 from zegel.spf.client import quad
@@ -38,13 +39,15 @@ class Options:
     """What is known beforehand.
 
     ``selectors`` of DKIM; ``trusted`` when the resolver's word about DNSSEC can be believed; ``parked`` True or False when the owner says
-    that the domain has no mail, or has (None: as its records say); ``sts`` what came of fetching the MTA-STS policy, None for not fetched.
+    that the domain has no mail, or has (None: as its records say); ``sts`` what came of fetching the MTA-STS policy, and ``met`` of
+    connecting to the mail servers, None for not done.
     """
 
     selectors: tuple[Selector, ...] = ()
     trusted: bool = False
     parked: bool | None = None
     sts: Fetched | None = None
+    met: tuple[Met, ...] | None = None
 
 
 class Facts(NamedTuple):
@@ -142,7 +145,7 @@ def _judge(domain: Domain, facts: Facts, options: Options) -> Iterator[Item]:
     yield from dkim.judge(domain, facts.dkim, sends=sends)
     yield from dmarc.judge(domain, facts.dmarc, sends=sends)
     yield from reports.judge(facts.dmarc, facts.reports, sends=sends)
-    yield from transport.judge(domain, facts.transport, facts.mx, options.sts, trusted=options.trusted)
+    yield from transport.judge(domain, facts.transport, facts.mx, Beyond(options.sts, options.met), trusted=options.trusted)
     yield from bimi.judge(domain, facts.bimi, facts.dmarc)
     if facts.parked:
         yield from parked.judge(domain, facts.mx, facts.spf, facts.dkim, facts.dmarc)

@@ -87,6 +87,15 @@ def several(sheets: Sequence[Sheet]) -> Sentence:
     return Sentence(N_("{count} test mails") if mails else N_("{count} domains"), count=len(sheets))
 
 
+def sums(sheets: Sequence[Sheet]) -> Sentence | None:
+    """How many domains have each answer; None for test mails, whose answers are of more kinds."""
+    if any(sheet.kind == MAIL for sheet in sheets):
+        return None
+    found = Counter(sheet.level for sheet in sheets)
+    sentence = N_("{yes} DKIM-proof, {no} not, {unknown} that cannot be told")
+    return Sentence(sentence, yes=found[Level.PASS], no=found[Level.FAIL], unknown=found[Level.NOT_TESTED])
+
+
 def of_domain(report: Report, profiles: Sequence[Outcome] = ()) -> Sheet:
     """The sheet of a domain, under the name that people write."""
     level, said = _ANSWERS[report.proof.answer], report.proof.sentence

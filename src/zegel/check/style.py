@@ -22,7 +22,7 @@ a { color: inherit; text-decoration-color: var(--line); }
 .answer { margin: 1.2rem 0 0; padding: 1rem 1.2rem; background: var(--shade); border-left: 5px solid var(--note); }
 .answer p { margin: 0; }
 .answer .said { font-size: 1.2rem; font-weight: 600; line-height: 1.35; }
-.answer .counts { margin-top: .45rem; color: var(--soft); font-size: .9rem; }
+.counts { margin-top: .45rem; color: var(--soft); font-size: .9rem; }
 .answer.pass { border-color: var(--pass); } .answer.warn { border-color: var(--warn); } .answer.fail { border-color: var(--fail); }
 .facts { width: auto; margin: 1rem 0 0; font-size: .9rem; }
 .facts th { padding: .1rem 1.2rem .1rem 0; border: 0; color: var(--soft); font-weight: 400; }

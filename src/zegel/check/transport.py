@@ -1,7 +1,7 @@
 """How mail to a domain is kept from being read on its way: DNSSEC, DANE, MTA-STS and TLS-RPT, as far as DNS tells.
 
-RFC 7672 2.1 and 3.1, RFC 8461 3.1 to 3.3, RFC 8460 3, RFC 4035 4.9.3. The MTA-STS policy is judged when it was fetched; STARTTLS itself
-needs a connection to the mail server, which is not made here.
+RFC 7672 2.1 and 3.1, RFC 8461 3.1 to 3.3, RFC 8460 3, RFC 4035 4.9.3. The MTA-STS policy is judged when it was fetched, and the mail
+servers when they were met (:mod:`zegel.check.handshake`); nothing of this is done here.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from zegel.adapters.mailhost import Met
 from zegel.ask import Answer, Dialogue, RRType, ask, side_by_side
-from zegel.check import caa, mtasts, tlsrpt
+from zegel.check import caa, handshake, mtasts, tlsrpt
 from zegel.check.caa import Relevant
+from zegel.check.handshake import Expected
 from zegel.check.item import Item, Level, txt
 from zegel.check.mx import MxFacts
 from zegel.check.transportpoints import TransportPoint
 from zegel.grammar.domain import Domain
 from zegel.words import N_, Sentence
 
-_MAX_TLSA_HOSTS = 10
+MAX_HOSTS = 10
 _USABLE_TLSA = ("2", "3")  # RFC 7672 3.1.3: PKIX usages are not for SMTP
 
 
@@ -27,6 +29,13 @@ class Fetched(NamedTuple):
 
     text: str | None
     trouble: Sentence | str = ""
+
+
+class Beyond(NamedTuple):
+    """What was looked at beyond DNS: the policy file of MTA-STS, and the mail servers; None for what was not."""
+
+    sts: Fetched | None = None
+    met: tuple[Met, ...] | None = None
 
 
 class TransportFacts(NamedTuple):
@@ -43,14 +52,15 @@ def look(domain: Domain, mx: MxFacts) -> Dialogue[TransportFacts]:
     """Ask for the records."""
     names = [(f"_mta-sts.{domain}", RRType.TXT), (f"_smtp._tls.{domain}", RRType.TXT), (str(domain), RRType.DS)]
     sts, tls_rpt, ds = yield from side_by_side([ask(name, kind) for name, kind in names])
-    hosts = [host.name for host in mx.hosts[:_MAX_TLSA_HOSTS]]
+    hosts = [host.name for host in mx.hosts[:MAX_HOSTS]]
     tlsa = yield from side_by_side([ask(f"_25._tcp.{host}", RRType.TLSA) for host in hosts])
     authorities = yield from caa.look(hosts)
     return TransportFacts(sts, tls_rpt, ds, tuple(zip(hosts, tlsa, strict=True)), authorities)
 
 
-def judge(domain: Domain, facts: TransportFacts, mx: MxFacts, fetched: Fetched | None, *, trusted: bool) -> Iterator[Item]:
+def judge(domain: Domain, facts: TransportFacts, mx: MxFacts, beyond: Beyond, *, trusted: bool) -> Iterator[Item]:
     """Judge what was seen. ``trusted``: the resolver validates DNSSEC and nobody on the way can forge its word (its AD bit)."""
+    fetched = beyond.sts
     yield _dnssec(domain, facts, mx, trusted=trusted)
     if not mx.hosts:
         return
@@ -60,7 +70,16 @@ def judge(domain: Domain, facts: TransportFacts, mx: MxFacts, fetched: Fetched |
     yield from _sts(domain, facts.sts, mx, fetched, guarded=guarded)
     yield from _tls_rpt(domain, facts.tls_rpt, used=guarded or bool(_texts(facts.sts, mtasts.is_record)))
     yield from caa.judge(domain, facts.caa)
-    yield TransportPoint.STARTTLS.item(Level.NOT_TESTED, N_("STARTTLS and certificates are not tested: no mail server is connected to"))
+    yield from handshake.judge(beyond.met, _expected(facts, mx, fetched))
+
+
+def _expected(facts: TransportFacts, mx: MxFacts, fetched: Fetched | None) -> Expected:
+    """What senders go by when they meet a server."""
+    tlsa = {host: tuple(map(str, answer.records)) for host, answer in facts.tlsa}
+    signed = [host for host, answer in facts.tlsa if answer.authentic and mx.answer.authentic]
+    policy = mtasts.parse_policy(fetched.text) if fetched is not None and fetched.text is not None else mtasts.StsPolicy()
+    enforced = policy.valid and policy.mode is mtasts.Mode.ENFORCE
+    return Expected(tlsa, signed, [host for host in tlsa if enforced and policy.covers(host)])
 
 
 def _dnssec(domain: Domain, facts: TransportFacts, mx: MxFacts, *, trusted: bool) -> Item:

@@ -20,3 +20,11 @@ class TransportPoint(Point):
         N_("without CAA, one careless authority is enough for a stranger to get a certificate of this name"),
     )
     STARTTLS = ("transport.starttls", "RFC 8461 4.2", N_("without TLS, mail is read by whoever carries it"))
+    TLS_VERSION = ("transport.tls_version", "RFC 8996 4", N_("old versions of TLS can be broken into"))
+    CERTIFICATE = ("transport.certificate", "RFC 8461 4.2", N_("a certificate that nobody vouches for may be anybody's"))
+    CERTIFICATE_NAME = ("transport.certificate_name", "RFC 8461 4.2", N_("a certificate of another name may be anybody's"))
+    TLSA_MATCH = (
+        "transport.tlsa_match",
+        "RFC 7672 3.1",
+        N_("where no TLSA record fits, senders that go by DANE return the mail"),
+    )

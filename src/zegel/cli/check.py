@@ -41,6 +41,7 @@ def check(
     selector: Annotated[list[str] | None, typer.Option(metavar="NAME", help=_("Look at this DKIM selector; once for each."))] = None,
     guess: Annotated[bool, typer.Option("--guess", help=_("Try well-known DKIM selectors too."))] = False,
     fetch: Annotated[bool, typer.Option("--fetch", help=_("Fetch the policy file of MTA-STS over HTTPS."))] = False,
+    connect: Annotated[bool, typer.Option("--connect", help=_("Connect to the mail servers (port 25) and look at their TLS."))] = False,
     parked: Annotated[bool, typer.Option("--parked", help=_("The domains have no mail: check that they say so."))] = False,
     strict: Annotated[bool, typer.Option("--strict", help=_("Exit status 1 for warnings too."))] = False,
     zone: Annotated[
@@ -75,11 +76,12 @@ def check(
     from zegel.adapters import pump
 
     here = place.of(ctx)
-    resolver = place.resolver(here.read_config(), zone)
+    resolver, online = place.resolver(here.read_config(), zone), zone is None
     given = _given(selector or [])
     with ExitStack() as stack:
         options = _options(here, given, stack, resolver, guess=guess, parked=parked)
-        failed = pump.run(_run(wanted, resolver, options, beside, fetch=fetch and zone is None, json=json, strict=strict))
+        work = _run(wanted, resolver, options, beside, fetch=fetch and online, connect=connect and online, json=json, strict=strict)
+        failed = pump.run(work)
     beside.finish(quiet=json)
     raise typer.Exit(int(beside.failed if beside.profiles else failed))
 
@@ -171,17 +173,20 @@ async def _run(
     beside: Beside,
     *,
     fetch: bool,
+    connect: bool,
     json: bool,
     strict: bool,
 ) -> bool:
     """Check and show; True when something is wrong."""
+    from zegel.adapters.mailhost import MailHosts
     from zegel.check.plain import as_plain
-    from zegel.check.run import check_many, check_one
+    from zegel.check.run import Reach, check_many, check_one
     from zegel.cli import checked
 
+    reach = Reach(fetch, MailHosts() if connect else None)
     if len(wanted) == 1 and not json:
         with screen.waiting(_("Asking DNS")):
-            report = await check_one(wanted[0], resolver, options(wanted[0]), fetch=fetch)
+            report = await check_one(wanted[0], resolver, options(wanted[0]), reach)
         found = beside.domain(report)
         if found:
             outcomes.show(found)  # the list that was asked for, and nothing else
@@ -191,7 +196,7 @@ async def _run(
     wrong, answers = 0, Counter[str]()
     width = max(map(len, wanted))
     with screen.bar(_("Checking"), len(wanted), beside=True) as bar:
-        async for report in check_many(wanted, resolver, options, fetch=fetch):
+        async for report in check_many(wanted, resolver, options, reach):
             found = beside.domain(report)
             with bar.aside() if bar else ExitStack():
                 if json:

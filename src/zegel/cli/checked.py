@@ -68,17 +68,18 @@ def show(report: Report) -> None:
 
 
 def line(report: Report, width: int) -> None:
-    """Show the check of one domain among many: the answer, the counts, and the ids of what is wrong."""
+    """Show the check of one domain among many: the answer, the counts, and the ids of what stands against it and of what is wrong."""
     from zegel.check.item import Level
 
     mark = _ANSWERS[report.proof.answer]
     console = screen.console()
     counts = report.counts
-    ids = ", ".join(dict.fromkeys(item.id for item in report.items if item.level == "fail"))
+    ids = ", ".join(dict.fromkeys((*report.proof.against, *(item.id for item in report.items if item.level == "fail"))))
     answer = {"yes": _("yes"), "no": _("no"), "unknown": _("not told")}[report.proof.answer]
     wrong, unsure = Mark.WRONG.text(console.encoding), Mark.NOTE.text(console.encoding)
-    numbers = Text.assemble(f"{counts[Level.FAIL]:>3}", wrong, f"{counts[Level.WARN]:>4}", unsure, "  ")
-    text = Text.assemble(mark.text(console.encoding), f" {report.domain:<{width}}  {answer:<9}", numbers, (screen.safe(ids), "dim"))
+    numbers = Text.assemble(f"{counts[Level.FAIL]:>3}", wrong, f"{counts[Level.WARN]:>4}", unsure)
+    named = (f"  {screen.safe(ids)}" if ids else "", "dim")
+    text = Text.assemble(mark.text(console.encoding), f" {report.domain:<{width}}  {answer:<9}", numbers, named)
     console.print(text, soft_wrap=True)
 
 

@@ -32,6 +32,13 @@ _MISUSED = (
     (r"No such option: (?P<name>\S+) \(Possible options: (?P<others>.*)\)", N_("No such option: {name} (Possible options: {others})")),
     (r"Option '(?P<name>.*)' requires an argument", N_("Option '{name}' requires an argument")),
     (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)", N_("Got unexpected extra arguments ({name})")),
+    (r"Invalid value for '(?P<name>[^']*)': Input should be a valid integer.*", N_("{name} takes a whole number")),
+    (r"Invalid value for '(?P<name>[^']*)': Input should be less than or equal to (?P<most>\d+)", N_("{name} is at most {most}")),
+    (r"Invalid value for '(?P<name>[^']*)': Input should be greater than or equal to (?P<least>\d+)", N_("{name} is at least {least}")),
+    (
+        r"Invalid value for '(?P<name>[^']*)': (?P<given>'.*?') is not one of (?P<others>.*)",
+        N_("{given} is nothing that {name} takes; take one of: {others}"),
+    ),
     (r"Invalid value for '(?P<name>[^']*)': (?P<detail>.*)", N_("Invalid value for '{name}': {detail}")),
 )
 _ORDER = tuple(
@@ -49,6 +56,8 @@ def _plain(params: list[Any]) -> list[Any]:
             param.help = _(param.help)
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if param.metavar is None and getattr(getattr(param, "type_descriptor", None), "annotation", None) is int:
+            param.metavar = "NUMBER"
         if param.param_type_name == "argument":
             # "DOMAIN", not "{DOMAIN}" and "<str>": what it is, its help says.
             name = param.display_name_raw + ("..." if param.nargs != 1 else "")
@@ -84,4 +93,5 @@ class Group(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands."""
         found = super().list_commands(ctx)
-        return sorted(found, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+        # The front page alone: "export" is also a command of others.
+        return sorted(found, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)) if ctx.parent is None else found

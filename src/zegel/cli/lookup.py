@@ -44,8 +44,9 @@ def look_at(here: Place, keys: Sequence[Key]) -> dict[tuple[str, str], Visibilit
         for batch in _batches(keys):
             seen = drive(_all(batch), resolver, config.limits)
             found |= {key[:2]: one for key, one in zip(batch, seen, strict=True)}
-            for _key in batch if bar is not None else ():
-                bar.advance()  # type: ignore[union-attr]
+            if bar is not None:
+                for _key in batch:
+                    bar.advance()
             if len(keys) > len(found) and all(one.outcome is Outcome.UNAVAILABLE for one in seen):
                 break
     return found | {key[:2]: _unknown(key) for key in keys if key[:2] not in found}

@@ -29,7 +29,7 @@ _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 _MARKS = {"refused": Mark.WRONG, "quarantined": Mark.WRONG, "unsigned": Mark.NOTE}
 # What the gateway may have done with a message.
 _JUDGED = ("accepted", "quarantined", "refused", "deferred")
-_ACTIONS = ("signed", "unsigned", "accepted", "quarantined", "refused", "deferred", "passed")
+_ACTIONS = ("signed", "unsigned", "accepted", "quarantined", "refused", "deferred", "passed", "released")
 
 
 @app.command("list", cls=Command, help=_("List the messages, newest first."))
@@ -60,6 +60,8 @@ def list_(
     from zegel.store.search import Wanted
 
     here = place.of(ctx)
+    _known("--action", action, _ACTIONS)
+    _known("--would", would, _JUDGED)
     if direction is not None and direction not in set(Direction):
         raise Refusal(_("--direction is inbound or outbound"))
     # Only an address needs the master key: it is found by its keyed hash.
@@ -83,6 +85,13 @@ def list_(
                     screen.json_line(as_json(message))
             else:
                 _table(list(found), limit)
+
+
+def _known(option: str, given: str | None, words: Sequence[str]) -> None:
+    """A word that no message can have finds nothing, which would look like an answer."""
+    if given is not None and given not in words:
+        sentence = _("{given} is nothing that {name} takes; take one of: {others}")
+        raise Refusal(sentence.format(given=f"'{given[:100]}'", name=option, others=", ".join(words)))
 
 
 @app.command(cls=Command, help=_("Show one message, with its results and its story. Exit status 1 when there is none."))

@@ -109,7 +109,7 @@ def show(
 @app.command(cls=Command, help=_("Have a message tried now, also one that failed; or all that wait (--all)."))
 def retry(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[MESSAGE]", help=_("A queue id."))] = None,
+    name: Annotated[str | None, typer.Argument(metavar="MESSAGE", help=_("A queue id."))] = None,
     everything: Annotated[bool, typer.Option("--all", help=_("All messages that wait."))] = False,
 ) -> None:
     """Try again."""

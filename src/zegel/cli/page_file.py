@@ -21,7 +21,10 @@ def write(file: Path, sheets: Sequence[Sheet], *, now: float) -> None:
 
     text = page(sheets, language=language(), translate=_, now=now, version=__version__)
     folder = file.absolute().parent
-    handle, made = tempfile.mkstemp(prefix=".zegel-", dir=folder)
+    try:
+        handle, made = tempfile.mkstemp(prefix=".zegel-", dir=folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from None  # the page is what was asked for, not our draft of it
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)

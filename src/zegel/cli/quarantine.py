@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("The name of the message, as zegel quarantine list has it."))]
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help=_("The names of the messages, as zegel quarantine list has them."))]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help=_("The names of the messages, as zegel quarantine list has them."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each message."))]
 _MAX_HEADER = 100_000
 _MAX_SHOWN = 60

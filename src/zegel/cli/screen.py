@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Nothing is wrapped for a reader that is a program.
 _NO_TERMINAL = 10_000
 _PATIENCE = 1.0
+# Narrower than this, a column of prose is not read with pleasure.
+_COLUMN = 24
 
 
 class Refusal(Exception):  # noqa: N818 - what people get is a refusal
@@ -150,20 +152,32 @@ def _drawn(lines: str, encoding: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table; no name in it is cut or folded, as it may be copied."""
+    """Write a table; no name in it is cut or broken, as it may be copied. What a narrow terminal has no room for stands below its row."""
     from rich.cells import cell_len
 
     shown = [[safe(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    console_ = console()
+    fit = max((count for count in range(1, len(widths) + 1) if sum(widths[:count]) + 3 * (count - 1) <= console_.width), default=1)
+    taken = sum(widths[:fit]) + 3 * fit
+    # A last column that is nearly all there is wrapped in its place.
+    hangs = fit == len(widths) - 1 and console_.width - taken >= _COLUMN
     for number, row in enumerate(shown):
-        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        console().print("   ".join(cells).rstrip(), style=None if number else "bold", soft_wrap=True)
+        line = "   ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:fit], widths, strict=False))
+        rest = "   ".join(filter(None, row[fit:]))
+        if hangs:
+            first, *more = wrapped(rest, console_.width - taken)
+            lines = [f"{line}   {first}", *(" " * taken + part for part in more)]
+        else:
+            lines = [line, *("    " + part for part in wrapped(rest, console_.width - 4) if part)]
+        for written in lines:
+            console_.print(written.rstrip(), style=None if number else "bold", soft_wrap=True)
 
 
 def fail(text: str) -> None:
-    """Write an error: one line on standard error."""
-    text = safe(text)
-    sys.stderr.write(f"zegel: {text}\n")
+    """Write an error on standard error: one line, which only a terminal wraps."""
+    for line in wrapped(f"zegel: {text}", console_of_errors().width) if sys.stderr.isatty() else (safe(f"zegel: {text}"),):
+        sys.stderr.write(line + "\n")
 
 
 def safe(text: str) -> str:

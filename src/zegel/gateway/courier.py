@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from zegel.adapters.postlog import PostLog
 from zegel.gateway.delivery import Trial
 from zegel.gateway.fresh import Fresh
+from zegel.gateway.intake import PATIENCE
 from zegel.gateway.lane import Lane
 from zegel.gateway.late import Late
 from zegel.gateway.notices import Notices
@@ -107,6 +108,10 @@ class Courier:
         """The body of a message; None when it is gone. Raises StoreError."""
         fresh = self._fresh.take(item.id)
         return fresh if fresh is not None else await self.read(lambda tx: transit.body(tx, item.id))
+
+    def gives_way(self, item: Item) -> bool:
+        """Whether a message that is next waits for what comes in."""
+        return self._outbox.intake.busy and self.clock() - item.received < PATIENCE
 
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""

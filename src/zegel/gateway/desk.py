@@ -2,12 +2,14 @@
 
 One desk for the daemon, one caller for each connection. A caller is a site by its login, or on this machine by its network; what it may do
 is asked of the book of now with each message, so that a site that is disabled or removed, or has another secret or other networks, sends
-nothing more over a connection that it has open. All messages in hand together are bounded: past that, who comes is told to come again.
+nothing more over a connection that it has open. All messages in hand together are bounded, those of one site too: past that, who comes is
+told to come again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from zegel.adapters.journal import Journal
 from zegel.adapters.submission import network_of
@@ -32,7 +34,11 @@ class Desk:
     def __init__(self, book: Sitebook, relay: Relay, journal: Journal, *, max_held: int = _MAX_HELD) -> None:
         self.book, self.relay, self.journal = book, relay, journal
         self.guard = Guard()
-        self.held, self.max_held = 0, max_held
+        self.held, self.max_held = Counter[str](), max_held
+
+    def has_room(self, name: str, octets: int) -> bool:
+        """Whether a site may hold so much more: half of all room is for the others."""
+        return self.held.total() + octets <= self.max_held and self.held[name] + octets <= self.max_held // 2
 
     def caller(self, address: str, loopback: bool) -> Caller:
         """The handler of one connection (see ``adapters.submission.Handler``)."""
@@ -48,7 +54,7 @@ class Caller:
         self._site: Site | None = None  # of the message in hand, as it was at its beginning
         self._sender, self._utf8 = "", False
         self._recipients: list[str] = []
-        self._content: list[bytes] = []
+        self._content = bytearray()
         self._size = 0
         self._busy = False
 
@@ -81,9 +87,9 @@ class Caller:
         site = self._of_now()
         if site is None:
             return _NOT_NOW
-        if self._desk.held + event.size > self._desk.max_held:
-            return _BUSY
         self._forget()
+        if not self._desk.has_room(self._name, event.size):
+            return _BUSY
         self._site, self._sender, self._utf8 = site, event.sender, event.utf8
         return None
 
@@ -98,20 +104,19 @@ class Caller:
     def content(self, data: bytes) -> None:
         """Keep octets of the message, while there is room for all that is in hand."""
         desk = self._desk
-        if self._busy or desk.held + len(data) > desk.max_held:
+        if self._busy or not desk.has_room(self._name, len(data)):
             self._busy = True
             return
-        desk.held += len(data)
+        desk.held[self._name] += len(data)
         self._size += len(data)
-        self._content.append(data)
+        self._content += data
 
     async def end_of_message(self) -> Reply:
         """Hand it to the relay."""
         try:
             if self._busy:
                 return _BUSY
-            data = b"".join(self._content)
-            self._content.clear()
+            data, self._content = bytes(self._content), bytearray()
             submission = Submission(self._current, self._sender, tuple(self._recipients), data, self._address, "smtp", utf8=self._utf8)
             try:
                 accepted = await self._desk.relay.submit(submission)
@@ -159,6 +164,9 @@ class Caller:
         return self._site
 
     def _forget(self) -> None:
-        self._desk.held -= self._size
+        held = self._desk.held
+        held[self._name] -= self._size
+        if not held[self._name]:
+            del held[self._name]
         self._size, self._busy, self._site = 0, False, None
-        self._recipients, self._content = [], []
+        self._recipients, self._content = [], bytearray()

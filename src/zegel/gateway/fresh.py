@@ -6,7 +6,7 @@ what nobody came for is forgotten with everything else when the next hop is away
 
 from __future__ import annotations
 
-MOST = 8 << 20  # octets
+MOST = 32 << 20  # octets
 _LARGE = 1 << 18
 
 

@@ -32,6 +32,7 @@ _AHEAD = 200
 IDLE = 2.0
 # Seconds without a message that comes to its end: RFC 5321 4.5.3.2 lets a server take more, and a hostile one takes all of them.
 _SLOW = 30.0
+_LOOK = 0.1  # seconds between two looks whether to give way
 _FAULT = "451 4.3.0 something went wrong here; it is in the log"
 
 
@@ -48,6 +49,9 @@ class Post(Protocol):
 
     async def body(self, item: Item) -> bytes | None:
         """The body of a message; None when it is gone. Raises StoreError."""
+
+    def gives_way(self, item: Item) -> bool:
+        """Whether a message that is next waits for what comes in."""
 
     async def mark(self, item: Item, chosen: list[Recipient]) -> bool:
         """Have it on disk that the end of a message is leaving; False when one of them waits no more. Raises StoreError."""
@@ -79,7 +83,7 @@ class Lane:
         self._filling = asyncio.Lock()
         self._news = asyncio.Event()
         self._stopping = self._ended = False
-        self._sessions = 0
+        self._sessions = self._resting = 0
         self._advanced = courier.clock()
 
     def hear(self) -> bool:
@@ -126,6 +130,13 @@ class Lane:
         seat = _Seat()
         try:
             while not self._over:
+                if self._gives_way and len(self._workers) > self._resting + 1:
+                    self._resting += 1
+                    try:
+                        await asyncio.sleep(_LOOK)
+                    finally:
+                        self._resting -= 1
+                    continue
                 item = await self._next()
                 if item is None:
                     if seat.session is None or not await self._more():
@@ -148,6 +159,11 @@ class Lane:
     def _over(self) -> bool:
         return self._stopping or self.unreachable is not None
 
+    @property
+    def _gives_way(self) -> bool:
+        """While much comes in, one worker is enough."""
+        return bool(self._queue) and self._courier.gives_way(self._queue[0])
+
     async def _next(self) -> Item | None:
         """The next message that is due; None when none is."""
         async with self._filling:
@@ -162,7 +178,7 @@ class Lane:
                 return None
             item = self._queue.popleft()
             self._taken.add(item.id)
-        if self._queue and len(self._workers) < self._courier.terms.outbox.concurrency:
+        if self._queue and not self._gives_way and len(self._workers) < self._courier.terms.outbox.concurrency:
             self._spawn()
         return item
 

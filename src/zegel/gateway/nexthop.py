@@ -98,7 +98,7 @@ def _names(domain: Domain, exchanges: Sequence[tuple[int, str]], ours: frozenset
     if not exchanges:
         exchanges = [(0, domain)]  # RFC 5321 5.1: the domain is its own server
     if all(not host for _preference, host in exchanges):
-        raise NoRouteError(556, "5.1.10", f"{domain} takes no mail (null MX)")  # RFC 7505 4.2
+        raise NoRouteError(556, "5.1.10", f"{domain} takes no mail (null MX)")  # RFC 7505 4.1
     mine = [preference for preference, host in exchanges if host in ours]
     # RFC 5321 5.1: those that are no better than ourselves would send it back here.
     usable = [(preference, host) for preference, host in exchanges if host and (not mine or preference < min(mine))]

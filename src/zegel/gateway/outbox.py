@@ -14,6 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from zegel.config.outbox import Outbox as Settings
+from zegel.gateway.intake import Intake
 from zegel.store import once, post, transit
 from zegel.store.group import Group
 from zegel.store.posting import Posting, queue_id
@@ -33,7 +34,7 @@ class Full(SpokenError):  # noqa: N818 - a state of the outbox, as its name says
     """The outbox has no room for this now: SMTP's 452 4.3.1."""
 
 
-class TooLarge(SpokenError):  # noqa: N818
+class TooLarge(SpokenError):  # noqa: N818 - a property of the message
     """The message is larger than any may be: SMTP's 552 5.3.4."""
 
 
@@ -48,7 +49,7 @@ class Already(Exception):  # noqa: N818 - it is safe, and nothing is to be done
 class Outbox:
     """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
-    ``arrived`` is called, in the loop, with the number of a message and what was put, once it is on disk.
+    ``arrived`` is called, in the loop, with the number of a message and     on disk. Who takes in a message does so within :attr:`intake`.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Outbox:
         reserve: int = RESERVE,
     ) -> None:
         self.spool, self._settings, self._clock, self._reserve = spool, settings, clock, reserve
-        self.group = Group(spool)
+        self.group, self.intake = Group(spool), Intake()
         self.arrived: Callable[[int, Posting], None] = lambda _number, _posting: None
         # Of the thread: the newest number, and what is there, counted at the last look and never less than it is.
         self._last, self._weight, self._counted = 0, 0, float("-inf")

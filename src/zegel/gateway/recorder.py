@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from zegel.adapters.journal import Journal
@@ -178,7 +179,7 @@ class Recorder:
         while self._unknown:
             wanted, self._unknown = self._unknown, {}
             replies = await self._destinations.ask(wanted)
-            await self._in_thread(lambda wanted=wanted, replies=replies: self._named(wanted, replies))  # type: ignore[misc]
+            await self._in_thread(partial(self._named, wanted, replies))
 
     def _named(self, wanted: dict[str, int], replies: list[Reply]) -> None:
         """In the thread: tell the messages that were written meanwhile who takes their mail."""

@@ -57,12 +57,13 @@ class Relay:
         prepared: Prepared | None = None
         try:
             self._check(submission)
-            # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
-            # and neither a key nor a large message holds up the loop.
-            prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
-            self._check_visitor(submission.site, prepared.corrected.visitor)
-            judged = await self._judged(submission.site, settings, prepared)
-            queue_id = await self._put(submission, prepared)
+            with self._outbox.intake:
+                # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
+                # and neither a key nor a large message holds up the loop.
+                prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
+                self._check_visitor(submission.site, prepared.corrected.visitor)
+                judged = await self._judged(submission.site, settings, prepared)
+                queue_id = await self._put(submission, prepared)
         except Refused as refused:
             tell_refused(settings, submission, refused, prepared)
             raise

@@ -13,6 +13,7 @@ from zegel.moving.model import MAX_ENTRIES, Files, UnreadableError
 from zegel.words import N_
 
 _MAX_NESTED = 5  # files, by opendkim.conf(5)
+_MAX_INCLUDED = 100  # in all: five levels of a thousand lines each would be more than anybody waits for
 _ELSEWHERE = ("db", "dsn", "ldap", "ldaps", "ldapi", "lua", "memcache", "erlang", "mdb", "repute")
 
 
@@ -47,18 +48,26 @@ class DataSet:
     patterns: bool = False
 
 
-def options(path: str, files: Files, *, depth: int = 0) -> list[Option]:
+def options(path: str, files: Files) -> list[Option]:
     """Read a configuration file and what it includes, in order. Raises UnreadableError."""
+    return _options(path, files, 0, [_MAX_INCLUDED])
+
+
+def _options(path: str, files: Files, depth: int, left: list[int]) -> list[Option]:
+    """The options of one file; ``left`` holds how many more may be included."""
     found: list[Option] = []
     for number, line in _lines(path, files):
         name, _, value = line.replace("\t", " ").partition(" ")
         option = Option(name, value.strip(), f"{path}:{number}")
         if name.lower() != "include":
             found.append(option)
-        elif depth >= _MAX_NESTED:
+            continue
+        left[0] -= 1
+        if depth >= _MAX_NESTED:
             raise UnreadableError(N_("{at}: files are included more than {most} deep"), at=option.at, most=_MAX_NESTED)
-        else:
-            found += options(absolute(option.value, posixpath.dirname(path)), files, depth=depth + 1)
+        if left[0] < 0:
+            raise UnreadableError(N_("{path}: more than {most} files are included"), path=option.at, most=_MAX_INCLUDED)
+        found += _options(absolute(option.value, posixpath.dirname(path)), files, depth + 1, left)
     return found
 
 

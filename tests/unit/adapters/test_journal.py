@@ -130,3 +130,31 @@ def test_a_fault_shows_no_local_variable(capsys: pytest.CaptureFixture[str], ter
     assert "ValueError" in shown
     assert "in fails" in shown
     assert "BEGIN PRIVATE" not in shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_traceback_steers_no_terminal(capsys: pytest.CaptureFixture[str], terminal: bool) -> None:
+    """An error may say what a stranger wrote, and so may the one that it came from."""
+    set_up_log(terminal=terminal)
+    try:
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError as cause:
+            raise RuntimeError("\x1b]0;title\x07\x9b31m\r") from cause
+    except RuntimeError as error:
+        Journal().fault(error)
+    shown = capsys.readouterr().out
+    assert "RuntimeError: ?]0;title" in shown
+    assert not set(shown.replace("\x1b[", "")) & set("\x1b\x07\x9b\r\u2028\x00\u202e")
+
+
+def test_a_command_that_sets_up_no_log_shows_no_local_variable_either(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.reset_defaults()
+    secret = "MC4CAQAwBQYDK2Vw" * 2
+    try:
+        raise ValueError(len(secret))
+    except ValueError as error:
+        Journal().fault(error)
+    shown = capsys.readouterr().out
+    assert "ValueError" in shown
+    assert secret not in shown

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import datetime
 import ssl
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from support.submission import tls_context
 from zegel.adapters import certificate as certificates
@@ -210,6 +213,28 @@ def test_caps_in_all_and_by_network() -> None:
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
 
 
+def test_who_only_holds_connections_open_keeps_nobody_out() -> None:
+    """However many addresses he has: the place that has been idle longest is given away, and none with a message in it."""
+
+    async def test(stand: Stand) -> None:
+        busy = await stand.connect()
+        await busy.greet()
+        idle = [await stand.connect() for _ in range(3)]
+        for client in idle:
+            assert await client.say() == ["220"]
+        await asyncio.sleep(0.3)
+        assert await idle[0].say(b"NOOP\r\n") == ["250 2.0.0"]
+        assert await (await stand.connect()).say() == ["220"]
+        assert await idle[1].say() == ["421 4.7.0"]
+        assert await (await stand.connect()).say() == ["220"]
+        assert await idle[2].say() == ["421 4.7.0"]
+        assert await (await stand.connect()).say() == ["421 4.7.0"], "the others have just said something"
+        assert await busy.say(b"x\r\n.\r\n") == ["250 2.0.0"]
+        assert await idle[0].say(b"NOOP\r\n") == ["250 2.0.0"]
+
+    play(test, connection_cap=4, patience=Patience(idle=0.3))
+
+
 def test_one_address_far_away_has_a_cap_of_its_own() -> None:
     async def test(stand: Stand) -> None:
         server = stand.server
@@ -361,3 +386,27 @@ def test_a_drain_lets_a_message_end() -> None:
         assert await draining == 0
 
     play(test)
+
+
+def test_a_key_with_a_passphrase_asks_nobody(tmp_path: Path) -> None:
+    """The library would ask at the terminal, in the loop, and all mail would wait for the answer."""
+    key = tmp_path / "key.pem"
+    private = serialization.load_pem_private_key(self_signed(TERMS.hostname, datetime.datetime.now(datetime.UTC)), None)
+    form = serialization.BestAvailableEncryption(b"sesame")
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, form))
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(self_signed(TERMS.hostname, datetime.datetime.now(datetime.UTC)))
+    code = (
+        "import os, pty, sys\n"
+        "child, terminal = pty.fork()\n"
+        "if not child:\n"
+        "    from pathlib import Path\n"
+        "    from zegel.adapters.certificate import Certificate\n"
+        "    try:\n"
+        "        Certificate(Path(sys.argv[1]), Path(sys.argv[2]), print)\n"
+        "    except OSError:\n"
+        "        os._exit(7)\n"
+        "    os._exit(0)\n"
+        "os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(chain), str(key)], timeout=60, check=False).returncode == 7

@@ -86,6 +86,21 @@ def test_results_and_properties_are_written_and_fold() -> None:
     )  # fmt: skip
 
 
+def test_a_property_is_found_by_both_its_names() -> None:
+    made = MethodResult(
+        "dmarc", "pass", "", (Property("policy", "from", "x"), Property("header", "d", "y"), Property("header", "from", "z"))
+    )
+    assert (made.value("header", "from"), made.value("policy", "from"), made.value("header", "b")) == ("z", "x", None)
+
+
+@pytest.mark.parametrize(("name", "most"), [("d", 255), ("b", 684)])
+def test_a_value_is_cut_and_a_signature_later(name: str, most: int) -> None:
+    """RFC 6008 4: of ``header.b`` as much as tells one signature from another."""
+    made = MethodResult("dkim", "pass", "", (Property("header", name, "a" * 1000),))
+    _, found = read(AuthenticationResults("mail.example.org", (made,)).format())
+    assert found[0][3] == [("header", name, "a" * most)]
+
+
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda value: ascii(value[:30]))
 def test_no_value_becomes_a_result(hostile: str) -> None:
     """RFC 8601 2.2, its values tokens (RFC 2045 5.1) or quoted strings (RFC 5322 3.2.4), whatever was to be said."""

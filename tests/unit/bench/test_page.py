@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench import authenticate, dkim, dns, hotspots, memory, milters, page, peers, postfix, spf
+from bench import authenticate, dkim, dns, hotspots, memory, milters, page, peers, postfix, relay, spf
 from bench.milters import Milter
 from bench.peers import Comparison, Timing
 from bench.postfix import Case, Figure, Mail
@@ -33,6 +33,11 @@ DNS = dns.Figure("a question asked over UDP", 100.0, 300.0, "dnspython")
 VERDICT = [authenticate.Row("DKIM alone", 0.0002), authenticate.Row("all, unsigned", 0.0003)]
 
 
+RELAYED = relay.Relayed(
+    {mode: {relay.OURS: relay.Figure(400, 300, 0.003), relay.THEIRS: relay.Figure(200, 150, 0.006)} for mode in relay.MODES}, 260
+)
+
+
 def libraries(**sign: float) -> Comparison:
     """All at 1 ms, some of them faster or slower at signing; dkimpy is not there."""
     names = (peers.OURS, peers.OURS_DEFAULT, *peers.NAMES[:-1])
@@ -41,11 +46,17 @@ def libraries(**sign: float) -> Comparison:
 
 
 def run(
-    mail: Mail = MAIL, load: float = 0.1, evaluation: spf.Row = SPF, question: dns.Figure = DNS, short: bool = False, **sign: float
+    mail: Mail = MAIL,
+    relayed: relay.Relayed = RELAYED,
+    load: float = 0.1,
+    evaluation: spf.Row = SPF,
+    question: dns.Figure = DNS,
+    short: bool = False,
+    **sign: float,
 ) -> str:
     rows = [dkim.Row("sign rsa2048", 1_000, 0.0004, 0.0002)]
     held = memory.Memory(100_000, 200_000, {10_000: 60_000_000})
-    return page.write(page.Run(rows, libraries(**sign), VERDICT, [evaluation], [question], mail, held, 3, load, short))
+    return page.write(page.Run(rows, libraries(**sign), VERDICT, [evaluation], [question], mail, relayed, held, 3, load, short))
 
 
 def losses(text: str) -> str:
@@ -178,3 +189,17 @@ def test_the_cpu_of_a_milter_in_two_processes_is_that_of_both_and_their_children
         assert abs(both.cpu() - one.cpu() - other.cpu()) < 0.05
         assert min(one.cpu(), other.cpu()) > 0.01
         assert both.rss() > max(one.rss(), other.rss())
+
+
+def test_the_relay_stands_beside_postfix_and_where_it_is_behind_it_says_so() -> None:
+    text = run()
+    assert "| with TLS: accepted per second | 400 | 200 | 2.00 |" in text
+    assert "| without TLS: per second, until all is handed on | 300 | 150 | 2.00 |" in text
+    assert "| without TLS: CPU per message, in \u00b5s | 3000 | 6000 | 0.50 |" in text
+    assert "does 260 fsyncs" in text
+    assert "relay" not in losses(text)
+    slow = RELAYED._replace(table={relay.MODES[0]: {relay.OURS: relay.Figure(100, 75, 0.01), relay.THEIRS: relay.Figure(200, 150, 0.005)}})
+    told = losses(run(relayed=slow))
+    assert f"{relay.THEIRS} accepts 2.00 times the messages per second of Zegel's relay (without TLS)." in told
+    assert f"{relay.THEIRS} hands on 2.00 times" in told
+    assert f"{relay.THEIRS} uses 0.50 of the CPU per message" in told

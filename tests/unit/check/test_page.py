@@ -121,6 +121,13 @@ def test_several_sheets_begin_with_an_overview() -> None:
     assert text.index("one.example") < text.index("two.example") < text.rindex("one.example")
 
 
+def test_an_overview_of_domains_counts_the_answers() -> None:
+    answers = (Level.PASS, Level.FAIL, Level.PASS, Level.NOT_TESTED)
+    text = Reader(made(*(sheet(NASTY, title="a.example")._replace(level=level) for level in answers))).text
+    assert "2 DKIM-proof, 1 not, 1 that cannot be told" in text
+    assert "DKIM-proof, " not in Reader(made(*[of_message(report(MAIL))] * 2)).text
+
+
 def test_several_mails_are_no_domains() -> None:
     text = Reader(made(*[of_message(report(MAIL))] * 2)).text
     assert "2 test mails" in text

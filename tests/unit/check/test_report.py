@@ -43,7 +43,7 @@ REJECT, NONE = "v=DMARC1; p=reject; rua=mailto:a@example.com", "v=DMARC1; p=none
         ({("_dmarc.example.com", "TXT"): [NONE]}, Z1, "no", ("dmarc.policy",)),
         ({("_dmarc.example.com", "TXT"): [REJECT.replace("reject", "quarantine; t=y")]}, Z1, "no", ("dmarc.policy",)),
         ({("_dmarc.example.com", "TXT"): []}, Z1, "no", ("dmarc.record",)),
-        ({("_dmarc.example.com", "TXT"): Rcode.TIMEOUT}, Z1, "unknown", ()),
+        ({("_dmarc.example.com", "TXT"): Rcode.TIMEOUT}, Z1, "unknown", ("dmarc.record",)),
         ({("z1._domainkey.example.com", "TXT"): ["v=DKIM1; p=x"]}, Z1, "no", ("dkim.syntax",)),
         ({("z1._domainkey.example.com", "TXT"): ["v=DKIM1; p="]}, Z1, "unknown", ("dkim.selectors",)),
         ({("z1._domainkey.example.com", "TXT"): Rcode.SERVFAIL}, Z1, "unknown", ("dkim.selectors",)),

@@ -88,6 +88,8 @@ def test_many_domains_a_line_each(zegel: Run, zone: Path, tmp_path: Path) -> Non
         ["✓", "parked.example", "yes"],
     ]
     assert "spf.include" in lines[1]
+    assert "dmarc.policy" in lines[1], "what stands against it, too"
+    assert lines[0] == lines[0].rstrip()
     assert lines[4] == "3 domains: 2 DKIM-proof, 1 not, 0 not told; 1 with something wrong."
     again = zegel("check", "--file", "-", "--selector", "z1", "--zone", zone, stdin=b"good.example\n")
     assert again.text.startswith("good.example: is it DKIM-proof?")

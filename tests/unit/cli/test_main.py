@@ -76,12 +76,23 @@ def test_misuse_is_one_line_that_names_the_help(zegel: Run) -> None:
         (("key", "new"), ("DOMAIN", "zegel key new --help")),
         (("key", "new", "example.be", "--algorithm", "dsa"), ("'dsa'", "rsa2048", "zegel key new --help")),
         (("verify", "--now", "yesterday"), ("--now", "zegel verify --help")),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "x"), ("--rsa takes a whole number (",)),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "99"), ("--rsa is at most 9 (",)),
+        (("slot", "add", "example.be", "--zone", "agency.be", "--rsa", "-1"), ("--rsa is at least 0 (",)),
     ):
         ended = zegel(*arguments)
         assert (ended.status, ended.stdout) == (2, b"")
         assert ended.errors.startswith("zegel: ")
         assert ended.errors.count("\n") == 1
         assert all(word in ended.errors for word in words)
+
+
+def test_help_has_the_order_of_use_and_no_words_of_a_programmer(zegel: Run) -> None:
+    shown = [line.split()[1] for line in zegel("domain", "--help").text.splitlines() if line.startswith("│ ") and line[2] != " "]
+    assert shown.index("add") < shown.index("list") < shown.index("export")
+    assert "NUMBER [0<=x<=9]" in zegel("slot", "add", "--help").text
+    assert "quarantine drop [OPTIONS] NAME...\n" in "\n".join(map(str.rstrip, zegel("quarantine", "drop", "--help").text.splitlines()))
+    assert "outbox retry [OPTIONS] [MESSAGE]\n" in "\n".join(map(str.rstrip, zegel("outbox", "retry", "--help").text.splitlines()))
 
 
 def test_a_group_alone_shows_its_help(zegel: Run) -> None:

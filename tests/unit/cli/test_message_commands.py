@@ -97,6 +97,14 @@ def test_the_list_for_programs(zegel: Run, data: Path, options: tuple[str, ...],
     assert (listed.status, ids(listed.text)) == (0, found)
 
 
+@pytest.mark.parametrize(("option", "last"), [("--action", "released"), ("--would", "deferred")])
+def test_a_word_that_no_message_can_have_is_not_nothing_found(zegel: Run, filled: Path, option: str, last: str) -> None:
+    ended = zegel("message", "list", option, "quarantine")
+    assert (ended.status, ended.text) == (2, "")
+    assert ended.errors.startswith(f"zegel: 'quarantine' is nothing that {option} takes; take one of: ")
+    assert ended.errors.endswith(f"{last}\n")
+
+
 def test_one_message_with_its_story(zegel: Run, filled: Path) -> None:
     shown = zegel("message", "show", "4Wx1")
     assert shown.status == 0

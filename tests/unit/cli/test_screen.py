@@ -72,9 +72,49 @@ def test_no_word_of_a_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = _narrow(monkeypatch)
     name = "a-very-long-selector-name._domainkey.of-a-long-domain.example"
     screen.table(("Domain", "State"), [(name, "active")])
-    assert narrow.written.splitlines()[1] == f"{name}   active"
+    assert narrow.written.splitlines()[2:] == [name, "    active"]
     assert "…" not in narrow.written
-    assert "…" not in narrow.written
+
+
+def test_what_a_table_has_no_room_for_stands_below_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    screen.table(
+        ("Time", "Id", "Sender", "Done"), [("2026-11-24 08:18:28", "4Wx1Z21Bcd", "jan@example.be", "accepted"), ("now", "5", "", "")]
+    )
+    assert [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in narrow.written.splitlines()] == [
+        "Time                  Id",
+        "    Sender   Done",
+        "2026-11-24 08:18:28   4Wx1Z21Bcd",
+        "    jan@example.be   accepted",
+        "now                   5",
+    ]
+
+
+def test_a_last_column_of_prose_wraps_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = _narrow(monkeypatch)
+    screen.table(("State", "Waits for"), [("pending", "visible at 2 of 3 servers, and one is silent"), ("active", "")])
+    assert [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in narrow.written.splitlines()] == [
+        "State     Waits for",
+        "pending   visible at 2 of 3 servers, and",
+        "          one is silent",
+        "active",
+    ]
+
+
+def test_a_table_for_a_program_has_a_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.table(("A", "B"), [("a" * 300, "b " * 300)])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_an_error_is_one_line_that_only_a_terminal_wraps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    screen.fail("there is no such thing, " * 5)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    _narrow(monkeypatch)
+    stream = Stream("utf-8", terminal=True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    screen.fail("there is no such thing, " * 5)
+    assert max(map(len, stream.written.splitlines())) <= 40
+    assert "thin\n" not in stream.written
 
 
 def test_nothing_is_wrapped_for_a_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from zegel.store import queue, transit
 from zegel.store.posting import Item, Recipient, State
 
 DAY = 86_400
+PATIENT = replace(QUICK, greeting=60.0, command=60.0, data=60.0, end=60.0)
 
 
 def test_a_message_arrives_byte_for_byte_and_its_body_is_deleted(tmp_path: Path) -> None:
@@ -367,7 +369,7 @@ def test_direct_delivery_by_mx(tmp_path: Path) -> None:
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct) as made:
                 await made.put(
                     "a@example.net", "b@EXAMPLE.net", "c@nothing.example", "d@ours.example", "e@[192.0.2.1]", "f@gone.example", contact=""
@@ -396,7 +398,7 @@ def test_one_domain_that_cannot_be_reached_holds_up_no_other_and_runs_out(tmp_pa
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=zone, port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            direct = partial(replace, resolver=zone, port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
                 # In one commit: what comes once the domain is left alone waits for it, untried.
                 await asyncio.gather(*(made.put("a@dead.example", "b@example.net") for _ in range(5)))
@@ -415,7 +417,7 @@ def test_where_nobody_can_be_reached_it_is_our_own_way_out(tmp_path: Path) -> No
     zone = zegel.Zone.from_dict({(name, "MX"): zegel.Rcode.TIMEOUT for name in ("a.example", "b.example", "c.example", "d.example")})
 
     async def run() -> None:
-        direct = lambda terms: replace(terms, resolver=zone)  # noqa: E731
+        direct = partial(replace, resolver=zone)
         async with rig(tmp_path, "mx", terms=direct) as made:
             for name in "abcd":
                 await made.put(f"x@{name}.example")
@@ -468,7 +470,7 @@ def test_a_fault_of_ours_is_one_try_and_the_message_runs_out(tmp_path: Path) -> 
     async def run() -> None:
         with NextHop() as hop:
             direct = lambda terms: replace(terms, resolver=Stumbling(records), port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
-            async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
+            async with rig(tmp_path, "mx", terms=direct, times=PATIENT, warn_hours=0) as made:
                 await made.put("a@stumble.example", "b@example.net")
                 await made.until(lambda: len(hop.taken) == 1)
                 await made.until(lambda: {each.tries for each in made.items()[0].recipients} == {1})
@@ -488,11 +490,10 @@ def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> No
 
     async def run() -> None:
         with NextHop(greeting=HANG) as tarpit, NextHop(address="127.0.0.2", port=tarpit.port) as hop:
-            slow = replace(QUICK, greeting=60.0)
             direct = lambda terms: replace(  # noqa: E731
                 terms, resolver=zegel.Zone.from_dict(records), port=hop.port, nearest=Whose.MACHINE
             )
-            async with rig(tmp_path, "mx", terms=direct, times=slow) as made:
+            async with rig(tmp_path, "mx", terms=direct, times=PATIENT) as made:
                 await asyncio.gather(*(made.put(f"x@d{number}.example") for number in range(many)))
                 await made.until(lambda: tarpit.connections == 100)
                 await made.put("a@good.example")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from dataclasses import replace
 from typing import Any, cast
 
@@ -88,7 +89,7 @@ def test_a_caller_logs_in_and_sends() -> None:
         caller.mail_from(MailFrom("a@example.be"))
         caller.content(b"x\r\n")
         assert (await caller.end_of_message()) == ("550", "5.7.1", "no")
-        assert made.held == 0
+        assert not made.held
 
     asyncio.run(run())
 
@@ -142,23 +143,40 @@ def test_a_recipient_that_is_not_listed_is_refused_at_once() -> None:
     assert refusal.code == "550"
 
 
-def test_all_messages_in_hand_together_are_bounded() -> None:
+def test_all_messages_in_hand_together_are_bounded_and_those_of_one_site() -> None:
     async def run() -> None:
-        made, relay = desk(site("local", networks=("127.0.0.0/8",)), max_held=1000)
-        callers = [made.caller("127.0.0.1", True) for _ in range(3)]
+        made, relay = desk(*(site(f"local{number}", networks=(f"127.0.0.{number}/32",)) for number in range(1, 4)), max_held=1000)
+        callers = [made.caller(f"127.0.0.{number}", True) for number in range(1, 4)]
         for caller in callers:
             assert caller.mail_from(MailFrom("a@example.be")) is None
             caller.content(b"x" * 400)
-        assert made.held == 800
-        refusal = made.caller("127.0.0.1", True).mail_from(MailFrom("a@example.be", 500))
+        assert made.held.total() == 800
+        refusal = made.caller("127.0.0.3", True).mail_from(MailFrom("a@example.be", 201))
+        assert refusal is not None
+        assert refusal.code == "452"
+        assert made.caller("127.0.0.3", True).mail_from(MailFrom("a@example.be", 200)) is None
+        # The first site has its half all but 100, and the others have their room.
+        refusal = made.caller("127.0.0.1", True).mail_from(MailFrom("a@example.be", 101))
         assert refusal is not None
         assert refusal.code == "452"
         assert [(await caller.end_of_message()).code for caller in callers] == ["250", "250", "452"]
-        assert made.held == 0
+        assert not made.held
         callers[0].mail_from(MailFrom("a@example.be"))
         callers[0].content(b"x" * 400)
         callers[0].closed()
-        assert made.held == 0
+        assert not made.held
         assert len(relay.taken) == 2
 
     asyncio.run(run())
+
+
+def test_octets_that_come_by_twos_take_their_own_room_alone() -> None:
+    """In a list each pair would be an object of 35 octets, and a place of 8."""
+    made, _ = desk(site("local", networks=("127.0.0.1/32",)), max_held=1_000_000)
+    caller = made.caller("127.0.0.1", True)
+    caller.mail_from(MailFrom("a@example.be"))
+    tracemalloc.start()
+    for number in range(150_000):
+        caller.content(bytes((number & 127, 10)))
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()

@@ -34,7 +34,7 @@ def test_without_mx_the_domain_is_its_own_server() -> None:
 
 
 def test_what_is_refused_for_good() -> None:
-    # RFC 7505 4.2 for the first; RFC 5321 5.1.
+    # RFC 7505 4.1 for the first; RFC 5321 5.1.
     assert refused({("example.net", "MX"): ["0 ."]}) == "556 5.1.10"
     assert refused({}) == "550 5.1.2"
     assert refused({}, "[192.0.2.1]") == "550 5.1.2"

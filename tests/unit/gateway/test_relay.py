@@ -13,6 +13,7 @@ from support.relay import FORM, KEY, SITE, Stand, play
 from zegel.adapters.keyring import Keyring
 from zegel.ask import Rcode
 from zegel.config.outbox import Outbox as OutboxTable
+from zegel.gateway.intake import Intake
 from zegel.gateway.judge import Answer, Egress
 from zegel.gateway.outbox import Posting
 from zegel.gateway.relay import Bounds, may_write_to
@@ -206,6 +207,8 @@ def test_a_full_or_broken_outbox_is_a_refusal_for_now(tmp_path: Path) -> None:
 
 class Broken:
     """An outbox whose disk is gone."""
+
+    intake = Intake()
 
     async def put(self, posting: Posting) -> str:
         raise StoreError("the disk is on fire")

@@ -61,6 +61,13 @@ def test_what_passes_is_sealed_and_others_can_check_it() -> None:
     assert status == b"pass", why
 
 
+def test_what_we_change_ourselves_breaks_no_seal() -> None:
+    """RFC 8617 5.1, 1: "All message modifications [...] MUST be performed before sealing": a field that forged our name is gone."""
+    message = arrived(f"Authentication-Results: {OURS}; dmarc=pass header.from=bank.example\r\n".encode() + SIGNED)
+    assert b"bank.example" not in message
+    assert zegel.verify_arc(message, resolver=ZONE).status == "pass"
+
+
 def test_nothing_is_sealed_unless_the_configuration_says_so() -> None:
     assert sealed(arrived(SIGNED, seal_as=None)) == []
 

@@ -65,3 +65,12 @@ def test_a_file_that_includes_itself_ends() -> None:
     files = Texts({"/c": '.include "/c"\n'})
     with pytest.raises(UnreadableError, match="included"):
         rspamd.read("/c", files)
+
+
+@pytest.mark.parametrize("lines", [4, 100])
+def test_files_that_include_one_another_many_times_are_no_bomb(lines: int) -> None:
+    """Five levels are allowed, and each may name the next a thousand times: that many files to the fifth."""
+    files = Texts({f"/{level}": f"Include /{level + 1}\n" * lines if level < 5 else "Domain example.be\n" for level in range(6)})
+    with pytest.raises(UnreadableError, match="more than 100 files are included"):
+        opendkim.read("/0", files)
+    assert files.readings.total() <= 101

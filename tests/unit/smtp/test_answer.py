@@ -12,6 +12,7 @@ def read(data: bytes) -> list[Answer]:
 
 
 def test_replies_of_one_and_of_several_lines() -> None:
+    # RFC 5321 4.2 and 4.2.1.
     assert read(b"250 ok\r\n") == [Answer(250, "", ("ok",))]
     assert read(b"250\r\n") == [Answer(250, "", ("",))]
     assert read(b"550-5.1.1 no\r\n550 5.1.1 such user\r\n") == [Answer(550, "5.1.1", ("no", "such user"))]

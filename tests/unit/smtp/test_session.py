@@ -204,6 +204,8 @@ def test_after_the_handshake_all_begins_anew() -> None:
         (b"MAIL FROM:<a@[192.0.2.1]>", "501 5.1.3"),
         (b"MAIL FROM:<a@localhost>", "554 5.1.3"),
         (b"MAIL FROM:<" + b"a" * 65 + b"@example.be>", "501 5.1.3"),
+        (b"MAIL FROM:<" + b"a" * 63 + b"@" + b"b." * 94 + b"be>", "250 2.1.0"),  # 256 octets with its brackets
+        (b"MAIL FROM:<" + b"a" * 64 + b"@" + b"b." * 94 + b"be>", "501 5.1.3"),
         (b"MAIL FROM:<\xff@example.be>", "501 5.5.4"),
         ("MAIL FROM:<caf\u00e9@example.be>".encode(), "553 5.6.7"),
         ("MAIL FROM:<caf\u00e9@example.be> SMTPUTF8".encode(), "250 2.1.0"),
@@ -218,7 +220,7 @@ def test_after_the_handshake_all_begins_anew() -> None:
     ],
 )
 def test_commands_and_their_replies(line: bytes, code: str) -> None:
-    # RFC 1870 6.1, RFC 5321 4.5.3.1.1, RFC 6409 5.2, RFC 6531 3.5.
+    # RFC 1870 6.1, RFC 5321 4.1.2, 4.5.3.1.1 and 4.5.3.1.3, RFC 6409 5.2, RFC 6531 3.3 and 3.5.
     talk(greeted(), line + b"\r\n")
     assert codes()[-1] == code
 

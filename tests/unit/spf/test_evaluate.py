@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zegel
-from zegel.ask import Question, RRType, rehearse
+from zegel.ask import Question, RRType, Together, rehearse
 from zegel.spf.evaluate import check
 from zegel.spf.result import SpfReason, SpfStatus
 
@@ -319,6 +319,14 @@ def test_mx_hosts_are_asked_together_and_a_match_outweighs_a_dead_server() -> No
     assert judge("v=spf1 mx -all", more).status == "pass"
     result = judge("v=spf1 mx -all", more, ip="192.0.2.2")
     assert (result.reason, result.cause.detail) == (SpfReason.TERM_UNAVAILABLE, "dead.example: TIMEOUT")
+
+
+def test_both_identities_are_asked_of_together() -> None:
+    """One dead name server holds up neither; where HELO has no domain there is nothing to wait for."""
+    first = next(check(ip=IP, helo="mail.b.example", mail_from="joe@a.example"))
+    assert isinstance(first, Together)
+    assert len(first.branches) == 2
+    assert next(check(ip=IP, helo="[192.0.2.1]", mail_from="joe@a.example")) == (Question("a.example", RRType.TXT),)
 
 
 def test_ptr_validates_names_and_errors_are_no_match() -> None:

@@ -163,7 +163,7 @@ def test_a_key_that_only_tests_proves_nothing() -> None:
     verdict = judge(signed(), dns, ip=BAD)
     assert (verdict.dkim[0].status, verdict.dkim[0].testing) == ("pass", True)
     assert (verdict.dmarc.status, verdict.dmarc.aligned_dkim) == ("fail", (False,))
-    assert "t=y" in "".join(map(str, verdict.story)) or any(item.get("testing") for item in verdict.story)
+    assert [item["about"] for item in verdict.story if item.get("testing")] == ["dkim"]
 
 
 def test_a_header_that_is_too_large_is_believed_in_nothing() -> None:
@@ -191,6 +191,14 @@ def test_behind_a_relay_the_first_host_outside_is_checked() -> None:
     assert unclear.dmarc.reason is DmarcReason.DKIM_ALIGNED
     oversized = judge(RECEIVED + b"X: " + b"x" * 2000, ip="203.0.113.1", settings=settings, limits=Limits(header_bytes=1024))
     assert oversized.spf.mail_from.reason is SpfReason.BEHIND_RELAY
+
+
+def test_spf_is_asked_at_mail() -> None:
+    """RFC 7208 2.5: "at the time of the MAIL command", before anything of the message is there."""
+    asked: list[Question] = []
+    checking = Authentication(Evidence(GOOD, "mx.example.org", inbound.SENDER), site(relays=RELAYS), Limits())
+    rehearse(checking.ask_sender(), inbound.zone().answer, asked)
+    assert {question.name for question in asked} == {"example.org", "mx.example.org"}
 
 
 def test_behind_a_relay_nothing_is_asked_at_mail() -> None:

@@ -136,6 +136,15 @@ def test_every_item_is_json_and_has_a_sentence() -> None:
     assert steps == {"client", "question", "more", "result", "unsigned", "author", "mark", "rule", "override", "action"}
 
 
+def test_it_is_told_which_of_the_two_identities_spf_judged() -> None:
+    verdict = judge(signed(), inbound.zone(), ip=GOOD)
+    told = [str(sentence(item)) for item in verdict.story if (item["step"], item["about"]) == ("result", "spf")]
+    assert [" MAIL FROM " in text for text in told] == [True, False]
+    assert [" HELO " in text for text in told] == [False, True]
+    (dkim,) = [str(sentence(item)) for item in verdict.story if (item["step"], item["about"]) == ("result", "dkim")]
+    assert dkim.startswith("pass example.org: ")
+
+
 def test_sentences_are_translated_with_what_is_in_them() -> None:
     (verdict,) = [one for one in many() if one.disposition.rule is not None]
     asked = []

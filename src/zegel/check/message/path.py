@@ -80,6 +80,7 @@ def _read(value: bytes) -> Hop:
 
 
 def _time(text: str) -> float | None:
+    """The time of a date, in the old forms too: RFC 5322 4.3."""
     try:
         return parsedate_to_datetime(text[:100].strip()).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):

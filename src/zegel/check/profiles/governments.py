@@ -13,7 +13,8 @@ from zegel.words import N_
 NOT_FEDERAL = "not of the United States' federal government"
 NO_MAIL = "no mail"
 _AGENCY = "reports@dmarc.cyber.dhs.gov"
-_CONNECT = N_("it takes a connection to the mail server, which is not made from here")
+_CONNECT = N_("it takes a connection to the mail server: zegel check --connect")
+_OLD = N_("what our own library does not offer cannot be tried from here")
 
 
 def _refuses(item: Item) -> bool | None:
@@ -67,9 +68,9 @@ BOD_18_01 = Profile(
             _contact,
             need=Need.SHOULD,
         ),
-        Demand("BOD 18-01 STARTTLS", N_("mail servers offer STARTTLS"), note=_CONNECT, unless=NO_MAIL),
-        Demand("BOD 18-01 SSLv2, SSLv3", N_("mail servers refuse SSLv2 and SSLv3"), note=_CONNECT, unless=NO_MAIL),
-        Demand("BOD 18-01 3DES, RC4", N_("mail servers refuse 3DES and RC4"), note=_CONNECT, unless=NO_MAIL),
+        Demand("BOD 18-01 STARTTLS", N_("mail servers offer STARTTLS"), ("transport.starttls",), flawless, note=_CONNECT, unless=NO_MAIL),
+        Demand("BOD 18-01 SSLv2, SSLv3", N_("mail servers refuse SSLv2 and SSLv3"), note=_OLD, unless=NO_MAIL),
+        Demand("BOD 18-01 3DES, RC4", N_("mail servers refuse 3DES and RC4"), note=_OLD, unless=NO_MAIL),
     ),
 )
 

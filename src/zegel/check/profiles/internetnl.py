@@ -1,7 +1,8 @@
 """The mail test of internet.nl, by the names of its interface for batches (``mail_auth_...``). STANDARDS 4.2.
 
-It asks DNS as we do for DMARC, DKIM and SPF, and so these agree; where it connects to servers, or looks at routes, nothing can be said from
-here. Whether it takes a domain for one without mail hangs on the order of the tags: its pattern wants ``p=`` right behind ``v=``.
+It asks DNS as we do for DMARC, DKIM and SPF, and so these agree; STARTTLS, certificates and DANE are told where servers were connected to
+(``--connect``); of ciphers and routes nothing can be said from here. Whether it takes a domain for one without mail hangs on the order of
+the tags: its pattern wants ``p=`` right behind ``v=``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from zegel.words import N_
 
 NO_MAIL = "internet.nl: no mail"  # the state in which it leaves DKIM out
 NO_MX = "no mail servers"
+_CERTIFICATE = "transport.certificate"
 _REFUSES = re.compile(rb"^v=DMARC1;\ *p=reject;?")
 
-_CONNECT = N_("it takes a connection to the mail server, which is not made from here")
+_CONNECT = N_("it takes a connection to the mail server: zegel check --connect")
+_CIPHERS = N_("what a server can be talked into, cipher by cipher, is not tried from here")
+_ROLLOVER = N_("whether a second record is of the next key cannot be seen from here")
 _ROUTES = N_("routes and their signatures (RPKI) are not looked at from here")
+_REACH = N_("this machine may have no way over IPv6 itself")
 _NAMES = N_("the addresses of the name servers are not looked at from here")
 _CHAIN = N_("whether the domains of the mail servers are signed is not looked at from here")
 
@@ -38,7 +43,7 @@ def _dane(item: Item) -> bool | None:
 
 
 def _valid(item: Item) -> bool | None:
-    """Only what DNSSEC signs and SMTP can use is valid; that the certificate fits is not seen from here."""
+    """What is wrong was seen; that all is right was not, as versions below TLS 1.0 are offered by nobody's library."""
     return False if item.level in (Level.WARN, Level.FAIL) else None
 
 
@@ -51,7 +56,7 @@ def _there(item: Item) -> bool | None:
     return None if item.level is Level.NOT_TESTED else item.level is Level.PASS
 
 
-def _server(id: str, title: str, need: Need = Need.MUST, note: str = _CONNECT) -> Demand:
+def _server(id: str, title: str, need: Need = Need.MUST, note: str = _CIPHERS) -> Demand:
     return Demand(id, title, need=need, note=note, unless=NO_MX)
 
 
@@ -67,7 +72,7 @@ INTERNET_NL = Profile(
         Demand("mail_ipv6_ns_address", N_("name servers have IPv6 addresses"), note=_NAMES),
         Demand("mail_ipv6_ns_reach", N_("name servers are reached over IPv6"), note=_NAMES),
         _seen("mail_ipv6_mx_address", N_("mail servers have IPv6 addresses"), "mx.host", _over_ipv6),
-        _server("mail_ipv6_mx_reach", N_("mail servers are reached over IPv6")),
+        _server("mail_ipv6_mx_reach", N_("mail servers are reached over IPv6"), note=_REACH),
         Demand("mail_dnssec_mailto_exist", N_("the domain is signed with DNSSEC"), ("transport.dnssec",), _signed),
         Demand("mail_dnssec_mailto_valid", N_("its DNSSEC signatures hold"), ("transport.dnssec",), flawless),
         _server("mail_dnssec_mx_exist", N_("the domains of the mail servers are signed with DNSSEC"), note=_CHAIN),
@@ -98,8 +103,8 @@ INTERNET_NL = Profile(
             flawless,
             clear=("spf.syntax", "spf.include"),
         ),
-        _server("mail_starttls_tls_available", N_("mail servers offer STARTTLS")),
-        _server("mail_starttls_tls_version", N_("TLS versions are good")),
+        _seen("mail_starttls_tls_available", N_("mail servers offer STARTTLS"), "transport.starttls", _there, _CONNECT),
+        _seen("mail_starttls_tls_version", N_("TLS versions are good"), "transport.tls_version", _valid, _CONNECT),
         _server("mail_starttls_tls_ciphers", N_("ciphers are good")),
         _server("mail_starttls_tls_cipherorder", N_("the server chooses the cipher")),
         _server("mail_starttls_tls_keyexchange", N_("the key exchange is good")),
@@ -108,14 +113,25 @@ INTERNET_NL = Profile(
         _server("mail_starttls_tls_secreneg", N_("renegotiation is secure")),
         _server("mail_starttls_tls_clientreneg", N_("clients cannot renegotiate"), Need.SHOULD),
         _server("mail_starttls_tls_0rtt", N_("0-RTT is off")),
-        _server("mail_starttls_cert_chain", N_("the certificate has a trusted chain"), Need.SHOULD),
+        _seen(
+            "mail_starttls_cert_chain", N_("the certificate has a trusted chain"), "transport.certificate", _there, _CONNECT, Need.SHOULD
+        ),
         _server("mail_starttls_cert_pubkey", N_("the certificate's key is good")),
         _server("mail_starttls_cert_sig", N_("the certificate's signature is good")),
-        _server("mail_starttls_cert_domain", N_("the certificate names the server"), Need.SHOULD),
+        _seen(
+            "mail_starttls_cert_domain", N_("the certificate names the server"), "transport.certificate_name", _there, _CONNECT, Need.SHOULD
+        ),
         _seen("caa", N_("CAA says who may make certificates"), "transport.caa", _there, need=Need.SHOULD),
         _seen("mail_starttls_dane_exist", N_("mail servers have TLSA records (DANE)"), "transport.tlsa", _dane),
-        _seen("mail_starttls_dane_valid", N_("TLSA records fit the certificates"), "transport.tlsa", _valid, _CONNECT),
-        _server("mail_starttls_dane_rollover", N_("there is a second TLSA record for the next key"), Need.SHOULD),
+        Demand(
+            "mail_starttls_dane_valid",
+            N_("TLSA records fit the certificates"),
+            ("transport.tlsa", "transport.tlsa_match"),
+            _signed,
+            note=_CONNECT,
+            unless=NO_MX,
+        ),
+        _server("mail_starttls_dane_rollover", N_("there is a second TLSA record for the next key"), Need.SHOULD, _ROLLOVER),
         Demand("tlsrpt", N_("there is a TLS-RPT record"), ("transport.tls_rpt",), _there, need=Need.SHOULD, unless=NO_MX),
         _server("mail_rpki_exists", N_("the routes to the mail servers are signed (RPKI)"), note=_ROUTES),
         _server("mail_rpki_valid", N_("those routes are valid"), note=_ROUTES),
