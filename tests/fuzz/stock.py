@@ -9,14 +9,17 @@ from typing import Protocol, cast
 
 NAMES = (
     "address",
+    "answer",
     "authenticate",
     "author",
     "check",
     "claim",
     "forge",
+    "handed",
     "keyrecord",
     "message",
     "milter",
+    "move",
     "reply",
     "sign",
     "signature",
@@ -24,6 +27,7 @@ NAMES = (
     "submit",
     "taglist",
     "testmail",
+    "update",
     "verify",
 )
 CASES = Path(__file__).parent / "cases"

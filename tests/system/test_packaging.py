@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(built: Built) -> Non
     assert others == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE",
         "data/share/man/man1/zegel.1", "data/share/man/man1/zegel-sendmail.1", "data/share/man/man5/zegel.toml.5",
-        "data/share/zegel/systemd/README.md", "data/share/zegel/systemd/zegel.service",
+        "data/share/zegel/systemd/README.md", "data/share/zegel/systemd/zegel.service", "scripts/zegel-sendmail",
     }  # fmt: skip
 
 
@@ -170,6 +170,18 @@ def test_it_brings_its_languages_manual_and_unit_but_no_tools(installed: Path) -
     assert (installed / "share" / "zegel" / "systemd" / "zegel.service").is_file()
     for tool in ("pip", "hatchling", "setuptools"):
         assert run(installed, "-c", f"import {tool}", program="python").returncode == 1, tool
+
+
+def test_its_sendmail_command_is_started_without_more_than_it_needs(installed: Path) -> None:
+    command = installed / "bin" / "zegel-sendmail"
+    done = run(installed, "-bs", program="zegel-sendmail")
+    assert (done.returncode, done.stdout) == (64, "")
+    code = f"import sys; sys.argv = ['x', '-bs']; exec(compile(open({str(command)!r}).read(), 'x', 'exec'))"
+    loaded = run(installed, "-X", "importtime", "-c", code, program="python")
+    assert loaded.returncode == 64
+    names = {line.rpartition("|")[2].strip() for line in loaded.stderr.splitlines() if line.startswith("import time:")}
+    assert "zegel.integrations.sendmail" in names
+    assert not {"re", "email", "socket", "typing", "enum"} & names
 
 
 def test_it_serves_from_a_read_only_system_without_a_capability(installed: Path, tmp_path: Path) -> None:

@@ -188,6 +188,18 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, content: b
     assert "codec" not in str(refused.value)
 
 
+def test_a_configuration_that_everybody_can_change_is_nobodys(tmp_path: Path) -> None:
+    file = tmp_path / "zegel.toml"
+    file.write_text("")
+    for mode, taken in ((0o600, True), (0o664, True), (0o666, False), (0o602, False)):
+        file.chmod(mode)
+        if taken:
+            assert app.read_config(file, tmp_path) == Config()
+        else:
+            with pytest.raises(ConfigError, match=r"chmod o-w .*zegel\.toml"):
+                app.read_config(file, tmp_path)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0(daemon: Daemon, number: signal.Signals) -> None:
     daemon.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from zegel.adapters.converse import AsyncResolver
@@ -21,7 +22,12 @@ def read_config(path: Path | None, data_folder: Path) -> Config:
     """Read ``zegel.toml``: the one that is named, or the data folder's, which may be absent. Raises :class:`ConfigError`."""
     file = path or data_folder / "zegel.toml"
     try:
-        config = parse_config(file.read_text(encoding="utf-8"))
+        with file.open(encoding="utf-8") as opened:
+            if os.fstat(opened.fileno()).st_mode & stat.S_IWOTH:
+                # Whoever writes here says who may sign as whom, and where mail goes.
+                sentence = N_("{file} can be changed by everybody on this machine; look what is in it, and type: chmod o-w {file}")
+                raise ConfigError(sentence, file=file)
+            config = parse_config(opened.read())
     except FileNotFoundError:
         if path is None:
             return Config()

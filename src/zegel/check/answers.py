@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -134,8 +134,9 @@ class Rates:
     """How often answers may be given: to one sender, to one domain, and in all. It remembers a bounded number of each."""
 
     def __init__(self) -> None:
-        self._senders: dict[str, float] = {}  # when each got its last answer, the oldest first
-        self._domains: dict[str, deque[float]] = {}
+        # By their last answer, the oldest first: what no longer counts stands in front, and nobody pays for what others have asked.
+        self._senders: OrderedDict[str, float] = OrderedDict()
+        self._domains: OrderedDict[str, deque[float]] = OrderedDict()
         self._all: deque[float] = deque()
 
     def take(self, to: Mailbox, table: Check, now: float) -> Refused | None:
@@ -147,25 +148,30 @@ class Rates:
         if len(self._all) >= table.hourly:
             return Refused.LIMIT
         times = self._domains.get(domain, deque())
+        _let_go(times, now)
         if len(times) >= table.domain_hourly:
             return Refused.DOMAIN_LIMIT
-        self._domains[domain] = times
         times.append(now)
         self._all.append(now)
-        self._senders.pop(address, None)
+        self._domains[domain] = times
+        self._domains.move_to_end(domain)
         self._senders[address] = now
+        self._senders.move_to_end(address)
         return None
 
     def _forget(self, now: float, pause: float) -> None:
         """Let go what no longer counts. There are never more of a kind than an hour, or a pause, allows in all."""
-        while self._all and not 0 <= now - self._all[0] < _HOUR:
-            self._all.popleft()
-        for domain, times in list(self._domains.items()):
-            while times and not 0 <= now - times[0] < _HOUR:
-                times.popleft()
-            if not times:
-                del self._domains[domain]
-        for address, time in list(self._senders.items()):
+        _let_go(self._all, now)
+        while self._domains and not 0 <= now - next(iter(self._domains.values()))[-1] < _HOUR:
+            self._domains.popitem(last=False)
+        while self._senders:
+            time = next(iter(self._senders.values()))
             if 0 <= now - time < pause and len(self._senders) <= MAX_REMEMBERED:
                 break
-            del self._senders[address]
+            self._senders.popitem(last=False)
+
+
+def _let_go(times: deque[float], now: float) -> None:
+    """Drop what is more than an hour ago, or after ``now``: the clock has been set back."""
+    while times and not 0 <= now - times[0] < _HOUR:
+        times.popleft()

@@ -148,14 +148,23 @@ def _look(here: Place, plan: Plan) -> dict[tuple[str, str], Visibility]:
 
 
 def _do(here: Place, plan: Plan, seen: dict[tuple[str, str], Visibility], options: Options, origin: str) -> None:
-    from zegel.moving.bring import bring
+    from zegel.moving.bring import Brought, bring_all
     from zegel.rollout.visibility import Outcome
+    from zegel.store.errors import StoreError
 
     visible = {
         (move.domain, move.selector) for move in plan.new if not options.look or seen[move.domain, move.selector].outcome is Outcome.VISIBLE
     }
-    with here.store() as store, screen.waiting(_("Importing")), store.writing() as tx:
-        done = bring(tx, plan, visible, now=int(time.time()), organisation=options.organisation, origin=origin)
+    done, now = Brought(0, 0, 0), int(time.time())
+    try:
+        with here.store() as store, screen.waiting(_("Importing")):
+            for so_far in bring_all(store, plan, visible, now=now, organisation=options.organisation, origin=origin):
+                done = so_far
+    except StoreError:
+        if done.keys:
+            sentence = _("imported before the trouble: {domains} domains and {keys} keys; the same command goes on with the rest")
+            screen.marked(Mark.NOTE, sentence.format(domains=done.domains, keys=done.keys))
+        raise
     sentence = _("imported: {domains} domains and {keys} keys, of which {active} sign at once")
     screen.marked(Mark.OK, sentence.format(domains=done.domains, keys=done.keys, active=done.active))
     waiting = [move for move in plan.new if move.signs and (move.domain, move.selector) not in visible]

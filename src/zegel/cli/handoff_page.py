@@ -6,6 +6,7 @@ wrote (DNS) is escaped as everything is. The same as plain text is for a mail.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterable
 from html import escape
@@ -168,22 +169,28 @@ def _rest(page: Handoff, say: Callable[..., str]) -> str:
 
 
 def as_text(page: Handoff, translate: Translate, *, contact: str = "") -> list[str]:
-    """The page as lines of plain text."""
+    """The page as lines of plain text, none longer than a mail likes but those that are to be copied."""
 
     def say(sentence: str, **values: object) -> str:
         return translate(sentence).format(**values)
 
+    def prose(text: str, first: str = "", after: str | None = None) -> list[str]:
+        more = first if after is None else after
+        return textwrap.wrap(text, 76, initial_indent=first, subsequent_indent=more, break_long_words=False, break_on_hyphens=False)
+
     lines = [say(N_("DNS records for {domain}"), domain=page.domain), ""]
-    lines += [say(N_("Please enter these records in the zone {zone}, as they stand. Nothing else in it has to change."), zone=page.zone)]
+    lines += prose(
+        say(N_("Please enter these records in the zone {zone}, as they stand. Nothing else in it has to change."), zone=page.zone)
+    )
     if contact:
-        lines += [say(_QUESTIONS, contact=contact)]
+        lines += prose(say(_QUESTIONS, contact=contact))
     for number, entry in enumerate(page.entries, 1):
         record = entry.wish.record
         title, why = _TITLES[entry.wish.purpose]
         state = _STATES[entry.seen.outcome][1]
-        lines += ["", f"{number}. {say(title)}: {say(state)}", f"   {say(why)}"]
+        lines += ["", f"{number}. {say(title)}: {say(state)}", *prose(say(why), "   ")]
         if entry.wish.note is not None:
-            lines.append(f"   {entry.wish.note.told(translate)}")
+            lines += prose(entry.wish.note.told(translate), "   ")
         pairs = [
             (say(N_("Name")), relative(record, page.zone)),
             (say(N_("Full name")), record.name),
@@ -193,7 +200,7 @@ def as_text(page: Handoff, translate: Translate, *, contact: str = "") -> list[s
         if len(record.strings) > 1:
             pairs.append((say(N_("In pieces of 255")), as_split(record)))
         lines += [f"   {name}: {value}" for name, value in pairs]
-        lines.append(f"   {say(_NOW)}: {entry.seen.sentence.told(translate)}")
+        lines += prose(f"{say(_NOW)}: {entry.seen.sentence.told(translate)}", "   ")
         texts = dict.fromkeys(text for sight in entry.seen.sights for text in sight.seen.seen)
         if not entry.seen.everywhere:
             lines += [f"      {text[:_MAX_TEXT]}" for text in list(texts)[:_MAX_SEEN]]
@@ -202,7 +209,13 @@ def as_text(page: Handoff, translate: Translate, *, contact: str = "") -> list[s
         lines += ["", f"{say(_FILE)}: {url}", *(f"   {line}" for line in page.policy.splitlines())]
     if page.foreign:
         lines += ["", f"{say(_STAY)}:", *(f"   {one.record_name} {one.service}".rstrip() for one in page.foreign)]
-    lines += ["", f"{say(_HINT)}:", *(f"- {say(hint)}" for hint in _HINTS), "", say(N_("Seen at {time}"), time=_time(page))]
+    lines += [
+        "",
+        f"{say(_HINT)}:",
+        *(line for hint in _HINTS for line in prose(say(hint), "- ", "  ")),
+        "",
+        say(N_("Seen at {time}"), time=_time(page)),
+    ]
     return lines
 
 

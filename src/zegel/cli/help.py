@@ -21,6 +21,7 @@ THEIRS = (
     N_("Install completion for the current shell."),
     N_("Show completion for the current shell, to copy it or customize the installation."),
     N_("Show this message and exit."),
+    N_("Usage:"),
 )
 # What it says in English only: our sentence for it, which in English is the same.
 _MISUSED = (
@@ -75,8 +76,17 @@ def misuse(said: str) -> str:
     return said
 
 
+def _usage(said: str) -> str:
+    """The line that the library writes, which translates all but its first word."""
+    return said.replace("Usage:", _("Usage:"), 1)
+
+
 class Command(TyperCommand):
     """One command."""
+
+    def get_usage(self, ctx: Any) -> str:
+        """How it is typed."""
+        return _usage(super().get_usage(ctx))
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, as the help shows them."""
@@ -85,6 +95,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """Several commands: those of the front page in the order of use, others as they were written."""
+
+    def get_usage(self, ctx: Any) -> str:
+        """How it is typed."""
+        return _usage(super().get_usage(ctx))
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, as the help shows them."""

@@ -88,7 +88,7 @@ class Caller:
         if site is None:
             return _NOT_NOW
         self._forget()
-        if not self._desk.has_room(self._name, event.size):
+        if not self._desk.has_room(site.name, event.size):
             return _BUSY
         self._site, self._sender, self._utf8 = site, event.sender, event.utf8
         return None
@@ -104,10 +104,11 @@ class Caller:
     def content(self, data: bytes) -> None:
         """Keep octets of the message, while there is room for all that is in hand."""
         desk = self._desk
-        if self._busy or not desk.has_room(self._name, len(data)):
+        holder = self._current.name
+        if self._busy or not desk.has_room(holder, len(data)):
             self._busy = True
             return
-        desk.held[self._name] += len(data)
+        desk.held[holder] += len(data)
         self._size += len(data)
         self._content += data
 
@@ -165,8 +166,9 @@ class Caller:
 
     def _forget(self) -> None:
         held = self._desk.held
-        held[self._name] -= self._size
-        if not held[self._name]:
-            del held[self._name]
+        if self._site is not None:  # as it was when the message began: the book may be another by now
+            held[self._site.name] -= self._size
+            if not held[self._site.name]:
+                del held[self._site.name]
         self._size, self._busy, self._site = 0, False, None
         self._recipients, self._content = [], bytearray()

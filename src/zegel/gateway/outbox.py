@@ -49,7 +49,8 @@ class Already(Exception):  # noqa: N818 - it is safe, and nothing is to be done
 class Outbox:
     """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
-    ``arrived`` is called, in the loop, with the number of a message and     on disk. Who takes in a message does so within :attr:`intake`.
+    ``arrived`` is called, in the loop, with the number of a message and the message once it is on disk. Who takes in a message does so
+    within :attr:`intake`.
     """
 
     def __init__(

@@ -45,6 +45,7 @@ class Relay:
     def __init__(self, settings: Callable[[], Settings], judge: Judge, outbox: Outbox, bounds: Bounds) -> None:
         self._settings, self._judge, self._outbox, self.bounds = settings, judge, outbox, bounds
         self._by_site, self._by_visitor = Rates(), Rates()
+        self._keeping: set[asyncio.Task[Accepted]] = set()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="relay")
 
     def close(self) -> None:
@@ -53,21 +54,43 @@ class Relay:
 
     async def submit(self, submission: Submission) -> Accepted:
         """Take a message; returns when it is on disk. Raises :class:`Refused`, ``Already``; all else is a fault of ours (451)."""
-        settings = self._settings()
-        prepared: Prepared | None = None
-        try:
-            self._check(submission)
-            with self._outbox.intake:
+        with self._outbox.intake:
+            settings = self._settings()
+            prepared: Prepared | None = None
+            try:
+                self._check(submission)
                 # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
                 # and neither a key nor a large message holds up the loop.
                 prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
                 self._check_visitor(submission.site, prepared.corrected.visitor)
                 judged = await self._judged(submission.site, settings, prepared)
-                queue_id = await self._put(submission, prepared)
+            except Refused as refused:
+                tell_refused(settings, submission, refused, prepared)
+                raise
+            # It reaches the disk whoever still waits for it: a client that goes away now sends nothing without its line and its record.
+            kept = asyncio.create_task(self._keep(submission, settings, prepared, judged))
+            self._keeping.add(kept)
+            kept.add_done_callback(self._kept)
+            return await asyncio.shield(kept)
+
+    async def _keep(self, submission: Submission, settings: Settings, prepared: Prepared, judged: Judgement) -> Accepted:
+        """Put it on disk and tell of it. Raises :class:`Refused`."""
+        try:
+            queue_id = await self._put(submission, prepared)
         except Refused as refused:
             tell_refused(settings, submission, refused, prepared)
             raise
-        return tell_accepted(settings, submission, queue_id, prepared, judged)
+        try:
+            return tell_accepted(settings, submission, queue_id, prepared, judged)
+        except Exception as error:
+            # It is on its way: whatever else is said than 250 would have it sent again.
+            settings.journal.fault(error)
+            return Accepted(queue_id, ())
+
+    def _kept(self, kept: asyncio.Task[Accepted]) -> None:
+        self._keeping.discard(kept)
+        if not kept.cancelled():
+            kept.exception()  # who waits has it; where nobody does, there is nobody to tell
 
     def _check(self, submission: Submission) -> None:
         """What can be said without looking into the message."""

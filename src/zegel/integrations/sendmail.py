@@ -69,7 +69,7 @@ class Asked:
             if letter == "b" and letters == "m":
                 return
             if letter not in _FLAGS:
-                raise Stop(EX_USAGE, f"option -{letter}{letters} is not known here: this command takes one message, and nothing else")
+                raise Stop(EX_USAGE, f"option -{letter}{letters} is not known here: this command takes one message; see zegel-sendmail(1)")
             self.from_header = self.from_header or letter == "t"
             self.ignore_dots = self.ignore_dots or letter == "i"
 

@@ -1,13 +1,23 @@
-"""Does what a plan says, in one transaction of the store: all of it, or on any trouble nothing."""
+"""Does what a plan says: so many domains in a transaction of the store, each domain whole or not at all.
+
+A thousand domains in one would keep the store's one lock for ten seconds, and all that a daemon records or queues would wait as long. So
+there is a pause between two transactions, in which whoever waits for the lock gets it. What is in the store already is no part of a plan:
+after trouble the same command goes on where the former ended.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from zegel.moving.plan import Plan
 from zegel.store import audit, domains, keychanges, keys, organisations
+from zegel.store.database import Store
 from zegel.store.transaction import Transaction
+
+TOGETHER = 20  # domains: some tenths of a second
+_PAUSE = 0.15  # seconds; who waits for the lock tries every tenth (SQLite's busy handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,20 @@ class Brought:
     domains: int
     keys: int
     active: int
+
+
+def bring_all(
+    store: Store, plan: Plan, visible: Collection[tuple[str, str]], *, now: int, organisation: str, origin: str
+) -> Iterator[Brought]:
+    """Do all of a plan, part by part; after each, what was done so far. Raises StoreError, and then what was told before stays done."""
+    done = Brought(0, 0, 0)
+    for number, part in enumerate(plan.parts(TOGETHER)):
+        if number:
+            time.sleep(_PAUSE)
+        with store.writing() as tx:
+            more = bring(tx, part, visible, now=now, organisation=organisation, origin=origin)
+        done = Brought(done.domains + more.domains, done.keys + more.keys, done.active + more.active)
+        yield done
 
 
 def bring(tx: Transaction, plan: Plan, visible: Collection[tuple[str, str]], *, now: int, organisation: str, origin: str) -> Brought:

@@ -5,7 +5,7 @@ Each key file is read and loaded once, as loading takes 36 ms, however many doma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -76,6 +76,14 @@ class Plan:
         """What stands in the way: each has to be mended, or passed over by the user's own word."""
         keys = [Remark(Weight.BROKEN, m.at, f"{m.selector} {m.domain}", m.why) for m in self.moves if m.fate is Fate.BROKEN and m.why]
         return [remark for remark in self.found.remarks if remark.weight is Weight.BROKEN] + keys
+
+    def parts(self, size: int) -> Iterator[Plan]:
+        """What is to be done, so many domains at a time; none of them is cut in two."""
+        changed = list(dict.fromkeys([*self.domains, *self.widened, *(move.domain for move in self.new)]))
+        for start in range(0, len(changed), size):
+            mine = set(changed[start : start + size])
+            domains, widened = ([name for name in names if name in mine] for names in (self.domains, self.widened))
+            yield Plan(self.found, [move for move in self.moves if move.domain in mine], domains, widened)
 
     @property
     def changes(self) -> bool:

@@ -47,7 +47,7 @@ class Group:
     """
 
     def __init__(self, spool: Spool, *, most: int = MOST) -> None:
-        self._spool, self._most = spool, most
+        self._spool, self._writer, self._most = spool, spool.writer(), most
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: deque[_Job] = deque()
         self._wanted = threading.Condition()
@@ -90,6 +90,7 @@ class Group:
         assert self._loop is not None
         while batch := self._next():
             self._loop.call_soon_threadsafe(_answer, self._done(batch))
+        self._writer.close()
 
     def _next(self) -> list[_Job]:
         with self._wanted:
@@ -100,7 +101,7 @@ class Group:
     def _done(self, batch: list[_Job], *, again: bool = True) -> list[_Answer]:
         answers: list[_Answer] = []
         try:
-            with self._spool.writing() as tx:
+            with self._writer.writing() as tx:
                 for kind, jobs in _together(batch):
                     found = kind(tx, [job.entry for job in jobs])
                     answers += [_Answer(job.future, result) for job, result in zip(jobs, found, strict=True)]

@@ -187,6 +187,10 @@ class Spool:
         with database_explained(self.folder), sqlite.writing(self._engine) as connection:
             yield connection
 
+    def writer(self) -> Writer:
+        """What one thread writes with, from now until it closes it."""
+        return Writer(self.folder, self._engine)
+
     def shrink(self) -> None:
         """Give some of the room that is free in the file back to the disk. Raises StoreError."""
         with database_explained(self.folder):
@@ -252,6 +256,28 @@ class Spool:
             with sqlite.writing(self._engine) as connection:
                 metadata.create_all(connection)  # what an older one lacks is whole tables
                 connection.execute(update(state).values(version=VERSION))
+
+
+class Writer:
+    """The connection of a thread that writes all the time. Of a new one each time, most pages would be read again for each message."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self._folder, self._engine = folder, engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As :meth:`Spool.writing`."""
+        with database_explained(self._folder):
+            if self._connection is None:
+                self._connection = sqlite.writer(self._engine)
+            with self._connection.begin():
+                yield self._connection
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _lay_out(path: Path) -> None:

@@ -97,14 +97,19 @@ def reading(of: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(of: Engine) -> Iterator[Connection]:
     """One transaction that may write, all or nothing; others that want to write wait."""
-    with of.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+    with writer(of) as connection, connection.begin():
         yield connection
+
+
+def writer(of: Engine) -> Connection:
+    """A connection whose transactions may write: for who does so again and again, since its pages stay in memory between them."""
+    return of.connect().execution_options(**{_WRITES: True})
 
 
 @contextmanager
 def migrating(of: Engine) -> Iterator[Connection]:
     """One transaction that may change the tables themselves. Raises RuntimeError when a row would lose what it points to."""
-    with of.connect().execution_options(**{_WRITES: True}) as connection:
+    with writer(of) as connection:
         # Alembic's batch mode drops a table and renames its copy: rows that point to it must not follow. Inside a transaction this
         # setting is ignored.
         driver = _driver(connection)

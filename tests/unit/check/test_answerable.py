@@ -12,6 +12,7 @@ import pytest
 import zegel
 from support import inbound, samples
 from support.testmail import MAIL, dns, report, signed
+from support.work import calls, lines
 from zegel.check.answerable import Refused, whom
 from zegel.check.answers import Rates
 from zegel.check.reply import Thread, reply
@@ -134,6 +135,19 @@ def test_what_is_remembered_is_bounded() -> None:
         rates.take(box(f"p{number}@example.org"), table, 1000 + number)
     assert len(rates._senders) <= 10_001
     assert len(rates._all) <= 3600
+
+
+def test_what_others_have_asked_costs_nobody_anything() -> None:
+    table = Check(hourly=10_000, domain_hourly=10_000, pause=86_400)
+
+    def cost(others: int) -> int:
+        rates = Rates()
+        for number in range(others):
+            rates.take(box(f"p@d{number}.example"), table, 1000)
+        latest = box("last@example.org")
+        return calls(lambda: rates.take(latest, table, 1001)) + lines(lambda: rates.take(latest, table, 1002))
+
+    assert cost(2000) <= cost(20) + 5
 
 
 # -- what it says --------------------------------------------------------------------------------------------------------------------

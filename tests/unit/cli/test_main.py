@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import zegel as package
+from support.servers import wait_for
 
 from .conftest import Run
 
@@ -179,15 +179,15 @@ def test_ctrl_c_while_waiting_for_input(tmp_path: Path) -> None:
     zone.write_text("")
     # A shell that runs the tests in the background has them ignore the signal.
     code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from zegel.cli import messages; "
-        "print('ready', file=sys.stderr, flush=True); from zegel.cli.main import main; main()"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from zegel.cli.main import main; "
+        "print('ready', file=sys.stderr, flush=True); main()"
     )
     command = [sys.executable, "-c", code, "verify", "--zone", str(zone)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stderr is not None
         assert child.stderr.readline() == b"ready\n"
-        # Before the input is read the signal ends it as well: both are what a person at the keyboard wants.
-        time.sleep(1)
+        state = Path(f"/proc/{child.pid}/stat")
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "S", what="it waits for its input")
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 130
         assert child.stderr.read() == b""

@@ -171,5 +171,7 @@ def test_the_hand_off_as_text(zegel: Run, site: Path) -> None:
         "1. DKIM key: not there yet",
     ):
         assert line in text.splitlines()
+    copied = ("   Value: ", "   In pieces", "      ")
+    assert max(len(line) for line in text.splitlines() if not line.startswith(copied)) <= 76, "a mail program would break it"
     site.write_text(zegel("domain", "records", "example.be", "--format", "zone").text)
     assert "not there yet" not in zegel("domain", "handoff", "example.be", "--text").text

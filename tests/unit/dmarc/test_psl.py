@@ -38,6 +38,8 @@ def older(author: str, records: Records, *dkim: str) -> tuple[str, ...]:
         ("com", {"com": REJECT}, "", ("fail", "com", "com", "reject")),
         ("com", {}, "", ("none", "com", "-", "-")),
         ("a.github.io", {"io": REJECT, "github.io": REJECT}, "github.io", ("none", "a.github.io", "-", "-")),
+        # Who has a name below a public suffix does not speak for the suffix.
+        ("github.io", {"github.io": REJECT}, "tenant.github.io", ("fail", "github.io", "github.io", "reject")),
         ("example.com", {"example.com": REJECT + "; adkim=s"}, "a.example.com", ("fail", "example.com", "example.com", "reject")),
         ("a.example.com", {"a.example.com": Rcode.TIMEOUT}, "", ("temperror", "example.com", "-", "-")),
         ("a.example.com", {"example.com": Rcode.SERVFAIL}, "", ("temperror", "example.com", "-", "-")),

@@ -469,7 +469,7 @@ def test_a_fault_of_ours_is_one_try_and_the_message_runs_out(tmp_path: Path) -> 
 
     async def run() -> None:
         with NextHop() as hop:
-            direct = lambda terms: replace(terms, resolver=Stumbling(records), port=hop.port, nearest=Whose.MACHINE)  # noqa: E731
+            direct = partial(replace, resolver=Stumbling(records), port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct, times=PATIENT, warn_hours=0) as made:
                 await made.put("a@stumble.example", "b@example.net")
                 await made.until(lambda: len(hop.taken) == 1)
@@ -490,9 +490,7 @@ def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> No
 
     async def run() -> None:
         with NextHop(greeting=HANG) as tarpit, NextHop(address="127.0.0.2", port=tarpit.port) as hop:
-            direct = lambda terms: replace(  # noqa: E731
-                terms, resolver=zegel.Zone.from_dict(records), port=hop.port, nearest=Whose.MACHINE
-            )
+            direct = partial(replace, resolver=zegel.Zone.from_dict(records), port=hop.port, nearest=Whose.MACHINE)
             async with rig(tmp_path, "mx", terms=direct, times=PATIENT) as made:
                 await asyncio.gather(*(made.put(f"x@d{number}.example") for number in range(many)))
                 await made.until(lambda: tarpit.connections == 100)

@@ -170,6 +170,18 @@ def test_all_messages_in_hand_together_are_bounded_and_those_of_one_site() -> No
     asyncio.run(run())
 
 
+def test_what_is_in_hand_is_given_back_also_when_its_site_has_gone_meanwhile() -> None:
+    made, _ = desk(site("local", networks=("127.0.0.1/32",)))
+    caller = made.caller("127.0.0.1", True)
+    caller.mail_from(MailFrom("a@example.be"))
+    caller.content(b"x" * 400)
+    made.book.replace([])
+    caller.content(b"x" * 50)
+    assert made.held == {"local": 450}
+    caller.closed()
+    assert not made.held
+
+
 def test_octets_that_come_by_twos_take_their_own_room_alone() -> None:
     """In a list each pair would be an object of 35 octets, and a place of 8."""
     made, _ = desk(site("local", networks=("127.0.0.1/32",)), max_held=1_000_000)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,48 @@ def test_the_term_runs_out_while_it_runs(store: Store) -> None:
     asyncio.run(write())
     asyncio.run(expire())
     assert [message.queue_id for message in found(store)] == ["4Wx0"]
+
+
+def test_a_clock_that_goes_back_loses_nothing(store: Store) -> None:
+    """A message is found by the time that it was given, whatever came before it, also in a second that has messages already."""
+    times = [NOW, NOW + 1, NOW - 3600, NOW, NOW + 1, NOW - 3600, NOW - 3601, NOW + 2]
+
+    async def main() -> None:
+        async with running(store, batch=3) as recorder:
+            for start in range(0, len(times), 3):
+                for number, second in enumerate(times[start : start + 3], start):
+                    recorder.take(outbound(number, time=second))
+                await until(lambda: recorder._weight == 0)
+
+    asyncio.run(main())
+    kept = found(store)
+    assert [(message.time, message.queue_id) for message in reversed(kept)] == sorted(
+        (second, f"4Wx{number}") for number, second in enumerate(times)
+    )
+    assert len({message.id for message in kept}) == len(times)
+
+
+def test_under_load_a_batch_is_whole_or_of_its_second(store: Store) -> None:
+    """What comes while a batch is written waits for the next one: each transaction costs as much as many messages."""
+    seconds, batch = 0.5, 50
+    batches: list[tuple[float, float]] = []  # when each was seen, and how many
+
+    async def main() -> None:
+        loop, before = asyncio.get_running_loop(), 0.0
+        async with running(store, batch=batch, seconds=seconds) as recorder:
+            for number in range(400):
+                recorder.take(outbound(number))
+                await asyncio.sleep(0.002)
+                now = counted(recorder, "zegel_recorded_total")
+                if now != before:
+                    batches.append((loop.time(), now - before))
+                    before = now
+            await until(lambda: counted(recorder, "zegel_recorded_total") == 400)
+
+    asyncio.run(main())
+    assert len(batches) > 2
+    for (last, _), (seen, size) in pairwise(batches):
+        assert size >= batch or seen - last > 0.8 * seconds, batches
 
 
 def test_slow_dns_holds_up_nothing(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from zegel.gateway.judge import Answer, Egress
 from zegel.gateway.outbox import Posting
 from zegel.gateway.relay import Bounds, may_write_to
 from zegel.grammar.domain import Domain
+from zegel.store import post
 from zegel.store.errors import StoreError
 
 
@@ -222,6 +223,84 @@ def test_a_disk_that_fails_is_451_and_the_client_hears_nothing_of_it(tmp_path: P
         assert "fire" not in refused.text
 
     play(tmp_path, test)
+
+
+class Stumbling:
+    """A part with a bug: whatever is asked of it fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise MemoryError(name)
+
+
+class Full:
+    """A recorder whose store is gone."""
+
+    def take(self, record: object) -> None:
+        raise StoreError("the disk is on fire")
+
+
+@pytest.mark.parametrize("part", ["keyring", "clock", "style", "limits", "resolver"])
+def test_a_fault_of_ours_at_any_step_refuses_nothing_and_takes_nothing(tmp_path: Path, part: str) -> None:
+    """It is an exception, for which the door says 451; or the message goes without what only warns."""
+
+    async def test(stand: Stand) -> None:
+        stand.settings = replace(stand.settings, **{part: cast(Any, Stumbling())})
+        try:
+            accepted = await stand.send()
+        except (MemoryError, TypeError):
+            assert waiting(stand) == 0
+        else:
+            assert accepted.queue_id
+            assert waiting(stand) == 1
+
+    play(tmp_path, test)
+
+
+def test_a_fault_once_the_message_is_on_disk_is_no_reason_to_have_it_again(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        stand.settings = replace(stand.settings, recorder=Full())
+        accepted = await stand.send()
+        assert accepted.queue_id
+        assert waiting(stand) == 1
+        assert stand.settings.journal.registry.get_sample_value("zegel_faults_total") == 1
+        # What is not on disk is a fault for the door to answer, and stays with the client.
+        with pytest.raises(StoreError):
+            await stand.send(FORM + b"\x00\xff", site=replace(SITE, foreign_from="refuse"))
+        assert waiting(stand) == 1
+
+    play(tmp_path, test)
+
+
+def test_a_client_that_goes_away_at_the_end_sends_nothing_untold(tmp_path: Path) -> None:
+    """Else whoever hangs up in time has mail sent in our name of which there is neither a line nor a record."""
+
+    async def test(stand: Stand) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow:
+            async def put(self, posting: Posting) -> str:
+                begun.set()
+                await go_on.wait()
+                return await stand.outbox.put(posting)
+
+        stand.relay._outbox = Slow()  # type: ignore[assignment]
+        sending = asyncio.create_task(stand.send())
+        await begun.wait()
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+        go_on.set()
+        await asyncio.gather(*stand.relay._keeping)
+        assert waiting(stand) == 1
+        assert stand.kept[0].action == "signed"
+        assert stand.kept[0].queue_id
+
+    play(tmp_path, test)
+
+
+def waiting(stand: Stand) -> int:
+    with stand.spool.reading() as tx:
+        return post.waiting(tx)
 
 
 def test_large_messages_take_the_same_way(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of each key: it comes along, is there, stays behind, or cannot come; and then all of it in one transaction."""
+"""What becomes of each key: it comes along, is there, stays behind, or cannot come; and then all of it in the store, part by part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.servers import require
 from support.texts import Texts, pem
 from zegel.grammar.domain import Domain
 from zegel.moving import opendkim, plan
-from zegel.moving.bring import bring
+from zegel.moving.bring import TOGETHER, bring, bring_all
 from zegel.moving.disk import Disk
 from zegel.moving.model import Found, UnreadableError
 from zegel.moving.pem import load, seed_and_public
@@ -256,3 +256,37 @@ def test_what_is_no_plain_file_of_a_sane_size(tmp_path: Path) -> None:
         Disk().secret(str(tmp_path / "long"))
     assert Disk().names(str(tmp_path)) == ["long", "pipe"]
     assert Disk().names(str(tmp_path / "none")) == ()
+
+
+def test_many_domains_come_in_parts_with_the_lock_free_between_them(store: Store) -> None:
+    """Whoever records or queues mail meanwhile never waits for more than a part; no domain is cut in two."""
+    count = 2 * TOGETHER + 5
+    lines = "".join(f"*@d{number}.example k{number}\n" for number in range(count))
+    table = "".join(f"k{number} d{number}.example:mail:/k/0\n" for number in range(count))
+    made = planned(store, lines, table)
+    visible, told, other = {(move.domain, move.selector) for move in made.new}, [], Store.open(store.folder)
+    for done in bring_all(store, made, visible, now=5, organisation="Gent", origin="test"):
+        told.append((done.domains, done.keys, done.active))
+        with other.writing() as tx:  # at once: nobody has the lock
+            domains.add(tx, Domain.parse(f"part{len(told)}.example"), now=6)
+    other.close()
+    assert told == [(some, some, some) for some in (TOGETHER, 2 * TOGETHER, count)]
+    assert planned(store, lines, table).changes is False
+
+
+def test_after_trouble_the_rest_comes_with_the_same_command(store: Store) -> None:
+    count = 2 * TOGETHER
+    lines = "".join(f"*@d{number}.example k{number}\n" for number in range(count))
+    table = "".join(f"k{number} d{number}.example:mail:/k/0\n" for number in range(count))
+    made = planned(store, lines, table)
+    doing = bring_all(store, made, set(), now=5, organisation="Gent", origin="test")
+    assert next(doing).domains == TOGETHER
+    with store.writing() as tx:  # somebody adds one of the second part meanwhile
+        domains.add(tx, made.domains[TOGETHER + 3], now=6)
+    with pytest.raises(StoreError, match="in the store already"):
+        next(doing)
+    assert len(state(store)) == TOGETHER
+    again = planned(store, lines, table)
+    assert (len(again.new), len(again.domains)) == (TOGETHER, TOGETHER - 1)
+    assert [done.keys for done in bring_all(store, again, set(), now=7, organisation="Gent", origin="test")] == [TOGETHER]
+    assert len(state(store)) == count

@@ -65,6 +65,7 @@ def test_what_is_told_is_what_changed() -> None:
     assert said(key(KeyState.VISIBLE, visible=NOW - 60), HERE) == ""
     assert said(key(KeyState.VISIBLE, visible=NOW - 60), PART) == "key.unseen"
     assert said(key(KeyState.PENDING), PART) == ""
+    assert only(key(KeyState.VISIBLE, visible=NOW - 60), PART).visible is None
 
 
 # -- going back --------------------------------------------------------------------------------------------------------------------

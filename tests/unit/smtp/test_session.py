@@ -40,6 +40,16 @@ def codes() -> list[str]:
     return [line[:9].decode() for reply in REPLIES for line in reply.split(b"\r\n") if line[3:4] == b" "]
 
 
+def test_twenty_errors_end_it() -> None:
+    session = greeted()
+    REPLIES.clear()
+    assert talk(session, *[b"NONSENSE\r\n"] * 19) == []
+    assert len(codes()) == 19
+    assert "421 4.7.0" not in codes()
+    assert talk(session, b"NONSENSE\r\n") == [Closed()]
+    assert codes()[-1] == "421 4.7.0"
+
+
 def test_a_message() -> None:
     # RFC 5321 4.1.1.4.
     session = greeted()

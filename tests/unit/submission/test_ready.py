@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 import email
 import email.policy
@@ -14,6 +15,7 @@ import pytest
 from support.work import lines
 from zegel.submission import transfer
 from zegel.submission.ready import Change, Ready, make_ready
+from zegel.submission.transfer import encode
 from zegel.submission.unfit import Unfit
 
 BASE = b"From: info@example.be\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@example.be>\r\n"
@@ -254,6 +256,17 @@ def test_twice_the_message_costs_twice_the_work(hostile: bytes) -> None:
     head = BASE + b"Content-Type: multipart/mixed; boundary=b\r\n"
     once, twice = (cost(head + hostile * count + b"\r\n\r\nx\r\n") for count in (150, 300))
     assert twice <= 2.5 * once
+
+
+@pytest.mark.parametrize("size", [1, 56, 57, 58, 114, 1000])
+def test_base64_has_lines_of_76_letters_and_none_that_is_open(size: int) -> None:
+    """RFC 2045 6.8."""
+    made = encode(b"\xff" * size, text=False)
+    rows = made.data.split(b"\r\n")
+    assert made.encoding == "base64"
+    assert all(len(line) == 76 for line in rows[:-1])
+    assert b"\n" not in b"".join(rows)
+    assert base64.b64decode(b"".join(rows), validate=True) == b"\xff" * size
 
 
 def test_millions_of_short_lines_take_no_memory_of_their_own() -> None:
