@@ -15,6 +15,7 @@ from zegel.adapters.nameservers import Looked
 from zegel.ask import RRType
 from zegel.grammar.domain import Domain
 from zegel.rollout import rotation
+from zegel.rollout.keeper import Keeper
 from zegel.rollout.keyrules import Rules
 from zegel.rollout.life import Times
 from zegel.store import domains, keychanges, keys, slots
@@ -58,6 +59,29 @@ class Slow(Site):
         return asyncio.Event()
 
 
+class Counted(Keeper):
+    """Notes of each round whether everything was wanted; when it is to be ``broken``, the round is."""
+
+    broken = False
+
+    async def round(self, *, everything: bool = False) -> None:
+        self.rounds.put_nowait(everything)
+        if self.broken:
+            raise ValueError("broken for the test")
+        await super().round(everything=everything)
+
+    @functools.cached_property
+    def rounds(self) -> asyncio.Queue[bool]:
+        return asyncio.Queue()
+
+    async def next(self) -> bool:
+        """The next round, after which nothing more comes for a moment."""
+        everything = await asyncio.wait_for(self.rounds.get(), 5)
+        await asyncio.sleep(0.2)
+        assert self.rounds.empty()
+        return everything
+
+
 def attend(site: Site, key: StoredKey, zones: Zones | None = None) -> StoredKey:
     """One look at one key."""
     return asyncio.run(site.another(zones).attend(key))
@@ -80,6 +104,32 @@ def test_keys_that_may_be_gone_back_to_are_looked_at_before_the_one_that_signs(s
     site.publish()
     site.round()
     assert (len(site.asked), site.asked[-1]) == (4, "z1._domainkey.example.be")
+
+
+def test_it_goes_round_by_itself_and_when_it_is_woken(site: Site) -> None:
+    keeper = Counted(site.store, site.journal, lambda: site, lambda: site.rules, clock=lambda: site.now)
+
+    async def work() -> None:
+        site.rules = Rules(Times(look=600))
+        running = asyncio.create_task(keeper.run())
+        assert not await keeper.next()
+        keeper.wake(everything=True)
+        keeper.wake()
+        assert await keeper.next(), "whoever wants everything gets it"
+        keeper.wake()
+        assert not await keeper.next()
+        assert keeper.looks == 2
+        site.rules, keeper.broken = Rules(Times(look=1)), True
+        keeper.wake()
+        assert not await keeper.next()
+        keeper.broken = False
+        assert not await keeper.next(), "a broken round ends nothing"
+        running.cancel()
+
+    site.add("z1", activate=True)
+    site.publish()
+    asyncio.run(work())
+    assert site.journal.registry.get_sample_value("zegel_faults_total") == 1
 
 
 def test_a_look_gives_the_key_as_it_is_afterwards(site: Site) -> None:

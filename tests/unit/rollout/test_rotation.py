@@ -57,7 +57,7 @@ def test_what_a_domain_signs_with_is_what_is_rotated(store: Store) -> None:
 
 def test_a_key_is_made_that_is_to_follow(store: Store) -> None:
     former = add(store, "z1", KeyState.ACTIVE)
-    begun = rotate(store)
+    begun = rotation.rotate(store, EXAMPLE, "ed25519", now=NOW + DAY)
     assert begun == Rotation(Way.MADE, begun.key, former)
     assert (begun.key.state, begun.key.succession, begun.key.created) == (KeyState.PENDING, PLANNED, NOW + DAY)
     assert (begun.key.algorithm, begun.key.selector[:9]) == ("ed25519", "z202609e-")
