@@ -147,6 +147,17 @@ def test_who_signs_learns_of_a_change_and_not_of_a_look(store: Store) -> None:
     assert store.generation() != before
 
 
+def test_a_key_that_never_signed_is_taken_out_with_its_plan(store: Store) -> None:
+    seen = add(store, "z1")
+    with store.writing() as tx:
+        planned = keychanges.plan(tx, seen, Succession.EMERGENCY, now=20)
+        assert planned == replace(seen, succession=Succession.EMERGENCY) == keys.numbered(tx, seen.number)
+        keychanges.apply(tx, [Change(planned, replace(planned, state=KeyState.VISIBLE, visible=25), "key.visible")], now=25)
+        removed = keychanges.remove(tx, EXAMPLE, "z1", now=30)
+        assert removed == keys.numbered(tx, seen.number)
+    assert removed == replace(seen, state=KeyState.REMOVED, visible=25, removed=30, has_private=False)
+
+
 def test_what_is_revoked_never_signs_again(store: Store) -> None:
     add(store, "z1")
     activate(store, "z1")
