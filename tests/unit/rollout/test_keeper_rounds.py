@@ -106,6 +106,25 @@ def test_keys_that_may_be_gone_back_to_are_looked_at_before_the_one_that_signs(s
     assert (len(site.asked), site.asked[-1]) == (4, "z1._domainkey.example.be")
 
 
+def test_all_keys_that_may_be_gone_back_to_are_watched_while_the_one_that_signs_misses_its_record(site: Site) -> None:
+    other = Domain.parse("other.example")
+    with site.store.writing() as tx:
+        domains.add(tx, other, now=NOW)
+    site.add("z1", activate=True)
+    site.add("z2", activate=True)
+    site.add("z1", activate=True, domain=other)
+    site.publish()
+    assert (site.round(), site.round(later=60)) == (3, 0)
+    del site.dns["z1._domainkey.example.be", "TXT"]
+    assert (site.round(later=60, everything=True), site.round(later=60)) == (3, 0), "of the one before it alone nothing hangs"
+    site.publish()
+    del site.dns["z2._domainkey.example.be", "TXT"]
+    assert site.round(later=60, everything=True) == 3
+    site.asked.clear()
+    assert site.round(later=60) == 2
+    assert sorted(set(site.asked) & {key.name for key in site.all()}) == ["z1._domainkey.example.be", "z2._domainkey.example.be"]
+
+
 def test_it_goes_round_by_itself_and_when_it_is_woken(site: Site) -> None:
     keeper = Counted(site.store, site.journal, lambda: site, lambda: site.rules, clock=lambda: site.now)
 

@@ -184,16 +184,17 @@ def test_a_key_goes_step_by_step(store: Store) -> None:
         keychanges.remove(tx, EXAMPLE, "z1", now=1)
 
 
-def test_a_key_that_has_signed_is_not_taken_out_while_it_waits(store: Store) -> None:
+@pytest.mark.parametrize("state", [KeyState.PENDING, KeyState.VISIBLE])
+def test_a_key_that_has_signed_is_not_taken_out_while_it_waits(store: Store, state: KeyState) -> None:
     """It was left as its record was gone: mail that it signed is on its way, and it may sign again."""
     seen = add(store, "z1")
     activate(store, "z1")
     with store.writing() as tx:
         active = keys.numbered(tx, seen.number)
-        keychanges.apply(tx, [Change(active, replace(active, state=KeyState.PENDING), "key.lost")], now=30)
+        keychanges.apply(tx, [Change(active, replace(active, state=state), "key.lost")], now=30)
     with store.writing() as tx, pytest.raises(StoreError, match="on its way; to revoke it"):
         keychanges.remove(tx, EXAMPLE, "z1", now=40)
-    assert get(store, "z1").state is KeyState.PENDING
+    assert get(store, "z1").state is state
 
 
 def test_a_key_that_is_to_follow_takes_over_from_the_one_that_signs(store: Store) -> None:
