@@ -55,7 +55,6 @@ def rotate(
     with store.writing() as tx:
         slots.settle(tx, now=now)
     with store.reading() as tx:
-        domains.get(tx, domain)
         known = _next(tx, domain, algorithm, succession)
     key = None if known else _generate(algorithm)  # outside of the transaction, as it takes long
     with store.writing() as tx:

@@ -86,7 +86,7 @@ def activate(tx: Transaction, domain: Domain, selector: str, *, now: int, keep: 
     former = next((other for other in others if other.state is KeyState.ACTIVE), None)
     changes = [] if former is None else [Change(former, retired(former, now=now, keep=keep), "key.retire")]
     # Who says what signs now has also said what does not take its place by itself.
-    waiting = [other for other in others if other.succession and other.state in (KeyState.PENDING, KeyState.VISIBLE)]
+    waiting = [other for other in others if other.succession]
     changes += [Change(other, replace(other, succession=Succession.NONE), "key.unplan") for other in waiting]
     apply(tx, [*changes, Change(key, activated(key, now=now), "key.activate")], now=now)
     return None if former is None else keys.numbered(tx, former.number)

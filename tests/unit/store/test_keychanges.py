@@ -103,6 +103,61 @@ def test_a_person_who_activates_says_what_does_not_take_over_by_itself(store: St
     assert get(store, "z1").succession is Succession.NONE
 
 
+def test_a_visible_key_does_not_take_over_by_itself_any_more_either(store: Store) -> None:
+    seen = add(store, "z1", succession=Succession.PLANNED)
+    with store.writing() as tx:
+        keychanges.apply(tx, [Change(seen, replace(seen, state=KeyState.VISIBLE, visible=15), "key.visible")], now=15)
+    add(store, "z2")
+    activate(store, "z2")
+    assert (get(store, "z1").state, get(store, "z1").succession) == (KeyState.VISIBLE, Succession.NONE)
+    with store.reading() as tx:
+        assert audit.all(tx, subject=seen.name)[-1].action == "key.unplan"
+
+
+def test_a_key_in_its_new_state_begins_anew(store: Store) -> None:
+    """What was missed or planned before means nothing any more."""
+    key = replace(add(store, "z1"), misses=2, missing=15, succession=Succession.PLANNED, served=12, retired=13, keep_until=14)
+    active = keychanges.activated(key, now=20)
+    assert active == replace(
+        key, state=KeyState.ACTIVE, activated=20, retired=None, keep_until=None, misses=0, missing=None, succession=Succession.NONE
+    )
+    fresh = {"misses": 0, "missing": None, "succession": Succession.NONE}
+    assert keychanges.retired(key, now=20, keep=5) == replace(key, state=KeyState.RETIRING, retired=20, keep_until=25, **fresh)  # type: ignore[arg-type]
+    assert keychanges.revoked(key, now=20) == replace(key, state=KeyState.REVOKED, revoked=20, served=None, **fresh)  # type: ignore[arg-type]
+    assert keychanges.revoked(replace(key, retired=None), now=20).retired == 20
+
+
+def test_the_record_of_a_former_key_stays_a_week(store: Store) -> None:
+    """RFC 5321 4.5.4.1: a queue gives up after four or five days."""
+    for selector in ("z1", "z2"):
+        add(store, selector)
+        with store.writing() as tx:
+            keychanges.activate(tx, EXAMPLE, selector, now=20)
+    assert get(store, "z1").keep_until == 20 + 7 * DAY
+    with store.writing() as tx:
+        assert keychanges.retire(tx, EXAMPLE, "z2", now=30).keep_until == 30 + 7 * DAY
+
+
+def test_who_signs_learns_of_a_change_and_not_of_a_look(store: Store) -> None:
+    seen, before = add(store, "z1"), store.generation()
+    with store.writing() as tx:
+        keychanges.apply(tx, [Change(seen, replace(seen, looked=30))], now=30)
+    assert store.generation() == before
+    activate(store, "z1")
+    assert store.generation() != before
+
+
+def test_a_key_that_never_signed_is_taken_out_with_its_plan(store: Store) -> None:
+    seen = add(store, "z1")
+    with store.writing() as tx:
+        planned = keychanges.plan(tx, seen, Succession.EMERGENCY, now=20)
+        assert planned == replace(seen, succession=Succession.EMERGENCY) == keys.numbered(tx, seen.number)
+        keychanges.apply(tx, [Change(planned, replace(planned, state=KeyState.VISIBLE, visible=25), "key.visible")], now=25)
+        removed = keychanges.remove(tx, EXAMPLE, "z1", now=30)
+        assert removed == keys.numbered(tx, seen.number)
+    assert removed == replace(seen, state=KeyState.REMOVED, visible=25, removed=30, has_private=False)
+
+
 def test_what_is_revoked_never_signs_again(store: Store) -> None:
     add(store, "z1")
     activate(store, "z1")
@@ -129,16 +184,17 @@ def test_a_key_goes_step_by_step(store: Store) -> None:
         keychanges.remove(tx, EXAMPLE, "z1", now=1)
 
 
-def test_a_key_that_has_signed_is_not_taken_out_while_it_waits(store: Store) -> None:
+@pytest.mark.parametrize("state", [KeyState.PENDING, KeyState.VISIBLE])
+def test_a_key_that_has_signed_is_not_taken_out_while_it_waits(store: Store, state: KeyState) -> None:
     """It was left as its record was gone: mail that it signed is on its way, and it may sign again."""
     seen = add(store, "z1")
     activate(store, "z1")
     with store.writing() as tx:
         active = keys.numbered(tx, seen.number)
-        keychanges.apply(tx, [Change(active, replace(active, state=KeyState.PENDING), "key.lost")], now=30)
+        keychanges.apply(tx, [Change(active, replace(active, state=state), "key.lost")], now=30)
     with store.writing() as tx, pytest.raises(StoreError, match="on its way; to revoke it"):
         keychanges.remove(tx, EXAMPLE, "z1", now=40)
-    assert get(store, "z1").state is KeyState.PENDING
+    assert get(store, "z1").state is state
 
 
 def test_a_key_that_is_to_follow_takes_over_from_the_one_that_signs(store: Store) -> None:
