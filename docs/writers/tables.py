@@ -117,6 +117,7 @@ RELAY = {
     "starttls_injection": "Octets stood behind STARTTLS, before the handshake. They were thrown away, and the connection ended.",
     "too_large": "It is larger than relay.max_size or outbox.max_message_bytes.",
     "too_many_recipients": "It has more recipients than relay.max_recipients.",
+    "loop": "It has more than 100 Received fields: servers hand it to one another in a circle.",
     "visitor_rate": "A visitor of the site has sent his messages of this hour (450).",
     "would_fail_...": "It would not pass at its receivers, for the DKIM or DMARC reason of that id. The site's setting warns or refuses.",
 }

@@ -16,6 +16,7 @@ from zegel.store.record import MAX_RECIPIENTS, Direction, Record, Result
 from zegel.store.sites import Site
 from zegel.submission.ready import Ready
 from zegel.submission.sender import Corrected
+from zegel.submission.trace import Origin
 from zegel.verdict.explain import Item
 from zegel.verdict.unsigned import Unsigned, UnsignedReason, unsigned
 
@@ -29,7 +30,7 @@ class Submission:
 
     ``sender`` ("" for ``<>``) and ``recipients`` are the envelope, without angle brackets; ``data`` has CRLF line ends; ``client`` is who
     brought it (an address, or a user), ``via`` the door: smtp, sendmail, django or test; ``utf8`` tells that SMTPUTF8 was asked for;
-    ``once`` is a name under which it is taken once, where it may be handed in again.
+    ``once`` is a name under which it is taken once, where it may be handed in again; ``origin`` tells of the client of SMTP.
     """
 
     site: Site
@@ -40,6 +41,7 @@ class Submission:
     via: str
     utf8: bool = False
     once: str = ""
+    origin: Origin | None = None
 
 
 class Accepted(NamedTuple):
