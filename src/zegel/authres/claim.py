@@ -12,6 +12,7 @@ from zegel.grammar.domain import Domain
 _TSPECIALS = set(b'()<>@,;:\\"/[]?=')
 # What some reader drops: white space and controls in a quoted string (RFC 5322 3.2.4 allows a fold there), dots at the end of a name.
 _DROPPED = bytes(range(33)) + b"\x7f"
+_STOPS = ".\u3002\uff0e\uff61"
 # Where the id must have ended (RFC 8601 7.8). Going through comments costs 160 ns an octet, and a message may hold megabytes of them.
 _MAX_READ = 2048
 
@@ -19,7 +20,7 @@ _MAX_READ = 2048
 def claims(value: bytes, ours: str) -> bool:
     """Tell if somebody may read our name into this field value. ``ours`` is the name as :func:`normal` gives it."""
     found = authserv_id(value)
-    if found is None or found == ours or (not found.isascii() and _plain(found) == ours):
+    if found is None or found == ours or (not found.isascii() and ours in (_plain(found), _closed(found))):
         return True
     before = value[: _skip_space(value[:_MAX_READ], 0)]
     return b"(" in before and ours.encode() in before.translate(None, _DROPPED + b"\\").lower()
@@ -66,6 +67,11 @@ def normal(name: str | bytes) -> str:
 def _plain(name: str) -> str:
     """What is left for a reader that drops white space and other letters beyond ASCII, as many strip U+00A0 and U+3000."""
     return name.encode("ascii", "ignore").decode()
+
+
+def _closed(name: str) -> str:
+    """What is left for a reader that drops white space beyond ASCII and the final stops of any script, and maps the rest."""
+    return normal("".join(name.split()).rstrip(_STOPS))
 
 
 def _skip_space(value: bytes, at: int) -> int | None:

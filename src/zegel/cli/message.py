@@ -130,7 +130,8 @@ def expire(ctx: typer.Context) -> None:
 
         now, gone = int(time.time()), retention.Gone()
         term = retention.Term(messages.keep_days, messages.story_days)
-        with store.reading() as tx:
+        with store.writing() as tx:
+            retention.trust(tx, now=now)
             count = retention.count(tx, term, now=now)
         with screen.bar(_("Deleting"), -(-count // retention.BATCH)) as bar:
             while True:

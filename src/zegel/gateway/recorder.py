@@ -36,6 +36,10 @@ _TERM_SECONDS, _TERM_PAUSE = 3600.0, 0.05
 _PAUSES = (1.0, 2.0, 5.0, 15.0, 30.0)
 _LAST_PAUSE = 0.2
 _MAX_UNKNOWN = 1000
+_FULL = "messages are not recorded: too many wait for the store; mail goes on"
+_FULL_TODO = "see to the disk of the store, or to what keeps it locked: zegel status"
+_AHEAD = "the clock is far ahead of the last expiry: each hour at most one more day of messages is deleted"
+_AHEAD_TODO = "set the clock if it is wrong; if it is right: zegel message expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Recorder:
         self._unknown: dict[str, int] = {}  # domains to ask for, each with its first message
         self._asking: asyncio.Task[None] | None = None
         self._trouble = ""
+        self._full = 0  # messages not recorded since the queue is full
+        self._ahead = False  # the clock, of the last expiry
 
     # -- the side of the mail --------------------------------------------------------------------------------------------------------
 
@@ -81,12 +87,19 @@ class Recorder:
             return
         weight = record.weight
         if self._weight + weight > self._max_weight:
-            self._journal.not_recorded("queue_full")
+            self._leave_out()
             return
         self._weight += weight
         self._queue.append(record)
         if len(self._queue) >= self._batch_size:
             self._ripe.set()
+
+    def _leave_out(self) -> None:
+        """Count a message that is not recorded, and tell of the first: the counter alone is seen by nobody who does not look."""
+        self._journal.not_recorded("queue_full")
+        self._full += 1
+        if self._full == 1:
+            self._journal.alarm(_FULL, waiting=len(self._queue) + self._in_hand, todo=_FULL_TODO)
 
     # -- the side of the store -------------------------------------------------------------------------------------------------------
 
@@ -124,6 +137,10 @@ class Recorder:
         self._in_hand = 0
         self._weight -= sum(record.weight for record in batch)
         self._journal.waiting.set(len(self._queue))
+        # Not at the first place that is free: at the edge of the bound it would be told with each batch.
+        if self._full and self._weight <= self._max_weight // 2:
+            self._journal.note("messages are recorded again", not_recorded=self._full)
+            self._full = 0
 
     async def _store_all(self, batch: list[Record]) -> None:
         """Write a batch, as often as it takes; what the database can never take is found one by one, and left out."""
@@ -201,14 +218,25 @@ class Recorder:
             await asyncio.sleep(_TERM_SECONDS)
 
     async def _expire(self) -> None:
-        gone = await self._in_thread(self._expired)
+        by = await self._in_thread(self._moment)
+        gone = await self._in_thread(partial(self._expired, by))
         while gone:
             await asyncio.sleep(_TERM_PAUSE)  # others may write as well
-            gone = await self._in_thread(self._expired)
+            gone = await self._in_thread(partial(self._expired, by))
 
-    def _expired(self) -> Gone:
+    def _moment(self) -> int:
+        """In the thread: the time by which to expire. A clock that runs ahead of it is told once, until it does no more."""
+        now = int(self._clock())
         with self._store.writing() as tx:
-            return retention.expire(tx, self.rules.term, now=int(self._clock()))
+            by = retention.moment(tx, now=now)
+        if by < now and not self._ahead:
+            self._journal.alarm(_AHEAD, days=(now - by) // retention.DAY, todo=_AHEAD_TODO)
+        self._ahead = by < now
+        return by
+
+    def _expired(self, by: int) -> Gone:
+        with self._store.writing() as tx:
+            return retention.expire(tx, self.rules.term, now=by)
 
     # ---------------------------------------------------------------------------------------------------------------------------------
 

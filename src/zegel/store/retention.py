@@ -1,10 +1,15 @@
-"""How long messages are kept: what is older goes, a bounded number at a time, so that nobody waits long for the one who deletes."""
+"""How long messages are kept: what is older goes, a bounded number at a time, so that nobody waits long for the one who deletes.
+
+A clock that is wrong must not empty the store. The time by which an expiry went is kept, and the next one that goes by itself takes at
+most a day more: after weeks off it catches up a day at each look, and a clock set years ahead leaves time to see it. A person's word
+(``zegel message expire``) takes the clock as it is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, delete, func, select
+from sqlalchemy import Column, delete, func, insert, select
 
 from zegel.store import schema
 from zegel.store.messages import first_number
@@ -31,6 +36,20 @@ class Gone:
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.stories)
+
+
+def moment(tx: Transaction, *, now: int) -> int:
+    """Return the time by which to expire, and keep it: ``now``, or a day past the last time where the clock is further ahead. Seconds."""
+    last = tx.connection.execute(select(schema.expiry.c.seen)).scalar()
+    by = now if last is None else min(now, int(last) + DAY)
+    trust(tx, now=by)
+    return by
+
+
+def trust(tx: Transaction, *, now: int) -> None:
+    """Keep a time as one that was right: the next :func:`moment` is counted from it."""
+    tx.connection.execute(delete(schema.expiry))
+    tx.connection.execute(insert(schema.expiry).values(id=1, seen=now))
 
 
 def count(tx: Transaction, term: Term, *, now: int) -> int:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 # The newest migration that this code knows: an up-to-date store is opened without loading Alembic.
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -220,6 +220,15 @@ stories = Table(
     Column("organisation_id", Integer, nullable=False),
     Column("text", Text, nullable=False),
     ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
+)
+
+# One row: the time by which the last expiry of messages went (zegel.store.retention); none before the first.
+expiry = Table(
+    "expiry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seen", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
 )
 
 # Selectors of a domain that are not ours: a mail provider's, a newsletter service's. Watched, never made.

@@ -122,6 +122,15 @@ def test_white_space_of_unicode_does_not_hide_our_name(value: str) -> None:
     assert claims(value.encode(), OURS)
 
 
+@pytest.mark.parametrize(
+    "name", ["\u00a0mx.b\u00fccher.example", "mx.b\u00fccher.example\u3002", "mx\uff0ebu\u0308cher\u3002example\uff61\u3000"]
+)
+def test_nor_does_it_in_utf_8_or_a_final_stop_of_another_script(name: str) -> None:
+    ours = normal("mx.b\u00fccher.example")
+    assert claims(f" {name}; dkim=pass".encode(), ours)
+    assert not claims(f" x{name.strip()}; dkim=pass".encode(), ours)
+
+
 def test_a_field_costs_the_same_however_long_its_comment_is() -> None:
     """RFC 8601 7.8: a megabyte of comments would hold up all connections for a quarter of a second."""
 

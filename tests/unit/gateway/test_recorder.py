@@ -148,7 +148,7 @@ def test_a_locked_database_never_delays_the_caller(store: Store) -> None:
     assert len({message.queue_id for message in found(store)}) == 300
 
 
-def test_a_full_queue_counts_and_goes_on(store: Store) -> None:
+def test_a_full_queue_counts_and_goes_on(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with running(store, max_weight=outbound().weight * 20) as recorder:
             lock = Lock(store)
@@ -161,8 +161,19 @@ def test_a_full_queue_counts_and_goes_on(store: Store) -> None:
             assert len(found(store)) == 20
             recorder.take(outbound(99))
             await until(lambda: len(found(store)) == 21)
+            # The next time is told again.
+            lock = Lock(store)
+            for number in range(30):
+                recorder.take(outbound(100 + number))
+            lock.release()
+            await until(lambda: recorder._weight == 0)
 
     asyncio.run(main())
+    said = capsys.readouterr().out.splitlines()
+    full = [line for line in said if "too many wait for the store" in line]
+    assert len(full) == 2
+    assert all("zegel status" in line and "waiting=20" in line for line in full)
+    assert [line.rpartition("not_recorded=")[2].split()[0] for line in said if "messages are recorded again" in line] == ["30", "10"]
 
 
 def test_a_long_message_takes_its_share_of_the_queue(store: Store) -> None:
@@ -272,6 +283,29 @@ def test_the_term_runs_out_while_it_runs(store: Store) -> None:
     asyncio.run(write())
     asyncio.run(expire())
     assert [message.queue_id for message in found(store)] == ["4Wx0"]
+
+
+def test_a_clock_far_ahead_does_not_empty_the_store(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """The machine starts with the clock of another decade, more than once: a day of messages goes each time, and somebody is told."""
+    rules = Rules(Keeping(Addresses(store.vault, hashed=False)), Term())  # type: ignore[arg-type]
+
+    async def start(clock: int, **more: Any) -> None:
+        recorder = Recorder(store, rules, Destinations(lambda: ZONE), Journal(), clock=lambda: clock, seconds=0.05)
+        for number in range(more.get("messages", 0)):
+            recorder.take(outbound(number, time=NOW - number * DAY))
+        task = asyncio.create_task(recorder.run())
+        await until(lambda: recorder._weight == 0)
+        for _ in range(more.get("hours", 1)):
+            await recorder._expire()
+        await recorder.close(task, 5.0)
+
+    asyncio.run(start(NOW, messages=30))
+    assert len(found(store)) == 30
+    asyncio.run(start(NOW + 3650 * DAY, hours=3))
+    assert 27 <= len(found(store)) < 30
+    said = [line for line in capsys.readouterr().out.splitlines() if "clock is far ahead" in line]
+    assert len(said) == 1
+    assert "zegel message expire" in said[0]
 
 
 def test_a_clock_that_goes_back_loses_nothing(store: Store) -> None:

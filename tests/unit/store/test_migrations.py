@@ -43,12 +43,12 @@ def test_migrated_and_declared_are_the_same(store: Store, tmp_path: Path) -> Non
     schema.metadata.create_all(engine)
     engine.dispose()
     assert definitions(store.path) == definitions(declared)
-    assert len(definitions(declared)) == 23
+    assert len(definitions(declared)) == 24
 
 
 def test_every_table_of_a_customer_carries_the_organisation() -> None:
     without = {table.name for table in schema.metadata.tables.values() if "organisation_id" not in table.c}
-    assert without == {"organisations", "generation", "vault"}
+    assert without == {"organisations", "generation", "vault", "expiry"}
 
 
 def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
@@ -60,7 +60,7 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
     connection.close()
     before = store.path.read_bytes()
     for opening in (Store.open, Store.read_only):
-        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0003\); nothing was changed"):
+        with pytest.raises(StoreError, match=r"written by a newer Zegel \(schema 0999, this one knows up to 0004\); nothing was changed"):
             opening(folder)
     assert store.path.read_bytes() == before
 
@@ -68,8 +68,8 @@ def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "steps %(odd)s"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0004_fails.py").write_text(
-        "from alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
+    (copy / "versions" / "v0005_fails.py").write_text(
+        "from alembic import op\nrevision = '0005'\ndown_revision = '0004'\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('INSERT INTO nowhere VALUES (1)')\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
@@ -79,7 +79,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
     assert definitions(folder / "zegel.db") == {}
     # The next start, with a step that works, finishes it with the key of the first.
     key = (folder / "master.key").read_bytes()
-    (copy / "versions" / "v0004_fails.py").unlink()
+    (copy / "versions" / "v0005_fails.py").unlink()
     Store.open(folder).close()
     assert (folder / "master.key").read_bytes() == key
 
@@ -96,13 +96,13 @@ def test_an_older_store_is_brought_up_to_date_with_its_rows(store: Store, tmp_pa
     store.close()
     copy = tmp_path / "steps"
     shutil.copytree(Path(migrations.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "v0004_rebuilds.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
+    (copy / "versions" / "v0005_rebuilds.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0005'\ndown_revision = '0004'\n"
         "def upgrade():\n    with op.batch_alter_table('domains', recreate='always') as batch:\n"
         "        batch.add_column(sa.Column('note', sa.Text(), nullable=True))\n"
     )
     monkeypatch.setattr(migrations, "_FOLDER", copy)
-    monkeypatch.setattr(schema, "REVISION", "0004")
+    monkeypatch.setattr(schema, "REVISION", "0005")
     with pytest.raises(StoreError, match=r"of an older Zegel; start this one once"):
         Store.read_only(store.folder)
     with Store.open(store.folder) as opened, opened.reading() as tx:

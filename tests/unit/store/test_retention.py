@@ -55,3 +55,33 @@ def test_no_story_at_all_with_a_term_of_no_days(store: Store) -> None:
         retention.expire(tx, Term(30, 0), now=NOW)
     assert with_story(store) == ["4Wx2"]
     assert len(found(store)) == 2
+
+
+def moment(store: Store, now: int) -> int:
+    with store.writing() as tx:
+        return retention.moment(tx, now=now)
+
+
+def test_a_clock_that_jumps_takes_a_day_at_a_time(store: Store) -> None:
+    add(store, [inbound(number, time=NOW - number * DAY) for number in range(30)])
+    assert moment(store, NOW) == NOW
+    assert not expire(store, now=moment(store, NOW)).messages
+    years = NOW + 3650 * DAY
+    for day in (1, 2, 3):
+        by = moment(store, years)
+        assert by == NOW + day * DAY
+        # The message of 29 days ago is 30 days old after the first day, and past it after the second.
+        assert expire(store, now=by).messages == (day > 1)
+    assert len(found(store)) == 28
+
+
+def test_a_clock_set_right_again_is_followed_at_once(store: Store) -> None:
+    assert [moment(store, now) for now in (NOW, NOW + 3650 * DAY, NOW + 3600)] == [NOW, NOW + DAY, NOW + 3600]
+    assert moment(store, NOW + 2 * 3600) == NOW + 2 * 3600
+
+
+def test_what_a_person_says_of_the_clock_holds(store: Store) -> None:
+    assert moment(store, NOW) == NOW
+    with store.writing() as tx:
+        retention.trust(tx, now=NOW + 60 * DAY)
+    assert moment(store, NOW + 60 * DAY + 3600) == NOW + 60 * DAY + 3600
