@@ -30,12 +30,12 @@ class Domain(str):
 
         The error names what was given: its beginning, quoted, in printable ASCII.
         """
-        if isinstance(text, bytes):
-            try:
-                text = text.decode("utf-8")
-            except UnicodeDecodeError:
-                raise ValueError(f"{_shown(text.decode('latin-1'))} is not a domain name: it is not UTF-8") from None
-        return _parse(text)
+        if isinstance(text, str):
+            return _parse(text)
+        try:
+            return _parse(text.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"{_shown(text.decode('latin-1'))} is not a domain name: it is not UTF-8") from None
 
     @property
     def labels(self) -> tuple[str, ...]:

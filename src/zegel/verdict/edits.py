@@ -70,32 +70,25 @@ class Claims:
         return [*(DeleteHeader(index, FIELD) for index in reversed(self._forged)), *copies]
 
 
-def results_field(authserv_id: str, results: Sequence[DkimResult]) -> Edit:
-    """Our own field, for the very top of the header: it is a trace field, and the topmost is the latest. RFC 8601 4.1 and 7.3."""
-    return _field(authserv_id, _dkim_methods(results))
-
-
 def verdict_field(verdict: Verdict) -> InsertHeader:
     """Our own field with the results of all protocols, added and never put into another's. RFC 8601 4.
 
-    RFC 8601 2.7.1 and 2.7.2, RFC 8617 10.1, RFC 9989 9.1 for the words.
+    It is for the very top of the header: it is a trace field, and the topmost is the latest (RFC 8601 4.1 and 7.3). RFC 8601 2.7.1 and
+    2.7.2, RFC 8617 10.1, RFC 9989 9.1 for the words.
     """
-    return _field(verdict.evidence.authserv_id, methods(verdict))
-
-
-def _field(authserv_id: str, results: Sequence[MethodResult]) -> InsertHeader:
-    return InsertHeader(_TOP, FIELD, AuthenticationResults(authserv_id, tuple(results)).format())
+    return InsertHeader(_TOP, FIELD, AuthenticationResults(verdict.evidence.authserv_id, tuple(methods(verdict))).format())
 
 
 def methods(verdict: Verdict) -> list[MethodResult]:
     """The results of all protocols, as the field has them. ARC is told of where there is a chain."""
-    found = [*_dkim_methods(verdict.dkim), *spf_methods(verdict)]
+    found = [*dkim_methods(verdict.dkim), *spf_methods(verdict)]
     if verdict.arc.status is not ArcStatus.NONE:
         found.append(arc_method(verdict.arc, remote_ip=verdict.findings.client.ip))
     return [*found, dmarc_method(verdict)]
 
 
-def _dkim_methods(results: Sequence[DkimResult]) -> list[MethodResult]:
+def dkim_methods(results: Sequence[DkimResult]) -> list[MethodResult]:
+    """The results of the signatures, the first twenty; that there is none is one too. RFC 8601 2.7.1."""
     return list(map(dkim_method, results[:_MAX_RESULTS])) or [MethodResult("dkim", DkimStatus.NONE)]
 
 
