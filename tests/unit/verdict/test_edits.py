@@ -141,9 +141,11 @@ def test_a_mark_for_the_mail_store_and_no_forged_copy_of_it() -> None:
 
 
 def test_received_spf_is_written_where_the_site_wants_it() -> None:
-    """RFC 7208 9.1: above all others of its name; our Authentication-Results stand above it."""
+    """RFC 7208 9.1: above all others of its name. RFC 6376 6.2, RFC 8601 4.1 and 7.3: our Authentication-Results stand on top of all."""
     verdict = inbound.judge(inbound.changed(), ip=inbound.BAD)
     *fields, results = outcome(verdict, Claims(), spf=True).edits
+    assert isinstance(results, InsertHeader)
+    assert (results.index, results.name) == (0, b"Authentication-Results")
     assert results == outcome(verdict, Claims()).edits[-1]
     for identity, field in zip(("helo", "mailfrom"), fields, strict=True):
         assert isinstance(field, InsertHeader)
