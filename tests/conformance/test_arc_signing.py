@@ -13,9 +13,9 @@ import pytest
 
 import zegel
 from support import arc, cases
-from support.arc import Case
+from support.arc import Case, seal_message
 from zegel.arc.chain import NAMES
-from zegel.arc.seal import SealStyle, seal_message
+from zegel.arc.seal import SealStyle
 from zegel.arc.signature import read_instance
 from zegel.authres.model import AuthenticationResults
 from zegel.authres.parse import parse, parse_payload

@@ -21,7 +21,8 @@ import dkim
 import zegel
 from interop.test_differential import NOW, body_form, field_form
 from support import arc, samples
-from zegel.arc.seal import SealStyle, seal_message
+from support.arc import seal_message
+from zegel.arc.seal import SealStyle
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 
 CASES = 4000

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import zegel
 from support import arc, samples
-from zegel.arc.seal import SealStyle, seal_message
+from support.arc import seal_message
+from zegel.arc.seal import SealStyle
 from zegel.arc.verify import Verification
 from zegel.ask import rehearse
 from zegel.authres.model import AuthenticationResults, MethodResult, Property

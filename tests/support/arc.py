@@ -14,11 +14,12 @@ import zegel
 from support import samples
 from support.cases import crlf
 from zegel.arc.chain import SealedText
-from zegel.arc.seal import SealStyle, seal_message
+from zegel.arc.seal import Sealing, SealStyle
 from zegel.authres.model import AuthenticationResults, MethodResult, Property
 from zegel.dkim.canonical import relaxed_field
+from zegel.dkim.header import Header
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import Field
+from zegel.grammar.message import Field, split_message
 
 AUTHOR = Domain.parse("example.org")
 
@@ -82,6 +83,16 @@ def zone(*domains: str, selector: str = "arc", flags: str = "") -> zegel.Zone:
 
 def verify(message: bytes, resolver: zegel.Zone, *, limits: zegel.Limits | None = None) -> zegel.ArcResult:
     return zegel.verify_arc(message, resolver=resolver, now=samples.NOW, limits=limits)
+
+
+def seal_message(
+    message: bytes, key: zegel.Key, results: AuthenticationResults, chain: zegel.ArcResult, *, style: SealStyle | None = None, now: int
+) -> bytes:
+    """What a sealer puts in front of a whole message, each field with its CRLF, or nothing. ValueError for what cannot be sealed."""
+    split = split_message(message, header_bytes=1 << 24)
+    sealing = Sealing(Header(split.header), key, results, chain, style or SealStyle(), now=now)
+    sealing.feed(split.body)
+    return b"".join([field.raw + b"\r\n" for field in sealing.finish()])
 
 
 def sealed(

@@ -113,6 +113,7 @@ class Shared:
             make_quarantine(config.inbound, self._depot_for(config)),
             subjects=config.messages.record and config.messages.subject,
             seal_as=sealer(config.inbound),
+            received_spf=config.inbound.received_spf,
         )
 
 

@@ -21,9 +21,8 @@ from zegel.dkim.header import Header, Layout
 from zegel.dkim.sign import choose_fields
 from zegel.dkim.signature import CANONICALIZATIONS, Signature, format_signature, key_question
 from zegel.grammar.domain import Domain
-from zegel.grammar.message import CRLF, Field, is_well_formed_name, split_message
+from zegel.grammar.message import CRLF, Field, is_well_formed_name
 
-_MAX_HEADER = 16 * 1024 * 1024
 _MAX_SIGNATURES = 20  # DKIM-Signature fields that are signed: beyond that h= would grow with what a stranger sends (RFC 8617 9.1)
 # RFC 8617 4.1.2: "MUST NOT be included in AMS signatures", "MUST NOT be included in the list".
 NEVER_SIGNED = frozenset(("authentication-results", *NAMES))
@@ -54,8 +53,8 @@ class Sealing:
     Make it when the header is complete, with all other changes made (RFC 8617 5.1, step 1); give every chunk of the body to :meth:`feed`,
     or share ``bodies``, which their giver feeds and finishes; then :meth:`finish` gives the three fields of the set, to be put in front of
     the message in that order, or none where the chain cannot go on. ``results`` is what we found on receipt, ``chain`` the validation of
-    this message's chain then, ``now`` seconds since the epoch. ValueError for a message without From, for results that say something else
-    of the chain than ``chain``, and for a chain that is not the one that was validated.
+    this message's chain then, ``now`` seconds since the epoch. ValueError for a message without From or with lines that are no field, for
+    results that say something else of the chain than ``chain``, and for a chain that is not the one that was validated.
     """
 
     def __init__(
@@ -70,6 +69,8 @@ class Sealing:
         bodies: BodyHashes | None = None,
     ) -> None:
         self._header = header
+        if header.malformed:
+            raise ValueError("the header has lines that are no field; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
         if not header.layout.places("from"):
             raise ValueError("the message has no From field; a message signature must sign one (RFC 6376 5.4)")
         self._key, self._now, self._chain = key, now, chain
@@ -162,16 +163,3 @@ def _choose(layout: Layout) -> tuple[str, ...]:
     """What DKIM would sign (RFC 8617 9.5, against replays), and the DKIM-Signature fields that are there (RFC 8617 4.1.2: SHOULD)."""
     signatures = min(len(layout.places("dkim-signature")), _MAX_SIGNATURES)
     return (*choose_fields(layout), *["dkim-signature"] * signatures)
-
-
-def seal_message(
-    message: bytes, key: Key, results: AuthenticationResults, chain: ArcResult, *, style: SealStyle | None = None, now: int
-) -> bytes:
-    """Seal a whole message: the fields to put in front, each with its CRLF, or nothing. ValueError for what cannot be sealed."""
-    split = split_message(message, header_bytes=_MAX_HEADER)
-    header = Header(split.header)
-    if split.oversized or header.malformed:
-        raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
-    sealing = Sealing(header, key, results, chain, style or SealStyle(), now=now)
-    sealing.feed(split.body)
-    return b"".join([field.raw + b"\r\n" for field in sealing.finish()])

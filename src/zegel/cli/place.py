@@ -116,8 +116,7 @@ def domain(text: str) -> Domain:
         if text.isascii() and len(text) <= _MAX_NAME:
             raise Refusal(_("'{text}' is no domain name; write it as in example.be").format(text=text)) from None
         # Too long, or a letter that no name may have: only the error says which.
-        sentence = _("'{text}' cannot be used: {error}; write it as in example.be")
-        raise Refusal(sentence.format(text=text[:_MAX_NAME], error=error)) from None
+        raise Refusal(_("{error}; write it as in example.be").format(error=error)) from None
 
 
 def resolver(config: Config, zone: Path | None = None) -> AsyncResolver:

@@ -120,6 +120,11 @@ def _inbound() -> str:
         ),
         ("trusted_sealers", "[]", _("Domains whose ARC seals you believe: forwarders and lists that tell truly what they saw.")),
         ("seal_as", '""', _("A domain of yours that seals (ARC) what passes and goes on to others, such as a list; empty seals nothing.")),
+        (
+            "received_spf",
+            "false",
+            _("Write the results of SPF into Received-SPF as well, for filters that read that; Authentication-Results has them anyway."),
+        ),
         ("partners", "[]", _("Domains of partners that somebody may imitate.")),
         ("look_alikes", '"mark"', _("Senders that look like a domain of yours or of a partner: off, mark, or quarantine.")),
     )

@@ -69,7 +69,8 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``authserv_id`` is the name under which results are written (RFC 8601 2.2); empty means this machine's own. ``modes`` are by domain of
     the recipient, ``mode`` is for all others. ``own_domains`` come to those of the store. Rules and names are texts here, read by the
     gateway. ``release_to`` is the mail server that takes what is released from quarantine (empty: the outbox's next hop). ``seal_as`` is a
-    domain of ours whose key seals what goes on to others (ARC); empty seals nothing.
+    domain of ours whose key seals what goes on to others (ARC); empty seals nothing. ``received_spf`` writes Received-SPF as well
+    (RFC 7208 9.1).
     """
 
     authserv_id: str = ""
@@ -85,6 +86,7 @@ class Inbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     relays: tuple[str, ...] = ()
     trusted_sealers: tuple[str, ...] = ()
     seal_as: str = ""
+    received_spf: bool = False
     partners: tuple[str, ...] = ()
     look_alikes: Literal["off", "mark", "quarantine"] = "mark"
     rule: tuple[Exemption, ...] = ()

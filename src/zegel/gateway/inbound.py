@@ -121,7 +121,7 @@ class Inbound:
             return kept
         self._hand_over(about, verdict)
         quarantine = settings.quarantine
-        said = outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold)
+        said = outcome(verdict, claims, field=quarantine.field, hold=quarantine.hold, spf=settings.received_spf)
         seal = self._seal(verdict)
         # Our results stay on top: each insertion is above the one before it.
         edits = (*token_removals(self._header), *reversed(seal), *said.edits) if quarantine.depot is not None or seal else said.edits

@@ -30,8 +30,11 @@ def may_seal(verdict: Verdict) -> bool:
 
 
 def seal(verdict: Verdict, header: Header, bodies: BodyHashes, key: Key) -> list[InsertHeader]:
-    """The set to put in front of a message, or nothing. ``bodies`` have the finished digest of its body in :data:`BODY_FORM`."""
-    if not may_seal(verdict) or verdict.author.domain is None:
+    """The set to put in front of a message, or nothing. ``bodies`` have the finished digest of its body in :data:`BODY_FORM`.
+
+    A header with lines that are no field is not sealed: validators would find nothing but a broken chain (RFC 6376 3.8).
+    """
+    if header.malformed or not may_seal(verdict) or verdict.author.domain is None:
         return []
     results = AuthenticationResults(verdict.evidence.authserv_id, tuple(methods(verdict)))
     sealing = Sealing(header, key, results, verdict.arc, _STYLE, now=int(verdict.evidence.now), bodies=bodies)

@@ -35,7 +35,7 @@ class Settings:
     """The settings of now. ``authserv_id`` is in A-labels and lower case; ``subjects`` tells that subjects are recorded too.
 
     ``seal_as`` is the domain of ours whose key seals mail from outside (ARC); None seals nothing. ``answering`` answers mail to one address
-    with a report on it, where the site wants that.
+    with a report on it, where the site wants that. ``received_spf`` writes the results of SPF in a field of their own as well.
     """
 
     policy: Policy
@@ -50,5 +50,6 @@ class Settings:
     quarantine: Quarantine = field(default_factory=Quarantine)
     subjects: bool = False
     seal_as: Domain | None = None
+    received_spf: bool = False
     answering: Answering | None = None
     clock: Callable[[], float] = time.time

@@ -15,6 +15,8 @@ import idna
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _MAX_NAME = 253
 _MAX_INPUT = 1024
+_MAX_SHOWN = 64  # characters of what was refused that an error names
+_MAX_WHY = 120  # and of why the library refuses it, which names a letter and its label
 
 
 class Domain(str):
@@ -24,10 +26,16 @@ class Domain(str):
 
     @classmethod
     def parse(cls, text: str | bytes) -> Domain:
-        """Read a domain name, A-labels or U-labels (UTF-8). Raises ValueError for anything that is not one."""
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        return _parse(text)
+        """Read a domain name, A-labels or U-labels (UTF-8). Raises ValueError for anything that is not one.
+
+        The error names what was given: its beginning, quoted, in printable ASCII.
+        """
+        if isinstance(text, str):
+            return _parse(text)
+        try:
+            return _parse(text.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"{_shown(text.decode('latin-1'))} is not a domain name: it is not UTF-8") from None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -56,12 +64,12 @@ class Domain(str):
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Domain:
     if len(text) > _MAX_INPUT:
-        raise ValueError("a domain name has at most 253 characters")
+        raise ValueError(f"{_shown(text)} is not a domain name: one has at most {_MAX_NAME} characters")
     name = text.removesuffix(".").lower() if text.isascii() else _to_ascii(text)
     if not name or len(name) > _MAX_NAME:
-        raise ValueError("a domain name has 1 to 253 characters")
+        raise ValueError(f"{_shown(text)} is not a domain name: one has 1 to {_MAX_NAME} characters")
     if not all(map(_LABEL.fullmatch, name.split("."))):
-        raise ValueError("not a domain name")
+        raise ValueError(f"{_shown(text)} is not a domain name")
     return Domain(name)
 
 
@@ -69,4 +77,10 @@ def _to_ascii(text: str) -> str:
     try:
         return idna.encode(text.removesuffix("."), uts46=True).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(f"not an internationalised domain name: {error}") from None
+        why = ascii(str(error))[1:-1][:_MAX_WHY]
+        raise ValueError(f"{_shown(text)} is not an internationalised domain name: {why}") from None
+
+
+def _shown(text: str) -> str:
+    """What was refused, for the error: a stranger may have written it, so it is bounded and steers no terminal."""
+    return ascii(text[:_MAX_SHOWN]) + "..." * (len(text) > _MAX_SHOWN)

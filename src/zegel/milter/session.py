@@ -162,11 +162,6 @@ class Session:
         return self._state == _REPLY
 
     @property
-    def reply_due(self) -> bool:
-        """True while the event in hand can be answered with ``respond``."""
-        return self._due
-
-    @property
     def can_skip(self) -> bool:
         """True when SKIP is an answer to a body chunk."""
         return self.protocol & (codec.SMFIP_SKIP | codec.SMFIP_NR_BODY) == codec.SMFIP_SKIP

@@ -10,6 +10,7 @@ import re
 
 from zegel.spf.result import SpfIdentity, SpfResult, SpfStatus
 
+FIELD = b"Received-SPF"
 _WIDTH = 78
 _MAX_VALUE = 320  # characters; with the longest key a line stays far under the 998 octets of RFC 5322 2.1.1
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -18,7 +19,7 @@ _ERRORS = (SpfStatus.TEMPERROR, SpfStatus.PERMERROR)
 
 
 def format_received_spf(result: SpfResult, *, client_ip: str, helo: str, receiver: str) -> bytes:
-    """Write the Received-SPF field of one result, CRLF-terminated; put it above all others of its name and above our Received.
+    """Write what stands behind the colon of the field for one result; put it above all others of its name and above our Received.
 
     ``client_ip`` and ``helo`` are as the client gave them, ``receiver`` is our own name.
     """
@@ -32,7 +33,7 @@ def format_received_spf(result: SpfResult, *, client_ip: str, helo: str, receive
     if result.status in _ERRORS:
         pairs.append(("problem", str(result.cause)))
     words += [f"{name}={_value(value)};" for name, value in pairs]
-    return f"{_folded('Received-SPF:', words)}\r\n".encode("ascii")
+    return _folded(words).encode("ascii")
 
 
 def _value(text: str) -> str:
@@ -52,12 +53,12 @@ def _plain(text: str) -> str:
     return _UNPRINTABLE.sub("?", text[:_MAX_VALUE])
 
 
-def _folded(name: str, words: list[str]) -> str:
-    """The field with a fold before each word that would make its line too long; no word is broken."""
-    lines, line = [], name
+def _folded(words: list[str]) -> str:
+    """The words with a fold before each that would make its line too long, the field's name before them; no word is broken."""
+    lines, line, room = [], "", _WIDTH - len(FIELD) - len(":")
     for word in words:
-        if len(line) + 1 + len(word) > _WIDTH and line != name:
+        if len(line) + 1 + len(word) > room and line:
             lines.append(line)
-            line = ""
+            line, room = "", _WIDTH
         line += " " + word
     return "\r\n".join([*lines, line])

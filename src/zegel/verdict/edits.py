@@ -16,6 +16,7 @@ from zegel.dkim.result import DkimResult, DkimStatus
 from zegel.dmarc.result import DmarcStatus
 from zegel.milter.edits import Accept, DeleteHeader, Edit, InsertHeader, Outcome, Quarantine, Reject, TempFail
 from zegel.milter.edits import Action as ReplyAction
+from zegel.spf import received
 from zegel.spf.result import SpfResult, SpfStatus
 from zegel.verdict.authenticate import Verdict
 from zegel.verdict.policy import Action, Disposition
@@ -70,39 +71,44 @@ class Claims:
         return [*(DeleteHeader(index, FIELD) for index in reversed(self._forged)), *copies]
 
 
-def results_field(authserv_id: str, results: Sequence[DkimResult]) -> Edit:
-    """Our own field, for the very top of the header: it is a trace field, and the topmost is the latest. RFC 8601 4.1 and 7.3."""
-    return _field(authserv_id, _dkim_methods(results))
-
-
 def verdict_field(verdict: Verdict) -> InsertHeader:
     """Our own field with the results of all protocols, added and never put into another's. RFC 8601 4.
 
-    RFC 8601 2.7.1 and 2.7.2, RFC 8617 10.1, RFC 9989 9.1 for the words.
+    It is for the very top of the header: it is a trace field, and the topmost is the latest (RFC 8601 4.1 and 7.3). RFC 8601 2.7.1 and
+    2.7.2, RFC 8617 10.1, RFC 9989 9.1 for the words.
     """
-    return _field(verdict.evidence.authserv_id, methods(verdict))
-
-
-def _field(authserv_id: str, results: Sequence[MethodResult]) -> InsertHeader:
-    return InsertHeader(_TOP, FIELD, AuthenticationResults(authserv_id, tuple(results)).format())
+    return InsertHeader(_TOP, FIELD, AuthenticationResults(verdict.evidence.authserv_id, tuple(methods(verdict))).format())
 
 
 def methods(verdict: Verdict) -> list[MethodResult]:
     """The results of all protocols, as the field has them. ARC is told of where there is a chain."""
-    found = [*_dkim_methods(verdict.dkim), *spf_methods(verdict)]
+    found = [*dkim_methods(verdict.dkim), *spf_methods(verdict)]
     if verdict.arc.status is not ArcStatus.NONE:
         found.append(arc_method(verdict.arc, remote_ip=verdict.findings.client.ip))
     return [*found, dmarc_method(verdict)]
 
 
-def _dkim_methods(results: Sequence[DkimResult]) -> list[MethodResult]:
+def dkim_methods(results: Sequence[DkimResult]) -> list[MethodResult]:
+    """The results of the signatures, the first twenty; that there is none is one too. RFC 8601 2.7.1."""
     return list(map(dkim_method, results[:_MAX_RESULTS])) or [MethodResult("dkim", DkimStatus.NONE)]
 
 
 def spf_methods(verdict: Verdict) -> list[MethodResult]:
     """Both SPF results, each with its identity: RFC 8601 2.7.2. For a bounce only that of the HELO name, the sender being empty."""
-    checked = (verdict.spf.helo,) if verdict.evidence.is_bounce else (verdict.spf.mail_from, verdict.spf.helo)
-    return list(map(_spf_method, checked))
+    return list(map(_spf_method, _checked(verdict)))
+
+
+def _checked(verdict: Verdict) -> tuple[SpfResult, ...]:
+    return (verdict.spf.helo,) if verdict.evidence.is_bounce else (verdict.spf.mail_from, verdict.spf.helo)
+
+
+def received_spf(verdict: Verdict) -> list[Edit]:
+    """A Received-SPF field for each SPF result, that of MAIL FROM on top. RFC 7208 9.1: "It MUST appear above all other" ones."""
+    client, receiver = verdict.findings.client, verdict.evidence.authserv_id
+    values = [
+        received.format_received_spf(result, client_ip=client.ip, helo=client.helo, receiver=receiver) for result in _checked(verdict)
+    ]
+    return [InsertHeader(_TOP, received.FIELD, value) for value in reversed(values)]
 
 
 def _spf_method(result: SpfResult) -> MethodResult:
@@ -120,12 +126,13 @@ def dmarc_method(verdict: Verdict) -> MethodResult:
     return MethodResult("dmarc", result.status, reason, tuple(item for item in properties if item.value))
 
 
-def outcome(verdict: Verdict, claims: Claims, *, field: bytes = b"", hold: bool = False) -> Outcome:
+def outcome(verdict: Verdict, claims: Claims, *, field: bytes = b"", hold: bool = False, spf: bool = False) -> Outcome:
     """What the milter says at the end of a message: forged fields go, ours comes, and the action.
 
-    A quarantine is marked by ``field``, a name for the mail store to look for, or held by the mail server with ``hold``.
+    A quarantine is marked by ``field``, a name for the mail store to look for, or held by the mail server with ``hold``. With ``spf`` the
+    Received-SPF fields come too, below the field of all results.
     """
-    edits = [*claims.removals(), verdict_field(verdict)]
+    edits = [*claims.removals(), *(received_spf(verdict) if spf else ()), verdict_field(verdict)]
     disposition = verdict.disposition
     if disposition.action is Action.QUARANTINE:
         said = f"{disposition.reason} {disposition.domain or '-'}"

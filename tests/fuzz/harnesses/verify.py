@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from fuzz import reference, seeds
 from fuzz.dice import Dice
 from zegel.ask import Answer, Question, Rcode, rehearse
+from zegel.authres.model import AuthenticationResults
 from zegel.dkim import keyrecord
 from zegel.dkim.crypto import PublicKey
 from zegel.dkim.header import Header
@@ -19,8 +20,7 @@ from zegel.dkim.result import DkimReason, DkimResult, DkimStatus
 from zegel.dkim.verify import Verification, verify_message
 from zegel.grammar.message import split_message
 from zegel.limits import Limits
-from zegel.milter.edits import InsertHeader
-from zegel.verdict.edits import results_field
+from zegel.verdict.edits import dkim_methods
 
 WORDS = (
     *(b"\n%%\n", b"%+%", b"!SERVFAIL", b"!TIMEOUT", b"!NXDOMAIN", b"!NOERROR", b"\r\nDKIM-Signature: v=1; ", b"\r\n\r\n", b"\r\n "),
@@ -81,10 +81,9 @@ def shape(results: list[DkimResult]) -> None:
         assert result.status is not DkimStatus.NONE
         assert result.explanation.isprintable()
         assert (result.status is DkimStatus.PASS) <= (result.key_bits is not None and result.domain is not None)
-    edit = results_field("mx.example.org", results)
-    assert isinstance(edit, InsertHeader)
-    assert _FIELD.fullmatch(edit.value), edit.value
-    assert edit.value.count(b";") == max(1, min(len(results), 20))
+    value = AuthenticationResults("mx.example.org", tuple(dkim_methods(results))).format()
+    assert _FIELD.fullmatch(value), value
+    assert value.count(b";") == max(1, min(len(results), 20))
 
 
 def told(results: list[DkimResult], message: bytes, given: dict[Question, Answer]) -> None:

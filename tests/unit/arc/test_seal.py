@@ -8,8 +8,9 @@ import pytest
 
 import zegel
 from support import arc, samples
+from support.arc import seal_message
 from zegel.arc.result import ArcReason, ArcResult
-from zegel.arc.seal import Sealing, SealStyle, seal_message
+from zegel.arc.seal import Sealing, SealStyle
 from zegel.authres.model import AuthenticationResults, MethodResult
 from zegel.dkim.bodyhash import BodyHashes
 from zegel.dkim.header import Header

@@ -11,7 +11,8 @@ import pytest
 
 import zegel
 from support import arc, samples
-from zegel.arc.seal import SealStyle, seal_message
+from support.arc import seal_message
+from zegel.arc.seal import SealStyle
 from zegel.arc.signature import ArcFieldError, chain_value, parse_message_signature, read_instance, read_tags
 from zegel.arc.trust import override
 from zegel.arc.verify import Verification, verify_message

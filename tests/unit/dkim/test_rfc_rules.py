@@ -10,11 +10,11 @@ import pytest
 import zegel
 from support import samples
 from zegel.ask import Answer, Question, Rcode
+from zegel.authres.model import AuthenticationResults
 from zegel.dkim.signature import parse
 from zegel.dkim.signature import starts as starts_of
 from zegel.grammar.message import split_fields
-from zegel.milter.edits import InsertHeader
-from zegel.verdict.edits import dkim_method, results_field
+from zegel.verdict.edits import dkim_method, dkim_methods
 
 RSA, ED = samples.rsa(), samples.ed25519()
 FIELD = zegel.sign(samples.MESSAGE, RSA, now=samples.NOW)
@@ -188,9 +188,8 @@ def test_results_are_told_apart_by_the_beginning_of_the_signature() -> None:
         for form_and_signature in ((b"relaxed", b"oINEO8hgn/gnunsg"), (b"simple", b"EToRSuvUfQVP3Bkz"))
     ]
     results = judge(b"".join(fields) + samples.MESSAGE)
-    edit = results_field("mail-router.example.net", results)
-    assert isinstance(edit, InsertHeader)
-    one, other = edit.value.split(b";\r\n")[1:]
+    value = AuthenticationResults("mail-router.example.net", tuple(dkim_methods(results))).format()
+    one, other = value.split(b";\r\n")[1:]
     assert b"header.b=oINEO8hg" in one
     assert b"header.b=EToRSuvU" in other
 
@@ -208,11 +207,10 @@ def test_signatures_that_begin_alike_are_told_apart_by_more_of_them() -> None:
     assert starts[0] == starts[5] == whole[:far]
     assert starts[1:5] == [text[: at + 1].decode() for at, text in changed.items()]
     assert starts[6:] == [other.rpartition(b" b=")[2][:8].decode(), None]
-    edit = results_field("mx.example.net", results)
-    assert isinstance(edit, InsertHeader)
-    told = re.findall(r'header\.b="?([^"\s;]+)', edit.value.decode())
+    value = AuthenticationResults("mx.example.net", tuple(dkim_methods(results))).format()
+    told = re.findall(r'header\.b="?([^"\s;]+)', value.decode())
     assert told == [start for start in starts if start]
-    assert max(map(len, edit.value.split(b"\r\n"))) < 998
+    assert max(map(len, value.split(b"\r\n"))) < 998
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 6, 64, 512])

@@ -72,6 +72,15 @@ def test_nothing_is_sealed_unless_the_configuration_says_so() -> None:
     assert sealed(arrived(SIGNED, seal_as=None)) == []
 
 
+def test_a_header_that_is_not_rfc_5322_is_not_sealed() -> None:
+    """RFC 6376 3.8: SPF may pass all the same, and the message goes on."""
+    message = arrived(b"X-Odd: a\rb\r\n" + THEIRS)
+    assert b"a\rb" in message
+    assert b"dmarc=pass" in message
+    assert sealed(message) == []
+    assert sealed(arrived(b"X-Odd: a b\r\n" + THEIRS)) == ARC
+
+
 def test_a_domain_without_a_key_seals_nothing_and_the_message_goes_on() -> None:
     message = arrived(SIGNED, seal_as=LATER)
     assert sealed(message) == []

@@ -67,6 +67,34 @@ def test_bytes_that_are_no_utf8() -> None:
         Domain.parse(b"\xff.example")
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("a b.example", "'a b.example' is not a domain name"),
+        ("", "'' is not a domain name: one has 1 to 253 characters"),
+        ("\x1b[2J\r\n.example", r"'\x1b[2J\r\n.example' is not a domain name"),
+        (b"\xff.example", r"'\xff.example' is not a domain name: it is not UTF-8"),
+        ("a" * 254, f"'{'a' * 64}'... is not a domain name: one has 1 to 253 characters"),
+        ("\u2026.example", r"'\u2026.example' is not an internationalised domain name: "),
+    ],
+)
+def test_what_is_refused_is_named(given: str | bytes, named: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        Domain.parse(given)
+    assert str(refused.value).startswith(named)
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\r", "\u202e", "\U0001f600", "\ud800", " ", "\N{LATIN SMALL LETTER E WITH ACUTE}-"])
+@pytest.mark.parametrize("many", [1, 60, 254, 1000, 5000])
+def test_the_error_is_short_and_steers_no_terminal(letter: str, many: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        Domain.parse(letter * many)
+    text = str(refused.value)
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) < 900
+
+
 def test_relations() -> None:
     domain = Domain.parse("a.mail.example.org")
     assert domain.parents == ("mail.example.org", "example.org", "org")

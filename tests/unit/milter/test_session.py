@@ -312,7 +312,6 @@ def test_each_command_is_continued_where_the_mta_waits() -> None:
 def test_no_reply_is_given_where_none_is_due() -> None:
     session = started()
     for event in session.receive(mail() + rcpt() + header(b"A", b" 1") + EOH):
-        assert not session.reply_due
         assert not session.respond(codec.TEMPFAIL), event
     assert session.outgoing() == b""
     assert session.in_message

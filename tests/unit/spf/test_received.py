@@ -7,6 +7,7 @@ import re
 import pytest
 
 import zegel
+from zegel.spf.received import FIELD as NAME
 from zegel.spf.received import format_received_spf
 
 ZONE = zegel.Zone.from_dict(
@@ -38,7 +39,8 @@ EVIL = [
 
 def field(mail_from: str, *, ip: str = "192.0.2.1", helo: str = "mail.example.org", receiver: str = "mx.example.net") -> list[bytes]:
     checked = zegel.check_spf(ip=ip, helo=helo, mail_from=mail_from, resolver=ZONE)
-    return [format_received_spf(result, client_ip=ip, helo=helo, receiver=receiver) for result in (checked.mail_from, checked.helo)]
+    values = [format_received_spf(result, client_ip=ip, helo=helo, receiver=receiver) for result in (checked.mail_from, checked.helo)]
+    return [NAME + b":" + value + b"\r\n" for value in values]
 
 
 def test_a_pass() -> None:

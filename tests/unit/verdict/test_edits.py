@@ -140,6 +140,28 @@ def test_a_mark_for_the_mail_store_and_no_forged_copy_of_it() -> None:
     assert made.action == Accept()
 
 
+def test_received_spf_is_written_where_the_site_wants_it() -> None:
+    """RFC 7208 9.1: above all others of its name. RFC 6376 6.2, RFC 8601 4.1 and 7.3: our Authentication-Results stand on top of all."""
+    verdict = inbound.judge(inbound.changed(), ip=inbound.BAD)
+    *fields, results = outcome(verdict, Claims(), spf=True).edits
+    assert isinstance(results, InsertHeader)
+    assert (results.index, results.name) == (0, b"Authentication-Results")
+    assert results == outcome(verdict, Claims()).edits[-1]
+    for identity, field in zip(("helo", "mailfrom"), fields, strict=True):
+        assert isinstance(field, InsertHeader)
+        assert (field.index, field.name) == (0, b"Received-SPF")
+        assert f"identity={identity};".encode() in field.value
+        assert f"client-ip={inbound.BAD};".encode() in field.value
+    assert fields[1].value.startswith(f" {verdict.spf.mail_from.status}\r\n".encode())  # type: ignore[union-attr]
+
+
+def test_received_spf_of_a_bounce_is_that_of_the_helo_name() -> None:
+    verdict = inbound.judge(inbound.changed(), ip=inbound.BAD, mail_from="")
+    (field, _) = outcome(verdict, Claims(), spf=True).edits
+    assert isinstance(field, InsertHeader)
+    assert b"identity=helo;" in field.value
+
+
 def test_the_mail_server_may_hold_instead() -> None:
     verdict = inbound.judge(b"From: a@x.example, b@y.example\r\n\r\n", settings=inbound.site("quarantine"))
     made = outcome(verdict, Claims(), hold=True)
