@@ -145,25 +145,33 @@ def _options(
         guesses = tuple(Selector(name, Source.GUESSED) for name in sorted(WELL_KNOWN))
     known = _known(here, stack)
     trusted = bool(getattr(resolver, "trusts_ad", False))
-    return lambda domain: Options((*given, *known(domain), *guesses), trusted=trusted, parked=True if parked else None)
+
+    def of(domain: Domain) -> Options:
+        selectors, ours = known(domain)
+        return Options((*given, *selectors, *guesses), trusted=trusted, parked=True if parked else None, ours=ours)
+
+    return of
 
 
-def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[Selector, ...]]:
-    """What our own store knows; nothing where there is none. One that cannot be opened is told of: the check goes on without."""
+def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[tuple[Selector, ...], bool]]:
+    """The selectors that our own store knows, and whether a domain is in it; nothing where there is no store.
+
+    One that cannot be opened is told of, and the check goes on without.
+    """
     try:
         if not (here.data / "zegel.db").exists():
-            return lambda domain: ()
+            return lambda domain: ((), False)
         from zegel.check import known
         from zegel.store.errors import StoreError
     except OSError as error:
         screen.fail(f"{here.data}: {error.strerror}")
-        return lambda domain: ()
+        return lambda domain: ((), False)
     try:
         tx = stack.enter_context(stack.enter_context(here.store_to_look()).reading())
     except StoreError as error:
         screen.fail(here.localised(told(error)))
-        return lambda domain: ()
-    return lambda domain: known.selectors(tx, domain)
+        return lambda domain: ((), False)
+    return lambda domain: (known.selectors(tx, domain), known.is_ours(tx, domain))
 
 
 async def _run(

@@ -68,6 +68,16 @@ def test_what_is_wrong_and_the_record_that_mends_it(zegel: Run, zone: Path) -> N
     assert "zegel check bad.example --selector NAME" in " ".join(ended.text.split())
 
 
+def test_a_name_that_does_not_exist_is_asked_about_first(zegel: Run, zone: Path, data: Path) -> None:
+    ended = zegel("check", "goood.example", "--zone", zone)
+    assert ended.status == 1
+    assert "The name does not exist: is it typed right?" in ended.text.splitlines()[1]
+    assert "Publish as" not in ended.text
+    zegel("init")
+    zegel("domain", "add", "goood.example")
+    assert "Publish as" in zegel("check", "goood.example", "--zone", zone).text
+
+
 def test_a_record_to_copy_is_never_wrapped(zegel: Run, tmp_path: Path) -> None:
     terms = " ".join(f"ip4:192.0.2.{number}" for number in range(20))
     file = tmp_path / "long"
