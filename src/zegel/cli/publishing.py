@@ -127,10 +127,10 @@ def _show_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         if (sentence := why(change)) is not None:
             screen.marked(Mark.WRONG, told(sentence))
-    unknown = [change for change in changes if change.seen.outcome == "unavailable"]
-    if unknown:
-        sentence = _("of {count} records it is not known what DNS has, so they stay as they are: {why}")
-        screen.marked(Mark.WRONG, sentence.format(count=len(unknown), why=told(unknown[0].seen.sentence)))
+    silent = [change for change in changes if change.seen.outcome == "unavailable"]
+    if silent:
+        unknown = _("of {count} records it is not known what DNS has, so they stay as they are: {why}")
+        screen.marked(Mark.WRONG, unknown.format(count=len(silent), why=told(silent[0].seen.sentence)))
     elif not any(change.needed or change.conflicts for change in changes):
         screen.say(_("Nothing is to be changed."))
 
