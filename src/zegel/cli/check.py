@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +52,9 @@ def check(
         typer.Option(metavar="NAME", help=_("What others ask: google, yahoo, microsoft, internet.nl, bod-18-01, belgium or all.")),
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write the report as a page for people, to print."))] = None,
+    language: Annotated[
+        Literal["en", "nl"] | None, typer.Option(help=_("The language of the reader of that page; without it, yours."))
+    ] = None,
     message: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help=_("Check this test mail instead of a domain; - is standard input."))
     ] = None,
@@ -64,7 +67,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each domain or test mail."))] = False,
 ) -> None:
     """Check domains, or test mails."""
-    beside = Beside(profile or (), html, now=now)
+    beside = Beside(profile or (), html, now=now, language=language)
     if message:
         if domains or file:
             raise Refusal(_("check either domains or test mails, not both at once"))

@@ -175,3 +175,21 @@ def test_what_strangers_write_does_not_steer_the_terminal(zegel: Run, tmp_path: 
     ended = zegel("check", "evil.example", "--zone", file)
     assert "\x1b" not in ended.text
     assert "\x07" not in ended.text
+
+
+def test_the_page_is_in_the_language_of_its_reader(zegel: Run, zone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.html"
+
+    def written(*options: str, what: tuple[str | Path, ...] = ("bad.example",)) -> str:
+        ended = zegel("check", *what, "--html", page, "--zone", zone, *options)
+        assert (ended.status, "The report is in" in ended.text) == (1, True), "what is shown stays in the language of the command line"
+        return page.read_text()
+
+    english, dutch = written(), written("--language", "nl")
+    assert ('lang="en"' in english, "What to do" in english) == (True, True)
+    assert ('lang="nl"' in dutch, "What to do" in dutch, "Wat te doen" in dutch) == (True, False, True)
+    mail = tmp_path / "mail"
+    mail.write_bytes(b"From: a@bad.example\r\nSubject: x\r\n\r\nhello\r\n")
+    assert 'lang="nl"' in written("--language", "nl", what=("--message", mail, "--ip", "192.0.2.9"))
+    refused = zegel("check", "bad.example", "--language", "nl", "--zone", zone)
+    assert (refused.status, "goes with --html" in refused.errors) == (2, True)
