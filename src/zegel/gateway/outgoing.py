@@ -36,7 +36,7 @@ class Outgoing:
             sentence = N_("not signed: the header is larger than {limit} octets").format(limit=settings.limits.header_bytes)
             self._decision = Decision(unsigned=Unsigned("header_too_large", sentence))
         elif header.malformed:
-            # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8, STANDARDS 3.2 A7).
+            # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8).
             sentence = N_("not signed: a header line is no field, or has a bare CR")
             self._decision = Decision(unsigned=Unsigned("header_malformed", sentence))
         else:
