@@ -206,7 +206,7 @@ async def _run(
         return report.failed(strict=strict)
     wrong, answers = 0, Counter[str]()
     width = max(map(len, wanted))
-    with screen.bar(_("Checking"), len(wanted), beside=True) as bar:
+    with screen.bar(_("Checking"), len(wanted)) as bar:
         async for report in check_many(wanted, resolver, options, reach):
             found = beside.domain(report)
             with bar.aside() if bar else ExitStack():

@@ -185,3 +185,11 @@ def test_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Stream("utf-8", terminal=False))
     with screen.bar("Working", 3) as bar:
         assert bar is None
+
+
+@pytest.mark.parametrize(("scrolls", "total", "shown"), [(False, 3, True), (True, 3, False), (True, 1, True)])
+def test_no_bar_beside_results_that_scroll_by(monkeypatch: pytest.MonkeyPatch, scrolls: bool, total: int, shown: bool) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Stream("utf-8", terminal=True))
+    with screen.bar("Working", total, scrolls=scrolls) as bar:
+        assert (bar is not None) is shown
