@@ -173,3 +173,9 @@ def test_imports_only_go_down() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([str(tool), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("path", [*ROOMS, *TESTS], ids=name)
+def test_no_reference_is_to_a_page_that_is_not_here(path: Path) -> None:
+    if path != Path(__file__).resolve():
+        assert "STANDARDS" not in path.read_text(encoding="utf-8"), "say the attack, or the RFC"

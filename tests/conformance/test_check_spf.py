@@ -117,7 +117,7 @@ DIFFERENCES = {
     "testSPFValidAMechanismMacro": Difference(
         "no warning",
         "warn spf.macros",
-        "RFC 7208 7.2: %{l} is the local part, which the sender writes; STANDARDS 3.3 has it flagged",
+        "RFC 7208 7.2: %{l} is the local part, which the sender writes; so it is flagged",
     ),
     "testSPFNeutralAll": Difference("no warning asked for", "fail spf.all", "RFC 7208 2.6.2: neutral MUST be treated exactly like none"),
 }

@@ -1,6 +1,6 @@
 """The attacks of "Composition Kills" through the whole library: no aligned pass for whom they imitate, nothing of theirs in our field.
 
-STANDARDS 3.2. Byte-level cases are judged as they are; the rest goes through Postfix as well (tests/system).
+Byte-level cases are judged as they are; the rest goes through Postfix as well (tests/system).
 """
 
 from __future__ import annotations

@@ -43,10 +43,11 @@ class Play:
 
 @dataclass
 class Lying:
-    """A running server: its address, and what has reached it."""
+    """A running server: its address, and what has reached it. ``otherwise`` answers for names that no play is for."""
 
     port: int
     extra: dict[str, Callable[[dns.message.Message], Play]] = field(default_factory=dict)
+    otherwise: Callable[[dns.message.Message], Play] | None = None
     packets: Counter[str] = field(default_factory=Counter)
     connections: Counter[str] = field(default_factory=Counter)
 
@@ -59,7 +60,9 @@ class Lying:
         query = dns.message.from_wire(wire)
         label = query.question[0].name.labels[0].decode().lower()
         seen[label] += 1
-        return (self.extra | PLAYS)[label](query)
+        play = (self.extra | PLAYS).get(label, self.otherwise)
+        assert play is not None, label
+        return play(query)
 
 
 def reply(query: dns.message.Message, *records: str, authority: Sequence[str] = (), additional: Sequence[str] = ()) -> dns.message.Message:

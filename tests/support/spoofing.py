@@ -1,4 +1,4 @@
-"""The attacks of "Composition Kills" (STANDARDS 3.2): the cases of the suite as bytes, and a DNS that gives the attacker all he needs."""
+"""The attacks of "Composition Kills" (2020): the cases of the suite as bytes, and a DNS that gives the attacker all he needs."""
 
 from __future__ import annotations
 

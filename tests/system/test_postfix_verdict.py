@@ -1,7 +1,7 @@
 """Forged mail through a real Postfix and the real daemon: nobody passes as whom he imitates, and each mode does what it says.
 
-The recipient's domain chooses the mode, so that one daemon serves them all. STANDARDS 3.2 for the attacks, of which Postfix as it is
-delivered lets all in, with the NUL and the blank before From mended by it; as bytes they are judged in tests/conformance.
+The recipient's domain chooses the mode, so that one daemon serves them all. The attacks are those of "Composition Kills" (2020): Postfix as
+it is delivered lets all in, with the NUL and the blank before From mended by it; as bytes they are judged in tests/conformance.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Authentication-Results field as a value, and its text. RFC 8601 2.2.
 
 Every value that came from a stranger is checked or quoted before it is written: a quote or a semicolon in ``d=`` must not become a result
-of its own (STANDARDS 3.2, A4 and A5), not even for a reader that splits at semicolons or drops comments before it looks at quotes. What is
-written reads back, strictly, as it was written. :mod:`zegel.authres.parse` makes the same values from text.
+of its own ("Composition Kills", USENIX Security 2020), not even for a reader that splits at semicolons or drops comments before it looks
+at quotes. What is written reads back, strictly, as it was written. :mod:`zegel.authres.parse` makes the same values from text.
 """
 
 from __future__ import annotations

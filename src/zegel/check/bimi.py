@@ -1,6 +1,6 @@
 """BIMI: the logo that some mailbox providers show beside mail that passes DMARC. It is optional, and no RFC.
 
-Individual Internet-Draft draft-brand-indicators-for-message-identification; STANDARDS 5. The logo and its certificate are not fetched.
+Individual Internet-Draft draft-brand-indicators-for-message-identification. The logo and its certificate are not fetched.
 """
 
 from __future__ import annotations

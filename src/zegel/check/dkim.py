@@ -1,4 +1,4 @@
-"""What is right and wrong with a domain's DKIM keys: those of the selectors that are known. RFC 6376 3.6.1 and 3.6.2; STANDARDS 4.3.
+"""What is right and wrong with a domain's DKIM keys: those of the selectors that are known. RFC 6376 3.6.1 and 3.6.2.
 
 DNS tells nobody which selectors there are, so a key that is found nowhere proves nothing: selectors are given, known (our own keys, and
 those noted for other services), learned from recorded messages, or guessed when asked to. What a verifier says of a signature is

@@ -1,4 +1,4 @@
-"""What is right and wrong with a domain's DMARC record, as a receiver finds and reads it. RFC 9989 4.7, 4.8, 4.10; STANDARDS 4.3.
+"""What is right and wrong with a domain's DMARC record, as a receiver finds and reads it. RFC 9989 4.7, 4.8, 4.10.
 
 The record is found by the Tree Walk; beside it stands what a reader of RFC 7489 finds with the public suffix list. Where reports go is
 another room's (:mod:`zegel.check.reports`).

@@ -1,4 +1,4 @@
-"""The selectors of a domain that this installation knows: its own keys, those noted for other services, and those seen in messages.
+"""What this installation knows of a domain: that it is ours, and selectors of its own keys, of other services, and seen in messages.
 
 It reads the store. Signatures that did not verify teach nothing: anybody can write any selector into a message.
 """
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from zegel.check.dkim import MAX_SELECTORS, Selector, Source
 from zegel.grammar.domain import Domain
-from zegel.store import keys, search, services
+from zegel.store import domains, keys, search, services
 from zegel.store.errors import StoreError
 from zegel.store.keys import KeyState
 from zegel.store.search import Wanted
@@ -27,6 +27,14 @@ def selectors(tx: Transaction, domain: Domain) -> tuple[Selector, ...]:
     for selector in _all(tx, domain):
         found.setdefault(selector.name, selector)
     return tuple(found.values())[:MAX_SELECTORS]
+
+
+def is_ours(tx: Transaction, domain: Domain) -> bool:
+    """Whether the domain is in the store: then it is no name that was typed wrong, whatever DNS has of it."""
+    with suppress(StoreError):
+        domains.get(tx, domain)
+        return True
+    return False
 
 
 def _all(tx: Transaction, domain: Domain) -> Iterator[Selector]:

@@ -148,7 +148,8 @@ def judge(domain: Domain, facts: MxFacts, reverse: Sequence[Reverse]) -> Iterato
         yield MxPoint.RECORD.untested(domain, answer)
         return
     if answer.rcode is Rcode.NXDOMAIN:
-        yield MxPoint.DOMAIN.item(Level.FAIL, N_("{domain} does not exist in DNS"), domain=domain)
+        step = Sentence(N_("See if it is typed right; a new name is registered first, and a name below your domain needs a record."))
+        yield MxPoint.DOMAIN.item(Level.FAIL, N_("{domain} does not exist in DNS"), step=step, domain=domain)
         return
     if facts.null and facts.hosts:
         step = Sentence(N_("Keep either the null MX or the servers."))

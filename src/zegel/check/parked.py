@@ -1,7 +1,6 @@
 """A domain that sends and takes no mail: whether it says so in all four places, so that nobody can use its name.
 
-RFC 7505 3 for MX, RFC 7208 10.1.2 for SPF, RFC 6376 3.6.1 for keys that are revoked, RFC 9989 4.7 for the policy; STANDARDS 4.2, the recipe
-for parked domains.
+RFC 7505 3 for MX, RFC 7208 10.1.2 for SPF, RFC 6376 3.6.1 for keys that are revoked, RFC 9989 4.7 for the policy.
 """
 
 from __future__ import annotations

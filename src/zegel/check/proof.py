@@ -62,5 +62,10 @@ def proof(dkim: DkimFacts, dmarc: DmarcFacts, items: Iterable[Item], *, parked: 
     return Proof(Answer.YES, Sentence(N_("Yes: its keys hold, and forged mail is kept out.")))
 
 
+def missing() -> Proof:
+    """The answer for a name that is not in DNS: nothing is said of a domain that is none."""
+    return Proof(Answer.UNKNOWN, Sentence(N_("The name does not exist: is it typed right?")), ("mx.domain",))
+
+
 def _against(items: Iterable[Item], area: Area) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.id for item in items if item.area is area and item.level is Level.FAIL))

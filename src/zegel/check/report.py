@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from zegel.adapters.mailhost import Met
-from zegel.ask import Answer, Dialogue, side_by_side
+from zegel.ask import Answer, Dialogue, Rcode, side_by_side
 from zegel.check import bimi, dkim, dmarc, mx, parked, reports, spf, transport
 from zegel.check.dkim import DkimFacts, Selector
 from zegel.check.dmarc import DmarcFacts
 from zegel.check.item import Area, Item, Level
 from zegel.check.mx import MxFacts, Reverse
-from zegel.check.proof import Proof, proof
+from zegel.check.proof import Proof, missing, proof
 from zegel.check.reports import ReportsFacts
 from zegel.check.spf import SpfFacts
 from zegel.check.spfreach import helo
@@ -39,13 +39,14 @@ class Options:
     """What is known beforehand.
 
     ``selectors`` of DKIM; ``trusted`` when the resolver's word about DNSSEC can be believed; ``parked`` True or False when the owner says
-    that the domain has no mail, or has (None: as its records say); ``sts`` what came of fetching the MTA-STS policy, and ``met`` of
-    connecting to the mail servers, None for not done.
+    that the domain has no mail, or has (None: as its records say); ``ours`` when it is in our store, so that its name is no mistake;
+    ``sts`` what came of fetching the MTA-STS policy, and ``met`` of connecting to the mail servers, None for not done.
     """
 
     selectors: tuple[Selector, ...] = ()
     trusted: bool = False
     parked: bool | None = None
+    ours: bool = False
     sts: Fetched | None = None
     met: tuple[Met, ...] | None = None
 
@@ -105,8 +106,17 @@ def check(domain: Domain, options: Options) -> Dialogue[Report]:
 
 def judged(domain: Domain, facts: Facts, options: Options) -> Report:
     """The report of what was seen; it asks nothing."""
+    if _is_missing(facts) and not (options.ours or options.parked):
+        # No record would mend a name that was typed wrong, and nobody is to publish one for it.
+        return Report(domain, tuple(mx.judge(domain, facts.mx, ())), facts, missing())
     items = tuple(_judge(domain, facts, options))
     return Report(domain, items, facts, proof(facts.dkim, facts.dmarc, items, parked=facts.parked))
+
+
+def _is_missing(facts: Facts) -> bool:
+    """Whether there is no such name. RFC 8020 2: then nothing is below it either; a server that lies about that is known by what is."""
+    answers = (facts.mx.answer, facts.spf.txt)
+    return all(answer.rcode is Rcode.NXDOMAIN for answer in answers) and not (facts.dmarc.answer.records or facts.dkim.sound)
 
 
 def _mail(domain: Domain) -> Dialogue[tuple[MxFacts, TransportFacts]]:

@@ -1,6 +1,6 @@
 """Services whose SPF record lets in the servers of all their customers at once, known by the name that is included.
 
-A pass of SPF then says that some customer of the service sent it. STANDARDS 3.3 (BreakSPF, VU#244112): where customers of one host can
+A pass of SPF then says that some customer of the service sent it. BreakSPF (NDSS 2024), VU#244112: where customers of one host can
 reach port 25 themselves, any of them can pass as the others; services that send for their customers may check whose domain it is, and some
 did not. The table is written by hand from the names that these services tell their customers to include; it decides no verdict.
 """

@@ -1,4 +1,4 @@
-"""What is right and wrong with a domain's SPF record. RFC 7208; STANDARDS 3.3 and 4.3.
+"""What is right and wrong with a domain's SPF record. RFC 7208, and who else it lets in.
 
 First it looks (:func:`look`), then it judges what was seen (:func:`judge`), which asks nothing. What a receiver would say of one host is
 :mod:`zegel.spf`'s to tell.
@@ -57,7 +57,7 @@ def look(domain: Domain) -> Dialogue[SpfFacts]:
 
 
 def _unregistered(name: str) -> Dialogue[bool]:
-    """Whether the registered domain above a name does not exist either, so that anybody could buy it. STANDARDS 3.3, SubdoMailing."""
+    """Whether the registered domain above a name does not exist either, so that anybody could buy it (SubdoMailing)."""
     from zegel.dmarc.psl import organizational_domain
 
     try:

@@ -1,4 +1,4 @@
-"""Whom an SPF record lets in: how many addresses, whose else they are, and what cannot be counted. RFC 7208 11.4; STANDARDS 3.3.
+"""Whom an SPF record lets in: how many addresses, whose else they are, and what cannot be counted. RFC 7208 11.4.
 
 The count is exact for what DNS tells (see :mod:`zegel.check.networks`). IPv6 is counted in networks of 64 bits, as one machine may have a
 whole one.

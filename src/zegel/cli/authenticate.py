@@ -93,7 +93,7 @@ def _all(sources: Sequence[Source], resolver: AsyncResolver, arguments: dict[str
     from zegel import aio
 
     found = []
-    with asyncio.Runner() as runner, screen.bar(_("Checking"), len(sources)) as bar:
+    with asyncio.Runner() as runner, screen.bar(_("Checking"), len(sources), scrolls=True) as bar:
         for source in sources:
             # Outside the loop: within, Ctrl-C would wait for the end of the input.
             message = source.read()

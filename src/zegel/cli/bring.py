@@ -157,8 +157,10 @@ def _do(here: Place, plan: Plan, seen: dict[tuple[str, str], Visibility], option
     }
     done, now = Brought(0, 0, 0), int(time.time())
     try:
-        with here.store() as store, screen.waiting(_("Importing")):
+        with here.store() as store, screen.bar(_("Importing"), len(plan.new)) as bar:
             for so_far in bring_all(store, plan, visible, now=now, organisation=options.organisation, origin=origin):
+                if bar is not None:
+                    bar.advance(so_far.keys - done.keys)
                 done = so_far
     except StoreError:
         if done.keys:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +52,9 @@ def check(
         typer.Option(metavar="NAME", help=_("What others ask: google, yahoo, microsoft, internet.nl, bod-18-01, belgium or all.")),
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write the report as a page for people, to print."))] = None,
+    language: Annotated[
+        Literal["en", "nl"] | None, typer.Option(help=_("The language of the reader of that page; without it, yours."))
+    ] = None,
     message: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help=_("Check this test mail instead of a domain; - is standard input."))
     ] = None,
@@ -64,7 +67,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help=_("Write one line of JSON for each domain or test mail."))] = False,
 ) -> None:
     """Check domains, or test mails."""
-    beside = Beside(profile or (), html, now=now)
+    beside = Beside(profile or (), html, now=now, language=language)
     if message:
         if domains or file:
             raise Refusal(_("check either domains or test mails, not both at once"))
@@ -145,25 +148,33 @@ def _options(
         guesses = tuple(Selector(name, Source.GUESSED) for name in sorted(WELL_KNOWN))
     known = _known(here, stack)
     trusted = bool(getattr(resolver, "trusts_ad", False))
-    return lambda domain: Options((*given, *known(domain), *guesses), trusted=trusted, parked=True if parked else None)
+
+    def of(domain: Domain) -> Options:
+        selectors, ours = known(domain)
+        return Options((*given, *selectors, *guesses), trusted=trusted, parked=True if parked else None, ours=ours)
+
+    return of
 
 
-def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[Selector, ...]]:
-    """What our own store knows; nothing where there is none. One that cannot be opened is told of: the check goes on without."""
+def _known(here: Place, stack: ExitStack) -> Callable[[Domain], tuple[tuple[Selector, ...], bool]]:
+    """The selectors that our own store knows, and whether a domain is in it; nothing where there is no store.
+
+    One that cannot be opened is told of, and the check goes on without.
+    """
     try:
         if not (here.data / "zegel.db").exists():
-            return lambda domain: ()
+            return lambda domain: ((), False)
         from zegel.check import known
         from zegel.store.errors import StoreError
     except OSError as error:
         screen.fail(f"{here.data}: {error.strerror}")
-        return lambda domain: ()
+        return lambda domain: ((), False)
     try:
         tx = stack.enter_context(stack.enter_context(here.store_to_look()).reading())
     except StoreError as error:
         screen.fail(here.localised(told(error)))
-        return lambda domain: ()
-    return lambda domain: known.selectors(tx, domain)
+        return lambda domain: ((), False)
+    return lambda domain: (known.selectors(tx, domain), known.is_ours(tx, domain))
 
 
 async def _run(
@@ -195,7 +206,7 @@ async def _run(
         return report.failed(strict=strict)
     wrong, answers = 0, Counter[str]()
     width = max(map(len, wanted))
-    with screen.bar(_("Checking"), len(wanted), beside=True) as bar:
+    with screen.bar(_("Checking"), len(wanted)) as bar:
         async for report in check_many(wanted, resolver, options, reach):
             found = beside.domain(report)
             with bar.aside() if bar else ExitStack():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gettext
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +11,7 @@ import typer
 
 from zegel.cli import handoff_page, place, screen
 from zegel.cli.screen import Mark
-from zegel.cli.words import DOMAIN, FOLDER, _
+from zegel.cli.words import _, of_reader
 
 
 def handoff(
@@ -39,7 +37,7 @@ def handoff(
             of, foreign = holdings(tx, domain), services.all(tx, domain)
         with screen.waiting(_("Asking the name servers of {domain}").format(domain=domain)):
             page = asyncio.run(prepare(place.nameservers(config), of, foreign, now=int(time.time())))
-    words, translate = _words(language)
+    words, translate = of_reader(language)
     if html is not None:
         from zegel.rollout.publish import write_file
 
@@ -49,13 +47,3 @@ def handoff(
     if html is None or text:
         for line in handoff_page.as_text(page, translate, contact=contact):
             screen.exact(line)
-
-
-def _words(language: str | None) -> tuple[str, Callable[[str], str]]:
-    """The language of the page, and its translations."""
-    if language is None:
-        code = gettext.find(DOMAIN, FOLDER)
-        found = Path(str(code)).parts[-3] if code else "en"
-        return found[:2], _
-    catalogue = gettext.translation(DOMAIN, FOLDER, languages=[language], fallback=True)
-    return language, lambda sentence: catalogue.gettext(sentence) if sentence else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zegel.cli import activation, place, publish, rotation, screen
+from zegel.cli import activation, answered, place, publish, rotation, screen
 from zegel.cli.help import Command, Group
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _
@@ -81,13 +81,22 @@ def list_(
             for key in found
         ]
         screen.table(headings, rows)
+        if troubled := next((key for key in found if key.trouble), None):
+            screen.say(_("What each name server answers for a key that is not as it should be:"))
+            screen.command(here.command(f"key show {troubled.domain} {troubled.selector}"))
     else:
         screen.say(_("There are no keys yet. Make one:"))
         screen.command(here.command(f"key new {domain or 'example.be'}"))
 
 
-@app.command(cls=Command, help=_("Show a key: its history, and the record that belongs to it."))
-def show(ctx: typer.Context, name: Name, selector: Selector, json: AsJson = False) -> None:
+@app.command(cls=Command, help=_("Show a key: its history, its record, and what name servers answer where they do not all have it."))
+def show(
+    ctx: typer.Context,
+    name: Name,
+    selector: Selector,
+    no_dns_check: Annotated[bool, typer.Option("--no-dns-check", help=_("Do not look in DNS."))] = False,
+    json: AsJson = False,
+) -> None:
     """Show one key."""
     here, domain = place.of(ctx), place.domain(name)
     with here.store_to_look() as store, store.reading() as tx:
@@ -107,6 +116,8 @@ def show(ctx: typer.Context, name: Name, selector: Selector, json: AsJson = Fals
     )
     screen.say()
     publish.show(key)
+    if key.trouble and not no_dns_check:
+        _show_answers(here, key)
 
 
 @app.command(cls=Command, help=_("Let a key sign, once its record is seen in DNS. A former key of the same kind is retired."))
@@ -165,6 +176,18 @@ def revoke(
 def remove(ctx: typer.Context, name: Name, selector: Selector) -> None:
     """Remove a key."""
     rotation.remove(place.of(ctx), place.domain(name), selector)
+
+
+def _show_answers(here: place.Place, key: StoredKey) -> None:
+    """What each server says now, of a key that was not right at the last look."""
+    from zegel.rollout import keylook
+
+    servers = place.nameservers(here.read_config())
+    with screen.waiting(_("Asking the name servers of {domain}").format(domain=key.domain)):
+        seen = asyncio.run(keylook.look(servers, key))
+    screen.say()
+    screen.say(_("What the name servers answer now:"), style="bold")
+    answered.show(seen.back)
 
 
 def _named(here: place.Place, store: Store, domain: Domain, selector: str, algorithm: KeyKind, *, force: bool) -> StoredKey:

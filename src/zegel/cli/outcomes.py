@@ -66,10 +66,12 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 class Beside:
-    """What is made of reports beside what is shown: the outcomes of profiles, and an HTML file of all sheets."""
+    """What is made of reports beside what is shown: the outcomes of profiles, and an HTML file of all sheets, in its reader's language."""
 
-    def __init__(self, names: Sequence[str], html: Path | None, *, now: float | None = None) -> None:
-        self.profiles, self._html = named(names), html
+    def __init__(self, names: Sequence[str], html: Path | None, *, now: float | None = None, language: str | None = None) -> None:
+        if language is not None and html is None:
+            raise Refusal(_("--language is that of the page; it goes with --html"))
+        self.profiles, self._html, self._language = named(names), html, language
         self._now = time.time() if now is None else now
         self._sheets: list[Sheet] = []
         self.failed = False  # a profile that was asked for is not met
@@ -98,7 +100,7 @@ class Beside:
         """Write the page; ``quiet`` says nothing about it."""
         if self._html is None or not self._sheets:
             return
-        page_file.write(self._html, self._sheets, now=self._now)
+        page_file.write(self._html, self._sheets, now=self._now, language=self._language)
         if not quiet:
             screen.say(_("The report is in {file}; print it from a browser.").format(file=self._html))
 

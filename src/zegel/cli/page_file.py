@@ -1,4 +1,4 @@
-"""Writes a report as an HTML file, in the language of the command line."""
+"""Writes a report as an HTML file, in the language of its reader."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zegel import __version__
-from zegel.cli.words import _, language
+from zegel.cli.words import of_reader
 
 if TYPE_CHECKING:
     from zegel.check.sheet import Sheet
 
 
-def write(file: Path, sheets: Sequence[Sheet], *, now: float) -> None:
-    """Write the page whole or not at all. Raises OSError."""
+def write(file: Path, sheets: Sequence[Sheet], *, now: float, language: str | None = None) -> None:
+    """Write the page whole or not at all; without a ``language`` in that of the command line. Raises OSError."""
     from zegel.check.page import page
 
-    text = page(sheets, language=language(), translate=_, now=now, version=__version__)
+    named, translate = of_reader(language)
+    text = page(sheets, language=named, translate=translate, now=now, version=__version__)
     folder = file.absolute().parent
     try:
         handle, made = tempfile.mkstemp(prefix=".zegel-", dir=folder)

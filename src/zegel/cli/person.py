@@ -149,7 +149,7 @@ def _write(store: Store, known: Addresses, address: str, organisation: str | Non
     person, written, after = known.key(address), 0, 0
     with store.reading() as tx:
         total = persons.count(tx, person, organisation)
-        with screen.bar(_("Writing"), total if stream is not sys.stdout else None) as bar:
+        with screen.bar(_("Writing"), total, scrolls=stream is sys.stdout) as bar:
             while found := persons.export(tx, known, person, organisation, after=after):
                 for number, message in found:
                     stream.write(json.dumps(message) + "\n")

@@ -53,15 +53,21 @@ async def _publish(here: Place, config: Config, store: Store, domain: Domain, *,
         of = holdings(tx, domain)
     for fault in faults(of):
         screen.marked(Mark.WRONG, told(fault))
+    wishes, leftovers = wanted(of), unwanted(of)
+    if not wishes and not leftovers:
+        _tell_nothing_known(here, domain)
+        return True
     publisher = Publisher(place.nameservers(config), config.zone)
     with screen.waiting(_("Asking the name servers of {domain}").format(domain=domain)):
-        changes = await publisher.survey(wanted(of), unwanted(of), replace=replace)
+        changes = await publisher.survey(wishes, leftovers, replace=replace)
     # What is not there and not wanted either needs no word.
     changes = [change for change in changes if change.wish is not None or change.needed or change.seen.outcome == "unavailable"]
     if not changes:
-        screen.say(_("{domain} has nothing to publish: see zegel key new and zegel domain plan").format(domain=domain))
+        _tell_nothing_known(here, domain)
         return True
     _show_changes(changes)
+    if wishes and all(wish.key is not None or wish.purpose == "slot" for wish in wishes):
+        screen.say(_("SPF, DMARC and the others are not planned yet: see zegel domain plan --help"), style="dim")
     if dry_run:
         return not any(change.blocked for change in changes)
     done = await publisher.apply(changes, lambda: _everything(store))
@@ -75,6 +81,13 @@ async def _publish(here: Place, config: Config, store: Store, domain: Domain, *,
     if by_hand:
         screen.say(_("What no [[zone]] of zegel.toml holds is published by hand: see zegel domain handoff {domain}").format(domain=domain))
     return _tell_seen(changes, seen) and clean
+
+
+def _tell_nothing_known(here: Place, domain: Domain) -> None:
+    """A domain without a key and without a plan is not a domain whose records are right."""
+    sentence = _("{domain} has neither a key nor a plan, so it is not known what it should publish. Make a key, and say what is planned:")
+    plan = here.command(f"domain plan {domain} --egress 192.0.2.25 --policy none --rua dmarc@{domain}")
+    screen.marked(Mark.NOTE, sentence.format(domain=domain), here.command(f"key new {domain}"), plan)
 
 
 def _everything(store: Store) -> list[Record]:
@@ -114,7 +127,11 @@ def _show_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         if (sentence := why(change)) is not None:
             screen.marked(Mark.WRONG, told(sentence))
-    if not any(change.needed or change.conflicts for change in changes):
+    silent = [change for change in changes if change.seen.outcome == "unavailable"]
+    if silent:
+        unknown = _("of {count} records it is not known what DNS has, so they stay as they are: {why}")
+        screen.marked(Mark.WRONG, unknown.format(count=len(silent), why=told(silent[0].seen.sentence)))
+    elif not any(change.needed or change.conflicts for change in changes):
         screen.say(_("Nothing is to be changed."))
 
 

@@ -98,11 +98,16 @@ def drop(ctx: typer.Context, names: Names) -> None:
 
 
 @app.command(cls=Command, help=_("Send messages on to their recipients after all: by the outbox, past the policy, once."))
-def release(ctx: typer.Context, names: Names) -> None:
+def release(
+    ctx: typer.Context,
+    names: Names,
+    again: Annotated[bool, typer.Option("--again", help=_("Also messages that were released before: they are sent once more."))] = False,
+) -> None:
     """Release some."""
     here = place.of(ctx)
     folder, config = depot(here), here.read_config()
-    found = [folder.get(name) for name in names]  # all or none: a name typed wrong is told before any is sent
+    # All or none: a name typed wrong is told before any is sent. A name given twice is one message.
+    found = [folder.releasable(name, again=again) for name in dict.fromkeys(names)]
     with here.store(create=False) as store, _spool(here) as spool:
         from zegel.store import audit, queue
         from zegel.store.posting import RELEASED
@@ -111,7 +116,7 @@ def release(ctx: typer.Context, names: Names) -> None:
 
         for kept in found:
             now = int(time.time())
-            posting = _posting(kept, folder.allow(kept.name, now=now), folder.message(kept.name))
+            posting = _posting(kept, folder.allow(kept.name, now=now, again=again), folder.message(kept.name))
             with store.writing() as tx:
                 audit.note(tx, "quarantine.release", kept.name, now=now, before=logged(kept))
             with spool.writing() as mail:
@@ -153,8 +158,9 @@ def as_json(kept: Kept) -> dict[str, Any]:
 
 
 def logged(kept: Kept) -> dict[str, Any]:
-    """What the audit log has of a message: no address of a person."""
-    return {"time": kept.time, "queue_id": kept.queue_id, "from_domain": kept.from_domain, "reason": kept.reason, "size": kept.size}
+    """What the audit log has of a message, and when it was released before: no address of a person."""
+    known = {"time": kept.time, "queue_id": kept.queue_id, "from_domain": kept.from_domain, "reason": kept.reason, "size": kept.size}
+    return known if kept.released is None else known | {"released": kept.released}
 
 
 def _row(kept: Kept) -> tuple[str, ...]:
@@ -165,7 +171,10 @@ def _row(kept: Kept) -> tuple[str, ...]:
 
 
 def _state(kept: Kept) -> str:
-    return {"kept": _("kept"), "released": _("released")}[kept.state]
+    if kept.released is None:
+        return _("kept")
+    said = _("released on {time}") if kept.state == "released" else _("released on {time}, and not let through for everybody yet")
+    return said.format(time=_clock(kept.released))
 
 
 def _clock(seconds: int) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from zegel.cli import publish, screen
+from zegel.cli import answered, publish, screen
 from zegel.cli.place import Place
 from zegel.cli.screen import Mark, Refusal
 from zegel.cli.words import _, told
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zegel.config import Config
     from zegel.grammar.domain import Domain
     from zegel.rollout.life import Times
+    from zegel.rollout.readback import ReadBack
     from zegel.rollout.rotation import Rotation
     from zegel.store.database import Store
     from zegel.store.keys import StoredKey
@@ -36,8 +37,8 @@ def rotate(here: Place, domain: Domain, algorithm: str | None, *, emergency: boo
                 screen.say()
             with screen.waiting(_("Making the key")):
                 begun = rotation.rotate(store, domain, kind, now=int(time.time()), succession=succession, revoke_now=revoke_now)
-            after = _look(here, config, store, begun.key)
-            _tell(here, begun, after, emergency=emergency, times=times_of(config))
+            after, back = _look(here, config, store, begun.key)
+            _tell(here, begun, after, back, emergency=emergency, times=times_of(config))
 
 
 def times_of(config: Config) -> Times:
@@ -49,8 +50,8 @@ def times_of(config: Config) -> Times:
     return key_rules(config, Path()).times
 
 
-def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKey:
-    """Look once, as the daemon does: what is visible already takes over now."""
+def _look(here: Place, config: Config, store: Store, key: StoredKey) -> tuple[StoredKey, ReadBack | None]:
+    """Look once, as the daemon does: what is visible already takes over now. Returns the key afterwards, and what the servers said."""
     from zegel.adapters.journal import Journal
     from zegel.app import make_resolver
     from zegel.app.opening import make_servers
@@ -60,12 +61,13 @@ def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKe
 
     rules = key_rules(config, here.data)
 
-    async def once() -> StoredKey:
+    async def once() -> tuple[StoredKey, ReadBack | None]:
         servers = make_servers(config, make_resolver(config))
         publisher = KeyPublisher(store, None, lambda: servers, lambda: config)
-        after = await Keeper(store, Journal(), lambda: servers, lambda: rules, publisher=publisher, quiet=True).attend(key)
+        keeper = Keeper(store, Journal(), lambda: servers, lambda: rules, publisher=publisher, quiet=True)
+        after = await keeper.attend(key)
         troubles.update(publisher.troubles)
-        return after
+        return after, keeper.back
 
     troubles: dict[str, str] = {}
     with screen.waiting(_("Looking at {name}").format(name=key.name)):
@@ -76,7 +78,7 @@ def _look(here: Place, config: Config, store: Store, key: StoredKey) -> StoredKe
     return found
 
 
-def _tell(here: Place, begun: Rotation, key: StoredKey, *, emergency: bool, times: Times) -> None:
+def _tell(here: Place, begun: Rotation, key: StoredKey, back: ReadBack | None, *, emergency: bool, times: Times) -> None:
     words = {"selector": key.selector, "domain": key.domain}
     if begun.way == "made":
         screen.marked(Mark.OK, _("key {selector} of {domain} made").format(**words))
@@ -103,7 +105,7 @@ def _tell(here: Place, begun: Rotation, key: StoredKey, *, emergency: bool, time
         screen.marked(Mark.NOTE, sentence.format(**words))
     if not key.slot:
         _tell_record(key, _("Publish this record, unless Zegel writes this zone; it is waited for at all name servers:"))
-    waited(here, key, times)
+    _tell_waited(here, key, back, times)
 
 
 def _tell_switched(begun: Rotation, key: StoredKey, *, emergency: bool) -> None:
@@ -123,11 +125,13 @@ def _tell_record(key: StoredKey, sentence: str, *, revoked: bool = False) -> Non
     screen.say()
 
 
-def waited(here: Place, key: StoredKey, times: Times) -> None:
-    """Say what the key waits for, and who waits."""
+def _tell_waited(here: Place, key: StoredKey, back: ReadBack | None, times: Times) -> None:
+    """Say what the key waits for, who waits, and what each server answered that it waits for."""
     said = waits(key, times)
     if said:
         screen.marked(Mark.NOTE, f"{key.selector}: {said}")
+    if back is not None and key.trouble:
+        answered.show(back)
     screen.say(_("A running daemon goes on with it by itself. To see how far it is:"))
     screen.command(here.command(f"key list {key.domain}"))
 

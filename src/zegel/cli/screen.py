@@ -226,9 +226,9 @@ class Bar:
             if not self._over:
                 self._progress.start()
 
-    def advance(self) -> None:
-        """One more is done."""
-        self._progress.advance(self._task)
+    def advance(self, steps: int = 1) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, steps)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -250,12 +250,13 @@ class Bar:
 
 
 @contextmanager
-def bar(text: str, total: int | None, *, beside: bool = False) -> Iterator[Bar | None]:
-    """Show progress on standard error when that is a terminal; None when it is not, or when results that scroll by show it already.
+def bar(text: str, total: int | None, *, scrolls: bool = False) -> Iterator[Bar | None]:
+    """Show progress on standard error when that is a terminal; None when it is not.
 
-    ``beside`` shows it below such results too: whoever writes them makes room for it (:meth:`Bar.aside`).
+    ``scrolls``: a line of standard output comes with each step, as fast as it can; on a terminal that shows progress by itself, so there
+    is no bar but for a single step. Whoever writes beside a bar makes room for it (:meth:`Bar.aside`).
     """
-    if not sys.stderr.isatty() or (sys.stdout.isatty() and total not in (None, 1) and not beside):
+    if not sys.stderr.isatty() or (scrolls and total != 1 and sys.stdout.isatty()):
         yield None
         return
     shown = Bar(text, total)

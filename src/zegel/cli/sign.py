@@ -175,7 +175,7 @@ def _author_domain(fields: Sequence[Field]) -> Domain:
 
 def _sign_all(sources: Sequence[messages.Source], find: Callable[[Sequence[Field]], list[Key]], options: Options, *, json: bool) -> None:
     statuses = set()
-    with screen.bar(_("Signing"), len(sources)) as bar:
+    with screen.bar(_("Signing"), len(sources), scrolls=True) as bar:
         for source in sources:
             if bar is None:
                 statuses.add(_sign_one(source, find, options, json=json))

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zegel.cli import place, screen, site_change, site_shown, site_trial
+from zegel.cli import place, screen, site_change, site_shown, site_trial, site_way
 from zegel.cli.help import Command, Group
-from zegel.cli.place import Place
 from zegel.cli.screen import Mark
 from zegel.cli.words import _
 
 if TYPE_CHECKING:
-    from zegel.config.relay import Relay
     from zegel.store.sites import Site
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
@@ -85,7 +83,7 @@ def add(
         screen.json_line({**_as_json(made), "secret": secret})
         return
     screen.marked(Mark.OK, _("site {name} added").format(name=made.name))
-    _settings(here, made, secret)
+    site_way.show(here, made, secret)
 
 
 @app.command("list", cls=Command, help=_("List the sites."))
@@ -148,7 +146,7 @@ def rotate_secret(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
         screen.json_line({"site": name, "secret": secret})
         return
     screen.marked(Mark.OK, _("{name} has a new secret; until it is typed in there, its mail is refused").format(name=name))
-    _settings(here, found, secret)
+    site_way.show(here, found, secret)
 
 
 @app.command(cls=Command, help=_("Take no more mail of a site, from this moment on."))
@@ -180,34 +178,6 @@ def _switch(ctx: typer.Context, name: str, *, on: bool) -> None:
             changed = (sites.enable if on else sites.disable)(tx, name, now=int(time.time()))
     said = _("mail of {name} is taken") if on else _("mail of {name} is no longer taken")
     screen.marked(Mark.OK if changed else Mark.NOTE, (said if changed else _("{name} was so already")).format(name=name))
-
-
-def _settings(here: Place, site: Site, secret: str) -> None:
-    """What to type into the site. The password is shown here and nowhere else."""
-    relay = here.read_config().relay
-    screen.say()
-    if relay.starttls or relay.tls:
-        screen.say(_("Type this into its mail settings. The password is shown now only; write it down where you keep such things."))
-        screen.say()
-        screen.table((_("Setting"), _("Value")), _rows(relay, site, secret))
-    else:
-        screen.say(_("Its password, shown now only:"))
-        screen.command(secret)
-        screen.say(_("No listener lets it log in yet: set relay.starttls and relay.certificate in {file}").format(file=here.config_file))
-    screen.say()
-    screen.say(_("Then see if it works:"))
-    screen.command(here.command(f"site test {site.name}"))
-
-
-def _rows(relay: Relay, site: Site, secret: str) -> list[tuple[str, str]]:
-    from zegel.config import listen_address
-
-    ways = [(address, "STARTTLS") for address in relay.starttls[:1]] + [(address, "TLS") for address in relay.tls[:1]]
-    rows = [(_("Server"), relay.hostname or _("the name of this machine, as in its certificate"))]
-    for number, (address, security) in enumerate(ways):
-        port = _("Port") if not number else _("or port")
-        rows.append((port, _("{port} with {security}").format(port=listen_address(address).port, security=security)))
-    return [*rows, (_("User"), site.name), (_("Password"), secret), (_("Login"), "PLAIN / LOGIN")]
 
 
 def _state(site: Site) -> str:

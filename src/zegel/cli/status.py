@@ -137,7 +137,7 @@ def _troubled(here: Place, active: list[StoredKey]) -> Iterator[Item]:
 
     for key in active:
         if key.missing and (said := rotation.waits(key, Times())):
-            yield Item("keys", "wrong", f"{key.name}: {said}", here.command(f"key list {key.domain}"))
+            yield Item("keys", "wrong", f"{key.name}: {said}", here.command(f"key show {key.domain} {key.selector}"))
 
 
 def _milter(here: Place, text: str) -> Item:

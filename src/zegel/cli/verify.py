@@ -41,7 +41,7 @@ def verify(
     config = here.read_config()
     resolver = place.resolver(config, zone)
     sources = messages.sources(files)
-    with screen.bar(_("Verifying"), len(sources)) as bar:
+    with screen.bar(_("Verifying"), len(sources), scrolls=True) as bar:
         found = _verify_all(sources, resolver, config, now, json=json, bar=bar)
     raise typer.Exit(2 if _UNREADABLE in found else int(any(status != "pass" for status in found)))
 

@@ -10,7 +10,7 @@ import gettext
 from functools import cache
 from pathlib import Path
 
-from zegel.words import Sentence, SpokenError
+from zegel.words import Sentence, SpokenError, Translate
 
 DOMAIN = "zegel"
 FOLDER = Path(__file__).parent.parent / "locale"
@@ -36,6 +36,10 @@ def told(said: Sentence | SpokenError) -> str:
     return said.told(_)
 
 
-def language() -> str:
-    """The language of these words, as an HTML page names it."""
-    return str(_catalogue().info().get("language", "en"))
+def of_reader(language: str | None) -> tuple[str, Translate]:
+    """The language of a page for somebody else, as HTML names it, and its words; None is the language of the command line."""
+    if language is None:
+        return str(_catalogue().info().get("language", "en")), _
+    from zegel.check.language import translator
+
+    return language, translator(language)

@@ -2,7 +2,7 @@
 
 Outbound is mail of a login, of a listed network, or of this machine itself; all else came from outside. Being outbound gives no right to
 any name: a login or network signs only for the senders listed for it, and what is not signed says why. RFC 6376 5.1 leaves that to
-the site; letting any client sign as anyone is how tenants forge each other (VU#244112, STANDARDS 3.2 A17). Who signs is the author's own
+the site; letting any client sign as anyone is how tenants forge each other (VU#244112). Who signs is the author's own
 domain or one above it, so that the signature is aligned (RFC 9989 5.1.2).
 """
 

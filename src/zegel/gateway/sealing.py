@@ -1,7 +1,8 @@
 """An ARC set of ours on mail from outside that goes on to others: lists, aliases. RFC 8617 5.1. Off unless the configuration says so.
 
 A seal says what we saw, and receivers that trust us believe it: so what failed is never sealed, neither a chain that is broken nor a
-message that its author's domain does not stand behind. Those who seal everything lend their good name to forgers (STANDARDS 3.3).
+message that its author's domain does not stand behind. Those who seal everything lend their good name to forgers: mail that was forged then
+passes at the next hop by the seal of the one before.
 """
 
 from __future__ import annotations

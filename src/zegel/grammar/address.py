@@ -1,8 +1,8 @@
 """Address lists as From has them, read strictly: all of it, or a reason. RFC 5322 3.4, with UTF-8 by RFC 6532.
 
-Readers disagree about odd addresses, and forgers live on that (STANDARDS 3.2, A6 to A13; VU#517845). So group syntax, source routes,
-encoded words inside an address, white space or comments within a domain (RFC 5322 4.4), control characters and anything that is left over
-are refused; nothing is picked from what remains.
+Readers disagree about odd addresses, and forgers live on that ("Composition Kills", USENIX Security 2020; VU#517845). So group syntax,
+source routes, encoded words inside an address, white space or comments within a domain (RFC 5322 4.4), control characters and anything
+that is left over are refused; nothing is picked from what remains.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def written(name: str, address: str) -> str:
     if not name.isascii():
         return f"{encoded(name)} <{address}>"
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    # A quoted string that looks like an encoded word is decoded by many readers (STANDARDS 3.2).
+    # A quoted string that looks like an encoded word is decoded by many readers, into another address than was checked.
     return f"{encoded(name)} <{address}>" if "=?" in name else f'"{escaped}" <{address}>'
 
 

@@ -1,7 +1,7 @@
 """Domain names as values: one spelling (A-labels, lower case), checked once, compared often.
 
 RFC 1034 3.5 and RFC 5321 2.3.5 for the letters, RFC 1035 3.1 for the labels, RFC 5890 2.3 for internationalised ones. It asks nothing of
-DNS, and it refuses what is not a name rather than mend it: control characters in ``d=`` or ``s=`` are an attack (STANDARDS 3.2 A3).
+DNS, and it refuses what is not a name rather than mend it: control characters in ``d=`` or ``s=`` are an attack.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from zegel.words import N_
 
 _FWS = " \t\r\n"
 _BYTES_FWS = b" \t\r\n"
-# Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it, and NUL ends a name in careless C. STANDARDS 3.2 A3.
+# Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it. NUL ends a name in careless C, so that another domain is
+# asked than was read.
 _CONTROLS = bytes(set(range(32)) - set(_BYTES_FWS)) + b"\x7f"
 # What CR and LF may not be: FWS has them together, with white space behind (RFC 6376 2.8).
 _NO_FOLD = re.compile(rb"\r(?!\n[ \t])|(?<!\r)\n")

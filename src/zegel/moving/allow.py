@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from zegel.moving.model import Found
 
-_WIDTH = 120
+_WIDTH = 80  # of a terminal; TOML 1.0 lets an array go on over lines, with a comma behind the last
+_INDENT = " " * 3
 
 
 def lines(found: Found, senders: Sequence[str]) -> list[str]:
@@ -26,10 +27,11 @@ def _sign(senders: Sequence[str]) -> list[str]:
     whole = f"sign = [{', '.join(written)}]"
     if len(whole) <= _WIDTH:
         return [whole]
-    found, line = ["sign = ["], "   "
+    # A name may be longer than the line: it is on a line of its own then, and nothing stands behind its comma.
+    found, line = ["sign = ["], _INDENT
     for text in written:
-        if len(line) + len(text) + 2 > _WIDTH:
+        if line != _INDENT and len(line) + len(text) + 2 > _WIDTH:
             found.append(line)
-            line = "   "
+            line = _INDENT
         line += f" {text},"
     return [*found, line, "]"]

@@ -20,6 +20,7 @@ from zegel.rollout import keylook, life, rotation
 from zegel.rollout.keyfolder import publish_private
 from zegel.rollout.keyrules import Rules
 from zegel.rollout.life import MISSES, Times
+from zegel.rollout.readback import ReadBack
 from zegel.store import keychanges, keys
 from zegel.store.database import Store
 from zegel.store.errors import StoreError
@@ -61,6 +62,7 @@ class Keeper:
         self._told: dict[int, str] = {}  # the trouble of each key that was told
         self._wake, self._everything = asyncio.Event(), False
         self.looks = 0
+        self.back: ReadBack | None = None  # what the last look, at whatever key, read back
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -109,6 +111,7 @@ class Keeper:
         key, others = await asyncio.to_thread(self._fresh, key)
         self.looks += 1
         seen = await keylook.look(self._servers(), key)
+        self.back = seen.back
         now, rules = int(self._clock()), self._rules()
         changes = life.step(key, seen.look, others, now=now, times=rules.times)
         try:

@@ -34,6 +34,7 @@ _MESSAGE, _RELEASE, _DRAFT = ".mail", ".release", ".draft"
 # Holds the longest that is written: 1,001 recipients in command lines of 2,048 octets, each octet six in JSON. What is longer is not found.
 _MAX_LINE = 1 << 24
 _SECRET = 20  # octets
+_OF_RELEASE = ("state", "released")  # what of a message is in the file of its release
 # What a file counts for at the least: strangers choose how many there are, and each look at the folder reads them all.
 _LEAST = 8192
 _COUNT_SECONDS = 10.0  # between two counts of a folder that is full
@@ -48,7 +49,7 @@ class QuarantineFullError(StoreError):
 class Kept:
     """What is known of a message in quarantine. Times in seconds; ``sender`` is empty for a bounce; ``results`` the value of our field.
 
-    ``state`` is "kept", or "released" once every recipient has had it let through.
+    ``state`` is "kept", or "released" once every recipient has had it let through; ``released`` is when it was last sent on, or None.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Kept:
     results: str
     size: int
     state: str = field(default="kept", compare=False)
+    released: int | None = field(default=None, compare=False)
 
 
 class Depot:
@@ -95,7 +97,7 @@ class Depot:
             draft = self.folder / f"{name}{_DRAFT}"
             with open(data_folder.make_private(draft), "wb") as file:
                 try:
-                    line = {key: value for key, value in asdict(about).items() if key not in ("name", "state")}
+                    line = {key: value for key, value in asdict(about).items() if key not in ("name", *_OF_RELEASE)}
                     file.write(json.dumps(line).encode() + b"\n")
                     for chunk in chunks:
                         file.write(chunk)
@@ -173,11 +175,21 @@ class Depot:
 
     # -- release ---------------------------------------------------------------------------------------------------------------------
 
-    def allow(self, name: str, *, now: int) -> str:
-        """Make the token that lets a message pass once for each recipient; an earlier one ends. Raises StoreError."""
+    def releasable(self, name: str, *, again: bool = False) -> Kept:
+        """One message that may be released: ``again`` for one that was before. Raises StoreError."""
         kept = self.get(name)
+        if kept.released is not None and not again:
+            date = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.released))
+            sentence = N_("{name} was released before, on {date}; to send it to its recipients once more: --again")
+            raise StoreError(sentence, name=name, date=date)
+        return kept
+
+    def allow(self, name: str, *, now: int, again: bool = False) -> str:
+        """Make the token that lets a message pass once for each recipient; an earlier one ends. Raises StoreError, as ``releasable``."""
         secret = secrets.token_hex(_SECRET)
+        self.get(name)
         with system_explained(self.folder), self._alone():
+            kept = self.releasable(name, again=again)  # two people may press at once
             self._write_release(name, {"hash": _hash(secret), "until": now + TOKEN_SECONDS, "left": list(kept.recipients)})
         return f"{name}.{secret}"
 
@@ -222,7 +234,8 @@ class Depot:
                 line = json.loads(file.readline(_MAX_LINE))
             release = self._release(name)
             state = "released" if release is not None and not release["left"] else "kept"
-            return Kept(name, **{**line, "recipients": tuple(line["recipients"])}, state=state)
+            released = None if release is None else release["until"] - TOKEN_SECONDS
+            return Kept(name, **{**line, "recipients": tuple(line["recipients"])}, state=state, released=released)
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
 

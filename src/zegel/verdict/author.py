@@ -1,6 +1,6 @@
 """The author of a message, for whom DMARC asks: the one mailbox of the one From field, or the reason why there is none to trust.
 
-RFC 9989 5.3.1 and RFC 9989 11.5. Where readers could see different authors (STANDARDS 3.2, A6 to A13; VU#517845) nothing is picked: neither
+RFC 9989 5.3.1 and RFC 9989 11.5. Where readers could see different authors (VU#517845) nothing is picked: neither
 the first field nor the last address. What to do then is the policy's; each reason says whether it is fit for a refusal. This room asks no
 DNS and knows no domain: whether the author is who it says is for the rooms above.
 """
@@ -140,7 +140,10 @@ def read_author(header: Header) -> Author:
 
 
 def _strange(block: bytes, fields: int) -> AuthorReason | None:
-    """What some reader would take for a From field and another would not (STANDARDS 3.2 A7). ``fields`` were found by the rules."""
+    """What some reader would take for a From field and another would not: ``From :``, or one behind a blank or a bare CR.
+
+    ``fields`` were found by the rules.
+    """
     lowered = block.lower()
     proper, spaced = 0, False
     for match in _FROM.finditer(lowered):

@@ -19,7 +19,8 @@ GOOD = "v=DMARC1; p=reject; rua=mailto:a@example.com"
 
 def dmarc(record: str | list[Any] | Rcode, domain: str = "example.com", more: dict[tuple[str, str], Any] | None = None) -> Report:
     value = [record] if isinstance(record, str) and not isinstance(record, Rcode) else record
-    return checks.report({("_dmarc.example.com", "TXT"): value, ("example.com", "TXT"): ["v=spf1 a -all"], **(more or {})}, domain)
+    zone = {("_dmarc.example.com", "TXT"): value, ("example.com", "TXT"): ["v=spf1 a -all"], **(more or {})}
+    return checks.report(zone, domain, ours=True)
 
 
 @pytest.mark.parametrize(

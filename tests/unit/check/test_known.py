@@ -55,3 +55,4 @@ def test_what_is_known(store: Store) -> None:
             Selector("s2026", Source.LEARNED),
         )
         assert known.selectors(tx, Domain.parse("nobody.example")) == ()
+        assert [known.is_ours(tx, domain) for domain in (DOMAIN, Domain.parse("nobody.example"))] == [True, False]

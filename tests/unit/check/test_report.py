@@ -112,3 +112,29 @@ def test_every_point_has_an_id_of_its_area_and_is_one_of_a_kind() -> None:
     for area, table in tables.items():
         assert {point.id.partition(".")[0] for point in table} == {str(area)}
     assert set(tables) == set(Area) - {Area.PATH, Area.ARC, Area.MESSAGE}  # those of a message have no table
+
+
+def test_a_name_that_does_not_exist_is_asked_about_and_nothing_is_advised() -> None:
+    zone = GOOD | {("dkim.other.example", "TXT"): ["x"]}
+    found = checks.report(zone, "exmaple.com", selectors=Z1)
+    assert checks.levels(found) == ["fail mx.domain"]
+    assert (found.proof.answer, found.proof.against, found.failed()) == ("unknown", ("mx.domain",), True)
+    assert str(found.proof.sentence) == "The name does not exist: is it typed right?"
+    assert checks.mends(checks.one(found, "mx.domain")) == []
+    assert not as_plain(found)["spf_tree"]["terms"]
+    # A name that has something below it is one, and so is one that is ours, or said to be parked.
+    assert len(checks.report(zone, "other.example").items) > 5
+    for known in (checks.report(zone, "exmaple.com", ours=True), checks.report(zone, "exmaple.com", parked=True)):
+        assert [item for item in known.items if item.mend]
+
+
+@pytest.mark.parametrize(("name", "record"), [("_dmarc.lying.example", REJECT), ("z1._domainkey.lying.example", KEY)])
+def test_a_server_that_denies_a_name_and_has_records_below_it_is_not_believed(name: str, record: str) -> None:
+    """RFC 8020 2: below a name that does not exist is nothing; some servers say so of a name that only has others below it."""
+    found = checks.report({("lying.example", "*"): Rcode.NXDOMAIN, (name, "TXT"): [record]}, "lying.example", selectors=Z1)
+    assert len(found.items) > 5
+
+
+def test_a_name_of_which_dns_says_nothing_is_not_called_missing() -> None:
+    found = checks.report({("example.com", "MX"): Rcode.NXDOMAIN, ("example.com", "TXT"): Rcode.TIMEOUT})
+    assert str(found.proof.sentence) != "The name does not exist: is it typed right?"

@@ -68,6 +68,16 @@ def test_what_is_wrong_and_the_record_that_mends_it(zegel: Run, zone: Path) -> N
     assert "zegel check bad.example --selector NAME" in " ".join(ended.text.split())
 
 
+def test_a_name_that_does_not_exist_is_asked_about_first(zegel: Run, zone: Path, data: Path) -> None:
+    ended = zegel("check", "goood.example", "--zone", zone)
+    assert ended.status == 1
+    assert "The name does not exist: is it typed right?" in ended.text.splitlines()[1]
+    assert "Publish as" not in ended.text
+    zegel("init")
+    zegel("domain", "add", "goood.example")
+    assert "Publish as" in zegel("check", "goood.example", "--zone", zone).text
+
+
 def test_a_record_to_copy_is_never_wrapped(zegel: Run, tmp_path: Path) -> None:
     terms = " ".join(f"ip4:192.0.2.{number}" for number in range(20))
     file = tmp_path / "long"
@@ -165,3 +175,21 @@ def test_what_strangers_write_does_not_steer_the_terminal(zegel: Run, tmp_path: 
     ended = zegel("check", "evil.example", "--zone", file)
     assert "\x1b" not in ended.text
     assert "\x07" not in ended.text
+
+
+def test_the_page_is_in_the_language_of_its_reader(zegel: Run, zone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.html"
+
+    def written(*options: str, what: tuple[str | Path, ...] = ("bad.example",)) -> str:
+        ended = zegel("check", *what, "--html", page, "--zone", zone, *options)
+        assert (ended.status, "The report is in" in ended.text) == (1, True), "what is shown stays in the language of the command line"
+        return page.read_text()
+
+    english, dutch = written(), written("--language", "nl")
+    assert ('lang="en"' in english, "What to do" in english) == (True, True)
+    assert ('lang="nl"' in dutch, "What to do" in dutch, "Wat te doen" in dutch) == (True, False, True)
+    mail = tmp_path / "mail"
+    mail.write_bytes(b"From: a@bad.example\r\nSubject: x\r\n\r\nhello\r\n")
+    assert 'lang="nl"' in written("--language", "nl", what=("--message", mail, "--ip", "192.0.2.9"))
+    refused = zegel("check", "bad.example", "--language", "nl", "--zone", zone)
+    assert (refused.status, "goes with --html" in refused.errors) == (2, True)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import dns.flags
+import dns.message
+import dns.rcode
 import pytest
+
+from support.lyingdns import Play, lying_dns, octets, reply
+from support.servers import free_port
 
 from .conftest import Ended, Run
 
@@ -194,3 +200,62 @@ def test_status_tells_of_a_key_that_signs_without_its_record(zegel: Run, zone: P
     (item,) = [item for item in zegel("status", "--json").json["items"] if only in item["text"]]
     assert item["state"] == "wrong"
     assert item["text"].startswith(f"{only}._domainkey.example.be: its record is missing at all servers since ")
+
+
+def test_name_servers_that_do_not_answer_are_named_with_what_they_said(zegel: Run, data: Path) -> None:
+    zegel("domain", "add", "example.be")
+    with lying_dns() as refusing, lying_dns() as lacking:
+        closed = free_port()
+        refusing.otherwise = lambda query: Play([octets(_coded(query, dns.rcode.REFUSED))])
+        lacking.otherwise = lambda query: Play([octets(_coded(query, dns.rcode.NXDOMAIN))])
+        servers = [refusing.address, lacking.address, f"127.0.0.1:{closed}"]
+        (data / "zegel.toml").write_text(f"""
+[dns]
+nameservers = ["127.0.0.1:{closed}"]
+timeout = 1.0
+[[zone]]
+name = "example.be"
+way = "hand"
+servers = {servers}
+""")
+        rotated = zegel("key", "rotate", "example.be", "--algorithm", "ed25519")
+        (selector,) = keys(zegel)
+        shown = zegel("key", "show", "example.be", selector)
+        offline = zegel("key", "show", "example.be", selector, "--no-dns-check")
+    assert rotated.status == 0
+    lines = [
+        f"? {refusing.address} refuses to answer for {selector}._domainkey.example.be",
+        f"? 127.0.0.1:{closed} cannot be reached",
+        f"✗ {lacking.address}: there is nothing at {selector}._domainkey.example.be (NXDOMAIN)",
+    ]
+    for ended in (rotated, shown):
+        assert [line for line in lines if line not in plain(ended)] == []
+    assert not [line for line in lines if line in plain(offline)]
+    listed = zegel("key", "list")
+    assert "visible at 0 of 3 servers" in plain(listed)
+    assert f"zegel key show example.be {selector}" in listed.text
+
+
+def test_no_more_name_servers_are_named_than_a_screen_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    from zegel.cli import answered
+    from zegel.rollout.readback import ReadBack, Sight
+    from zegel.rollout.records import txt
+    from zegel.rollout.visibility import Outcome, Visibility
+    from zegel.words import Sentence
+
+    def sight(number: int) -> Sight:
+        seen = Visibility(Outcome.UNAVAILABLE, "unreachable", "{server} cannot be reached", {"server": f"ns{number}"})
+        return Sight(f"ns{number}", seen)
+
+    fine = Sight("good", Visibility(Outcome.VISIBLE, "", "it is there"))
+    back = ReadBack(txt("a.example", "x"), "example", (fine, *map(sight, range(64))), 60, Outcome.UNAVAILABLE, "x", Sentence("?"))
+    answered.show(back)
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), "ns0 cannot be reached" in lines[0], lines[-1].strip()) == (9, True, "and 57 more")
+
+
+def _coded(query: dns.message.Message, code: dns.rcode.Rcode) -> dns.message.Message:
+    made = reply(query, authority=("example.be. 60 SOA ns.example.be. host.example.be. 1 3600 600 86400 60",))
+    made.flags |= dns.flags.AA
+    made.set_rcode(code)
+    return made

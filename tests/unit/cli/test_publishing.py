@@ -85,6 +85,29 @@ def test_published_is_said_after_reading_back_only(zegel: Run, site: Path) -> No
     assert "published, and read back from every name server: 5 records" in second.text
 
 
+def test_where_nothing_is_known_it_is_said_with_the_next_step(zegel: Run, site: Path, data: Path) -> None:
+    config = data / "zegel.toml"
+    online = config.read_text().replace(f'zone = "{site}"', 'nameservers = ["127.0.0.1:9"]\ntimeout = 0.2\ntries = 1')
+    config.write_text(online)
+    for options in ((), ("--dry-run",)):
+        said = zegel("domain", "publish", "agency.be", *options)
+        assert said.status == 0
+        for word in ("neither a key nor a plan", "zegel key new agency.be", "zegel domain plan agency.be --egress"):
+            assert word in " ".join(said.text.split())
+        assert "Nothing is to be changed" not in said.text
+    for options in ((), ("--dry-run",)):
+        silent = zegel("domain", "publish", "example.be", *options)
+        assert silent.status == 1
+        assert "of 5 records it is not known what DNS has" in " ".join(silent.text.split())
+        assert "Nothing is to be changed" not in silent.text
+
+
+def test_a_key_without_a_plan_is_told_of(zegel: Run, site: Path) -> None:
+    assert zegel("key", "new", "agency.be", "--selector", "sel").status == 0
+    assert "SPF, DMARC and the others are not planned yet" in " ".join(zegel("domain", "publish", "agency.be", "--dry-run").text.split())
+    assert "not planned yet" not in zegel("domain", "publish", "example.be", "--dry-run").text
+
+
 def test_a_foreign_record_is_named(zegel: Run, site: Path) -> None:
     site.write_text('_dmarc.example.be. 300 IN TXT "v=DMARC1; p=reject"\n')
     dry = zegel("domain", "publish", "example.be", "--dry-run")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from zegel.store import audit
+from zegel.store import audit, queue
 from zegel.store.database import Store
 from zegel.store.quarantine import Depot, Kept
+from zegel.store.spool import Spool
 
 from .conftest import Run
 
@@ -54,3 +56,29 @@ def test_what_is_dropped_is_gone_and_logged_without_addresses(zegel: Run, data: 
         (line,) = [line for line in audit.all(tx) if line.action.startswith("quarantine")]
     assert (line.action, line.subject) == ("quarantine.drop", kept)
     assert "@" not in json.dumps(line.before)
+
+
+def test_what_was_released_is_sent_again_only_where_that_is_said(zegel: Run, data: Path, kept: str) -> None:
+    def waiting() -> int:
+        with Spool.open(data) as spool, spool.reading() as tx:
+            return queue.waiting_of(tx, "quarantine")
+
+    other = Depot(data).keep(Depot(data).get(kept), [MESSAGE])
+    assert zegel("quarantine", "release", kept, kept).status == 0
+    assert waiting() == 1, "a name given twice is one message"
+    released = Depot(data).get(kept).released
+    assert released is not None
+    refused = zegel("quarantine", "release", other, kept)
+    assert (refused.status, waiting()) == (2, 1), "all or none"
+    assert f"{kept} was released before, on {time.strftime('%Y-%m-%d %H:%M', time.localtime(released))}" in refused.errors
+    assert "--again" in refused.errors
+    assert "released on" in " ".join(zegel("quarantine", "show", kept).text.split())
+    assert json.loads(zegel("quarantine", "show", kept, "--json").text)["released"] == released
+
+    assert zegel("quarantine", "release", kept, "--again").status == 0
+    assert waiting() == 2
+    with Store.open(data) as store, store.reading() as tx:
+        first, second = [line for line in audit.all(tx, subject=kept) if line.action == "quarantine.release"]
+    assert first.before is not None
+    assert second.before is not None
+    assert ("released" in first.before, second.before["released"]) == (False, released)

@@ -199,3 +199,11 @@ def test_a_message_steers_no_terminal_and_reaches_a_program_octet_for_octet(monk
     else:
         assert isinstance(stream.buffer, io.BytesIO)
         assert stream.buffer.getvalue() == data
+
+
+@pytest.mark.parametrize(("scrolls", "total", "shown"), [(False, 3, True), (True, 3, False), (True, 1, True)])
+def test_no_bar_beside_results_that_scroll_by(monkeypatch: pytest.MonkeyPatch, scrolls: bool, total: int, shown: bool) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Stream("utf-8", terminal=True))
+    with screen.bar("Working", total, scrolls=scrolls) as bar:
+        assert (bar is not None) is shown

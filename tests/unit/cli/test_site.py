@@ -144,3 +144,43 @@ def test_the_test_asks_for_the_secret_and_says_that_nobody_answers(filled: Run, 
     ended = filled("site", "test", "portal", "--secret-file", "-", stdin=b"secret\n")
     assert ended.status == 1
     assert "refused" in ended.text.lower()
+
+
+LOOPBACK = '[relay]\nloopback = ["inet:127.0.0.1:10025"]\n'
+NONE = "No listener lets it log in yet"
+BY_NETWORK = ("127.0.0.0/8", "10025 without TLS")
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "said", "unsaid"),
+    [
+        (RELAY, ("--network", "127.0.0.0/8"), ("587 with STARTTLS",), (NONE, "without TLS", "needs no login")),
+        (RELAY + LOOPBACK.partition("\n")[2], ("--network", "127.0.0.0/8"), ("587 with STARTTLS", *BY_NETWORK), (NONE,)),
+        (RELAY + LOOPBACK.partition("\n")[2], ("--network", "192.0.2.0/24"), ("587 with STARTTLS",), (NONE, "10025")),
+        (LOOPBACK, ("--network", "127.0.0.0/8"), (*BY_NETWORK, "there is none yet"), (NONE, "relay.starttls")),
+        (LOOPBACK, ("--network", "192.0.2.0/24"), (NONE, "site change portal --network 127.0.0.1/32"), ("without TLS",)),
+        (LOOPBACK, (), (NONE, "site change portal --network 127.0.0.1/32"), ("without TLS",)),
+        ("", ("--network", "127.0.0.0/8"), (NONE, "set relay.loopback there"), ("without TLS", "site change")),
+        ("", (), (NONE,), ("relay.loopback", "zegel-sendmail")),
+        ('[handover]\nsocket = "/run/z.sock"\n', ("--unix-user", "www-data"), ("the user www-data gives to zegel-sendmail",), (NONE,)),
+        ("", ("--unix-user", "www-data"), (NONE,), ("zegel-sendmail",)),
+    ],
+)
+def test_add_says_by_which_way_its_mail_is_taken(
+    filled: Run, data: Path, config: str, options: tuple[str, ...], said: tuple[str, ...], unsaid: tuple[str, ...]
+) -> None:
+    (data / "zegel.toml").write_text(config)
+    text = " ".join(filled(*ADD, *options).text.split())
+    assert [sentence for sentence in said if sentence not in text] == []
+    assert [sentence for sentence in unsaid if sentence in text] == []
+
+
+def test_two_sites_of_one_network_are_told_that_neither_is_let_in(filled: Run, data: Path) -> None:
+    (data / "zegel.toml").write_text(LOOPBACK)
+    assert "neither" not in filled(*ADD, "--network", "127.0.0.1/32").text
+    second = (*ADD[:2], "second", *ADD[3:])
+    assert "neither" not in filled(*second, "--network", "127.0.0.2/32").text
+    filled("site", "change", "second", "--network", "127.0.0.1/32")
+    assert "127.0.0.1/32 is of the site portal too" in filled("site", "rotate-secret", "second").text
+    filled("site", "disable", "portal")
+    assert "neither" not in filled("site", "rotate-secret", "second").text

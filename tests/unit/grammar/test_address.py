@@ -1,4 +1,4 @@
-"""From is read whole or not at all: ordinary addresses, and what forgers write (STANDARDS 3.2 A6 to A13, VU#517845)."""
+"""From is read whole or not at all: ordinary addresses, and what forgers write ("Composition Kills", VU#517845)."""
 
 from __future__ import annotations
 

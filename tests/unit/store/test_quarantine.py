@@ -57,7 +57,7 @@ def test_a_token_lets_each_recipient_through_once(depot: Depot) -> None:
     token = depot.allow(name, now=1000)
     assert depot.redeem(token, [JAN], now=1001) == replace(ABOUT, name=name)
     assert depot.redeem(token, [JAN], now=1002) is None
-    assert depot.get(name).state == "kept"
+    assert (depot.get(name).state, depot.get(name).released) == ("kept", 1000)
     assert depot.redeem(token, [JAN, PIET], now=1003) is None
     assert depot.redeem(token, [PIET], now=1004) is not None
     assert depot.get(name).state == "released"
@@ -73,7 +73,9 @@ def test_a_token_is_for_its_message_its_recipients_and_its_time(depot: Depot) ->
     assert depot.redeem(token, ["els@ours.example"], now=1001) is None
     assert depot.redeem(token, [JAN, JAN], now=1001) is None
     assert depot.redeem(token, [JAN], now=1001 + TOKEN_SECONDS) is None
-    newer = depot.allow(name, now=2000)
+    with pytest.raises(StoreError, match=rf"{name} was released before, on 1970-01-01 \d\d:16; .* --again"):
+        depot.allow(name, now=2000)
+    newer = depot.allow(name, now=2000, again=True)
     assert depot.redeem(token, [JAN], now=2001) is None
     assert depot.redeem(newer, [JAN, PIET], now=2001) is not None
     # The token itself is nowhere on disk.

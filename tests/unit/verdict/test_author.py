@@ -1,4 +1,4 @@
-"""The one author of a message, or the reason: STANDARDS 3.2 A6 to A13, STANDARDS 3.3, VU#517845."""
+"""The one author of a message, or the reason: RFC 9989 5.3.1, "Composition Kills" (USENIX Security 2020), VU#517845."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What governments ask: the United States (BOD 18-01 and CISA's ScubaGear baseline), and Belgium (CCB and DNS Belgium). STANDARDS 4.2.
+"""What governments ask: the United States (BOD 18-01 and CISA's ScubaGear baseline), and Belgium (CCB and DNS Belgium).
 
 The ids MS.EXO are those of the baseline for Exchange Online, of which only what stands in DNS can be seen from here. The Belgian guidelines
 have no ids of their own; the four measures that they name stand here under their names.

@@ -1,4 +1,4 @@
-"""The mail test of internet.nl, by the names of its interface for batches (``mail_auth_...``). STANDARDS 4.2.
+"""The mail test of internet.nl, by the names of its interface for batches (``mail_auth_...``).
 
 It asks DNS as we do for DMARC, DKIM and SPF, and so these agree; STARTTLS, certificates and DANE are told where servers were connected to
 (``--connect``); of ciphers and routes nothing can be said from here. Whether it takes a domain for one without mail hangs on the order of

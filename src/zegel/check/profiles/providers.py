@@ -1,4 +1,4 @@
-"""What large mailbox providers ask of those who send much mail to people: Google, Yahoo, Microsoft. STANDARDS 4.1.
+"""What large mailbox providers ask of those who send much mail to people: Google, Yahoo, Microsoft.
 
 Google's and Microsoft's tests have the codes that their servers refuse with; Yahoo publishes no ids, so these are words of its page. Most
 can be seen in a message only: of a domain alone the DNS half is answered, and ``zegel check --message`` answers the rest.
