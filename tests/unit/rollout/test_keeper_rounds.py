@@ -173,7 +173,9 @@ def test_what_is_not_as_it_should_be_is_published_where_we_may_write(site: Site)
     key, zones = site.add("z1", activate=True), Zones()
     attend(site, key, zones)
     assert zones.asked == ["example.be"]
-    attend(site, key, Zones(writes=False))
+    elsewhere = Zones(writes=False)
+    attend(site, key, elsewhere)
+    assert elsewhere.asked == [], "a zone that is not ours is its owner's"
     assert attend(site, key).trouble == "no_name", "without a publisher it is only seen"
     site.publish()
     attend(site, key, zones)

@@ -69,6 +69,11 @@ def test_all_servers_together(says: tuple[tuple[bytes, ...] | str, ...], outcome
     assert found.everywhere == (outcome is Outcome.VISIBLE)
 
 
+def test_a_former_record_that_says_the_same_is_the_record() -> None:
+    found = back(RIGHT, RIGHT, former=(f"{DMARC};",))
+    assert (found.outcome, found.difference, {sight.seen.difference for sight in found.sights}) == (Outcome.VISIBLE, "", {""})
+
+
 def test_loss_is_proven_by_all_servers_only() -> None:
     assert back((), OLD).lost
     assert not back(RIGHT, ()).lost
