@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # An index that is set up with local link folders must not leak into the environment of the tools.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check fuzz soak soak-outbox interop bench bench-memory docs pages standards dist lock words clean
+.PHONY: demo test check fuzz soak soak-outbox interop bench bench-memory bench-records docs pages standards dist lock words clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,9 +15,10 @@ help:
 	@echo "make interop       the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
 	@echo "make fuzz          the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
 	@echo "make soak-outbox   mail under load while the daemon is killed, 30 times (KILLS=30); Postfix, as root"
-	@echo "make soak          rotations under 50 messages a second, half an hour (MINUTES=30, RATE=50)"
+	@echo "make soak          that, and rotations under 50 messages a second, half an hour (MINUTES=30, RATE=50)"
 	@echo "make bench         beside the peers, half an hour; writes docs/benchmarks.md (SHORT=1: in some minutes; QUICK=1: prints only)"
 	@echo "make bench-memory  the daemon's memory over 200,000 messages"
+	@echo "make bench-records memory and store over 200,000 messages judged and recorded, and sixty days of retention (ARGS='--messages 20000')"
 	@echo "make docs          the pages in docs/, into build/docs"
 	@echo "make pages         write the man pages and the reference anew, from the code"
 	@echo "make standards     write docs/standards.md: which sections of which RFCs are kept, where, and by which tests"
@@ -71,7 +72,7 @@ soak-outbox: $(VENV)/dev.done
 # Ends by itself; the first message that is not as it must be ends it with exit status 1.
 MINUTES = 30
 RATE = 50
-soak: $(VENV)/dev.done
+soak: soak-outbox
 	@PYTHONPATH=tests $(BIN)/python -m soak.rotation --minutes $(MINUTES) --rate $(RATE)
 
 interop: $(VENV)/dev.done
@@ -82,6 +83,9 @@ bench: $(VENV)/dev.done
 
 bench-memory: $(VENV)/dev.done
 	@$(BIN)/python -m bench.memory $(ARGS)
+
+bench-records: $(VENV)/dev.done
+	@$(BIN)/python -m bench.records $(ARGS)
 
 # Nothing is fetched; a warning is an error.
 docs: $(VENV)/dev.done

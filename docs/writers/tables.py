@@ -32,9 +32,10 @@ from zegel.verdict.author import AuthorReason
 from zegel.verdict.lookalike import LookAlikeKind
 from zegel.verdict.own import ImitatesUs
 from zegel.verdict.policy import ActionReason
+from zegel.verdict.unsigned import UnsignedReason
 
 _GATEWAY = Path(zegel.__file__).parent / "gateway"
-_OWN_ID = re.compile(r'\b(?:_no\(|Unsigned\(|refused\(about,)\s*"(\w+)"')
+_OWN_ID = re.compile(r'\brefused\(about,\s*"(\w+)"')
 _RELAY_IDS = {
     "gateway/relay.py": re.compile(r'reason="(\w+)"'),
     "gateway/desk.py": re.compile(r'"(login_\w+)"'),
@@ -116,6 +117,7 @@ RELAY = {
     "starttls_injection": "Octets stood behind STARTTLS, before the handshake. They were thrown away, and the connection ended.",
     "too_large": "It is larger than relay.max_size or outbox.max_message_bytes.",
     "too_many_recipients": "It has more recipients than relay.max_recipients.",
+    "loop": "It has more than 100 Received fields: servers hand it to one another in a circle.",
     "visitor_rate": "A visitor of the site has sent his messages of this hour (450).",
     "would_fail_...": "It would not pass at its receivers, for the DKIM or DMARC reason of that id. The site's setting warns or refuses.",
 }
@@ -217,6 +219,7 @@ def journal() -> tuple[list[str], list[Metric]]:
 def own_ids() -> dict[str, str]:
     """Why an outbound message is not signed, or a message refused, by id. Raises LookupError where the gateway has others."""
     found = {name for path in _GATEWAY.glob("*.py") for name in _OWN_ID.findall(path.read_text(encoding="utf-8"))}
+    found |= {reason.id for reason in UnsignedReason}
     if found != set(NOT_SIGNED):
         raise LookupError(f"NOT_SIGNED in {__name__} is not that of zegel.gateway: {sorted(found ^ set(NOT_SIGNED))}")
     return NOT_SIGNED

@@ -1,15 +1,15 @@
 """Rotations under load: mail through the real daemon without a pause while its clock is shifted; its DNS is Knot, and a second that lags.
 
 Every message must be signed; every signature must verify against what both name servers have at that moment, when it is received and as
-long as mail may be on its way afterwards. The clock is shifted by libfaketime, for the daemon and its commands alone; so DNS is written by
-hand, as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
+long as mail may be on its way afterwards. The clock is shifted for the daemon and its commands alone (``shifted/sitecustomize.py``); so DNS
+is written by hand, as TSIG does not bear a clock that is days ahead (RFC 8945 5.2.3).
 """
 
 from __future__ import annotations
 
-import glob
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -30,14 +30,14 @@ from support.authority import AGENCY, ALGORITHM, HOSTS, KEY, SECRET, Authority
 from support.daemon import Daemon, allow
 from support.mta import Mta
 from support.proof import tags
-from support.servers import unavailable, wait_for
+from support.servers import wait_for
 from zegel.grammar.domain import Domain
 from zegel.store import domains, keys
 from zegel.store.database import Store
 from zegel.store.keys import StoredKey
 
 DAY = 86_400
-_LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+_SHIFTED = Path(__file__).with_name("shifted")
 _MESSAGE = b"From: info@%s\r\nSubject: %d\r\nDate: Sat, 21 Nov 2026 12:00:00 +0100\r\nMessage-ID: <%d@%s>\r\n\r\nhello\r\n"
 _MOST_KEPT = 20_000
 
@@ -56,19 +56,13 @@ class Rotations:
 
     def __init__(self, there: Authority, folder: Path, *, rate: float, kind: str = "ed25519") -> None:
         self.there, self.rate, self.kind = there, rate, kind
-        found = glob.glob(_LIBRARY)
-        if not found:
-            unavailable("libfaketime is not installed; on Debian, apt-get install faketime")
         self._shift_file, self._shift = folder / "shift", 0
         servers = ", ".join(f'"{host}:{there.port}"' for host in HOSTS[:2])
         zone = f'[[zone]]\nname = "{AGENCY}"\nservers = [{servers}]\n'
         keeping = "[keys]\nlook_seconds = 300\nretiring_days = 7\nrevoked_days = 1\n"
         config = allow("192.0.2.0/24", [AGENCY], "network") + keeping + zone
         self.daemon = Daemon(config, nameserver=there.resolver)
-        self.daemon.environment = {
-            "LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": str(self._shift_file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
+        self.daemon.environment = {"PYTHONPATH": str(_SHIFTED), "SHIFTED_CLOCK": str(self._shift_file)}
         self.shift(0)
         self.received: deque[Received] = deque(maxlen=_MOST_KEPT)
         self.sent = 0
@@ -99,9 +93,8 @@ class Rotations:
     def shift(self, seconds: int) -> None:
         """Set the clock of the daemon so much further on."""
         self._shift += seconds
-        draft = self._shift_file.with_suffix(".new")
-        draft.write_text(f"+{self._shift}")
-        draft.replace(self._shift_file)
+        with self._shift_file.open("r+b" if self._shift_file.exists() else "wb") as file:  # the same file: others have it in memory
+            file.write(struct.pack("d", self._shift))
 
     def look(self) -> None:
         """Have the daemon look at all keys now, and wait until it has."""

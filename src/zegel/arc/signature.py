@@ -16,6 +16,7 @@ from zegel.dkim.signature import ALGORITHMS, CANONICALIZATIONS, Signature, key_q
 from zegel.grammar import taglist
 from zegel.grammar.domain import Domain
 from zegel.grammar.message import is_well_formed_name
+from zegel.words import N_
 
 MAX_INSTANCE = 50  # RFC 8617 4.2.1
 _LINE = 76
@@ -96,7 +97,7 @@ def parse_message_signature(tags: dict[str, str]) -> Signature:
         _refuse(ArcReason.ALGORITHM_UNKNOWN, f"q={tags['q'][:40]}")
     timestamp, expire = _number(tags, "t", 12), _number(tags, "x", 12)
     if timestamp is not None and expire is not None and expire <= timestamp:
-        _refuse(ArcReason.TAG_SYNTAX, "x= is not after t=")
+        _refuse(ArcReason.TAG_SYNTAX, N_("x= is not after t="))
     return Signature(
         algorithm=algorithm,
         signature=signature,

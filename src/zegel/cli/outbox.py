@@ -73,8 +73,6 @@ def show(
     body: Annotated[bool, typer.Option("--message", help=_("Write the message itself, as it is sent."))] = False,
 ) -> None:
     """Show a message."""
-    import sys
-
     from zegel.store import transit
 
     with _opened(ctx) as spool, spool.reading() as tx:
@@ -83,7 +81,7 @@ def show(
     if body:
         if data is None:
             raise Refusal(_("the message {name} is delivered, and its text is not kept").format(name=item.queue_id), status=1)
-        sys.stdout.buffer.write(data)
+        screen.message(data)
         return
     if json:
         screen.json_line(_as_json(item))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,9 +56,7 @@ def show(
     folder = depot(here)
     kept = folder.get(name)
     if raw:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(folder.message(name))
-        sys.stdout.buffer.flush()
+        screen.message(folder.message(name))
         return
     if json:
         screen.json_line(as_json(kept))

@@ -113,6 +113,17 @@ def command(text: str) -> None:
     sys.stdout.write(f"    {safe(text)}\n")
 
 
+def message(data: bytes) -> None:
+    """Write a message: octet for octet to a file or a program, and to a terminal so that nothing in it can steer that."""
+    if sys.stdout.isatty():
+        for line in data.decode("utf-8", "replace").split("\n"):
+            sys.stdout.write("\t".join(map(safe, line.removesuffix("\r").split("\t"))) + "\n")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def json_line(value: Any) -> None:
     """Write one value as one line of JSON (ASCII, so that no terminal and no locale can spoil it)."""
     sys.stdout.write(json.dumps(value) + "\n")

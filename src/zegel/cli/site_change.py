@@ -56,7 +56,8 @@ def change(
         "address": address, "contact": contact, "organisation": organisation, "senders": _texts(sender), "networks": _texts(network),
         "recipients": _texts(to), "foreign_from": foreign_from, "would_fail": would_fail, "rate": rate, "visitor_rate": visitor_rate,
     }  # fmt: skip
-    changes: Settings = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]  # the names are those of Settings
+    # The names above are those of Settings, which no type checker sees in a comprehension.
+    changes: Settings = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]  # see above
     if unix_user is not None:
         changes["unix_user"] = unix_user or None
     if not changes:

@@ -13,7 +13,7 @@ import typer
 
 from zegel.cli import place, screen
 from zegel.cli.screen import Mark, Refusal
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
@@ -69,8 +69,10 @@ def _show(checked: SpfCheck, ip: str) -> None:
 
 
 def _reason(result: SpfResult) -> str:
+    from zegel.verdict.details import said
+
     cause: SpfCause = result.cause
-    notes = [_(cause.detail), cause.reason.section if result.status != "pass" else ""]
+    notes = [told(said(cause.detail)), cause.reason.section if result.status != "pass" else ""]
     shown = "; ".join(filter(None, notes))
     return f"{_(cause.reason.sentence)} ({shown})" if shown else _(cause.reason.sentence)
 

@@ -15,7 +15,7 @@ import typer
 from zegel.cli import messages, place, screen
 from zegel.cli.messages import Source
 from zegel.cli.screen import Bar, Mark
-from zegel.cli.words import _
+from zegel.cli.words import _, told
 
 if TYPE_CHECKING:
     from zegel.adapters.converse import AsyncResolver
@@ -97,9 +97,11 @@ def _who(result: DkimResult) -> str:
 
 
 def _reason(result: DkimResult) -> str:
+    from zegel.verdict.details import said
+
     sentence = _(result.reason.sentence)
     notes = [
-        result.detail,
+        told(said(result.detail)),
         result.reason.section if result.status != "pass" else "",
         _("the domain is testing, t=y") if result.testing else "",
     ]

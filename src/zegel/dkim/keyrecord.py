@@ -14,6 +14,7 @@ from zegel.dkim.crypto import MAX_RSA_BITS, KeySizeError, PublicKey, load_public
 from zegel.dkim.result import DkimReason
 from zegel.dkim.signature import Signature
 from zegel.grammar import taglist
+from zegel.words import N_
 
 _MAX_RECORD = 8192
 
@@ -59,7 +60,7 @@ class KeyRecord:
 
 def parse(text: bytes) -> KeyRecord:
     """Read the text of a key record. Raises :class:`KeyRecordError`. Loading the key is dear: the last 1024 records are remembered."""
-    outcome = _parse(text) if len(text) <= _MAX_RECORD else KeyRecordError(DkimReason.KEY_SYNTAX, "longer than any key record")
+    outcome = _parse(text) if len(text) <= _MAX_RECORD else KeyRecordError(DkimReason.KEY_SYNTAX, N_("longer than any key record"))
     if isinstance(outcome, KeyRecordError):
         raise KeyRecordError(outcome.reason, outcome.detail, outcome.key_bits)
     return outcome
@@ -73,9 +74,9 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
         return KeyRecordError(DkimReason.KEY_SYNTAX, str(error))
     # RFC 6376 3.6.1: v= is RECOMMENDED; where present it MUST be first and exactly DKIM1.
     if "v" in tags and (next(iter(tags)) != "v" or tags["v"] != "DKIM1"):
-        return KeyRecordError(DkimReason.KEY_SYNTAX, "v= is not DKIM1, or not first")
+        return KeyRecordError(DkimReason.KEY_SYNTAX, N_("v= is not DKIM1, or not first"))
     if "p" not in tags:
-        return KeyRecordError(DkimReason.KEY_SYNTAX, "no p=")
+        return KeyRecordError(DkimReason.KEY_SYNTAX, N_("no p="))
     try:
         hashes, services, flags = _words(tags, "h"), _words(tags, "s"), _words(tags, "t")
     except ValueError as error:
@@ -85,14 +86,14 @@ def _parse(text: bytes) -> KeyRecord | KeyRecordError:
         return KeyRecordError(DkimReason.KEY_OTHER_TYPE, f"k={key_type[:20]}")
     encoded = taglist.without_space(tags["p"])
     if not encoded:
-        return KeyRecordError(DkimReason.KEY_REVOKED, "p= is empty")
+        return KeyRecordError(DkimReason.KEY_REVOKED, N_("p= is empty"))
     try:
         key = load_public(key_type, taglist.base64(encoded))
     except KeySizeError as error:
         reason = DkimReason.KEY_TOO_LONG if error.bits > MAX_RSA_BITS else DkimReason.KEY_TOO_SHORT
         return KeyRecordError(reason, f"{error.bits} bits", error.bits)
     except ValueError:
-        return KeyRecordError(DkimReason.KEY_SYNTAX, "p= holds no key of that type")
+        return KeyRecordError(DkimReason.KEY_SYNTAX, N_("p= holds no key of that type"))
     return KeyRecord(key_type, key, hashes, services, flags or frozenset())
 
 

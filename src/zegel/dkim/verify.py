@@ -16,6 +16,7 @@ from zegel.grammar import taglist
 from zegel.grammar.domain import Domain
 from zegel.grammar.message import CRLF, split_message
 from zegel.limits import Limits
+from zegel.words import N_
 
 _SIGNATURE = "dkim-signature"
 _MAX_KEY_RECORDS = 5  # RFC 6376 3.6.2.2 leaves several records undefined; each may be tried, a stranger's hundred may not
@@ -121,7 +122,7 @@ class Verification:
         if answer.temporary:
             return parsed.result(DkimReason.KEY_UNAVAILABLE, detail=f"{parsed.key.name}: {answer.rcode}")
         if not answer.records:
-            kind = answer.rcode if answer.rcode is Rcode.NXDOMAIN else "no TXT record"
+            kind = answer.rcode if answer.rcode is Rcode.NXDOMAIN else N_("no TXT record")
             return parsed.result(DkimReason.KEY_NOT_FOUND, detail=f"{parsed.key.name}: {kind}")
         results = []
         for text in answer.records[:_MAX_KEY_RECORDS]:

@@ -19,6 +19,7 @@ from zegel.gateway.sitebook import Sitebook
 from zegel.smtp.auth import Credentials
 from zegel.smtp.events import MailFrom, Recipient, Reply
 from zegel.store.sites import Site
+from zegel.submission.trace import Origin
 
 _MAX_HELD = 268_435_456  # octets of all messages in hand
 _WELCOME = Reply("235", "2.7.0", "welcome")
@@ -53,6 +54,7 @@ class Caller:
         self._login: Site | None = None  # as it was when it logged in
         self._site: Site | None = None  # of the message in hand, as it was at its beginning
         self._sender, self._utf8 = "", False
+        self._origin: Origin | None = None
         self._recipients: list[str] = []
         self._content = bytearray()
         self._size = 0
@@ -91,6 +93,7 @@ class Caller:
         if not self._desk.has_room(site.name, event.size):
             return _BUSY
         self._site, self._sender, self._utf8 = site, event.sender, event.utf8
+        self._origin = Origin(event.helo, self._address, event.protocol)
         return None
 
     def recipient(self, event: Recipient) -> Reply | None:
@@ -118,7 +121,9 @@ class Caller:
             if self._busy:
                 return _BUSY
             data, self._content = bytes(self._content), bytearray()
-            submission = Submission(self._current, self._sender, tuple(self._recipients), data, self._address, "smtp", utf8=self._utf8)
+            submission = Submission(
+                self._current, self._sender, tuple(self._recipients), data, self._address, "smtp", utf8=self._utf8, origin=self._origin
+            )
             try:
                 accepted = await self._desk.relay.submit(submission)
             except Refused as refused:

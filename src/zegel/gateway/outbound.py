@@ -19,6 +19,7 @@ from zegel.config import Allow, Outbound
 from zegel.dkim.crypto import Key
 from zegel.grammar.address import AddressError, Mailbox, mailboxes
 from zegel.grammar.domain import Domain
+from zegel.verdict.unsigned import Unsigned, UnsignedReason, unsigned
 from zegel.words import N_
 
 _SHORT = 256  # octets of a From that is worth remembering
@@ -42,14 +43,6 @@ class Client:
     port: int
     login: str = ""
     daemon_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsigned:
-    """Why a message is not signed: a stable id for counters, and a sentence for people."""
-
-    id: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +85,26 @@ def decide(policy: Policy, keyring: Keyring, client: Client, route: Route, autho
     ``authors`` are the values of its From fields, as they are; ``ours`` tells that one of its fields carries our own authserv-id.
     """
     if route is Route.REINJECTED:
-        return _no("reinjected", N_("not signed: mail that comes back from a content filter ({daemon})"), daemon=client.daemon_name)
+        return _no(UnsignedReason.REINJECTED, daemon=client.daemon_name)
     # A field of ours on mail from a network or from here was put there when the mail came in, or is forged: no signature either way.
     # A login's client wrote its whole message; its forgery is removed, and the rest is its own.
     if route is not Route.LOGIN and ours:
-        return _no("checked_before", N_("not signed: the message carries our own Authentication-Results, so it came in from outside"))
+        return _no(UnsignedReason.CHECKED_BEFORE)
     if len(authors) != 1:
-        return _no("from_count", N_("not signed: the message has {count} From fields, it must have one"), count=len(authors))
+        return _no(UnsignedReason.FROM_COUNT, count=len(authors))
     try:
         found = _mailboxes(authors[0]) if len(authors[0]) <= _SHORT else mailboxes(authors[0])
     except AddressError as error:
-        return _no("from_syntax", N_("not signed: From cannot be read: {error}"), error=error)
+        return _no(UnsignedReason.FROM_SYNTAX, error=error.fault.id)
     if len({mailbox.domain for mailbox in found}) != 1:
-        return _no("from_several", N_("not signed: From names several domains"))
+        return _no(UnsignedReason.FROM_SEVERAL)
     for author in found:
         if not policy.may_sign(client, author):
-            who = {Route.LOGIN: f"login {client.login}", Route.NETWORK: f"network client {client.address}"}.get(route, "this machine")
-            sentence = N_("not signed: {who} is not listed for {author}; see [[outbound.allow]] in zegel.toml")
-            return _no("not_allowed", sentence, author=author, who=who)
+            who = {Route.LOGIN: f"login {client.login}", Route.NETWORK: f"network client {client.address}"}.get(route, N_("this machine"))
+            return Decision(unsigned=unsigned(UnsignedReason.NOT_ALLOWED, author=author.address, who=who), author=author)
     keys = keyring.find(found[0].domain)
     if not keys:
-        return _no("no_key", N_("not signed: no key for {domain}"), author=found[0], domain=found[0].domain)
+        return Decision(unsigned=unsigned(UnsignedReason.NO_KEY, domain=found[0].domain), author=found[0])
     return Decision(keys, author=found[0])
 
 
@@ -121,9 +113,8 @@ def _mailboxes(value: bytes) -> Sequence[Mailbox]:
     return mailboxes(value)
 
 
-def _no(reason: str, sentence: str, *, author: Mailbox | None = None, **words: object) -> Decision:
-    shown = {name: value.address if isinstance(value, Mailbox) else value for name, value in {**words, "author": author}.items()}
-    return Decision(unsigned=Unsigned(reason, sentence.format(**shown)), author=author)
+def _no(reason: UnsignedReason, **values: str | int) -> Decision:
+    return Decision(unsigned=unsigned(reason, **values))
 
 
 class _Grant:

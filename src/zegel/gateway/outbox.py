@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -46,6 +45,10 @@ class Already(Exception):  # noqa: N818 - it is safe, and nothing is to be done
         self.queue_id = queue_id
 
 
+# The number and the message as it is on disk, or why it is not put.
+_Result = tuple[int, Posting] | Full | Already
+
+
 class Outbox:
     """The outbox of one running daemon, from :meth:`start` (in its loop) to :meth:`close`.
 
@@ -79,12 +82,13 @@ class Outbox:
             sentence = N_("the message has {size} octets, and at most {most} are taken (outbox.max_message_bytes)")
             raise TooLarge(sentence, size=len(posting.data), most=most)
         taken = self.group.join(self._take, posting)
-        taken.add_done_callback(partial(self._taken, posting))
+        taken.add_done_callback(self._taken)
         # Whoever put it may go meanwhile: it is in the outbox all the same.
         result = await asyncio.shield(taken)
         if isinstance(result, (Full, Already)):
             raise result
-        return queue_id(result)
+        number, _stamped = result
+        return queue_id(number)
 
     def add(self, tx: Connection, posting: Posting) -> str:
         """In the group's thread: take a message of our own, in the transaction of what it tells of and whatever room there is."""
@@ -97,17 +101,17 @@ class Outbox:
         """Write what was put, and take no more."""
         await self.group.close()
 
-    def _taken(self, posting: Posting, done: asyncio.Future[int | Full | Already]) -> None:
+    def _taken(self, done: asyncio.Future[_Result]) -> None:
         """In the loop: tell of what is on disk."""
         if done.exception() is None and not isinstance(result := done.result(), (Full, Already)):
-            self.arrived(result, posting)
+            self.arrived(*result)
 
     # -- in the thread ---------------------------------------------------------------------------------------------------------------
 
-    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[int | Full | Already]:
+    def _take(self, tx: Connection, postings: Sequence[Posting]) -> list[_Result]:
         """Write all for which there is room; what became of each."""
         room = self.spool.free() - self._reserve
-        results: list[int | Full | Already] = []
+        results: list[_Result] = []
         entries: list[tuple[int, Posting]] = []
         for posting in postings:
             if posting.once and (former := once.taken(tx, posting.once)) is not None:
@@ -121,10 +125,11 @@ class Outbox:
                 continue
             self._last = self._stamp(tx)
             self._weight += posting.weight
-            entries.append((self._last, posting))
+            entry = (self._last, posting.stamped(queue_id(self._last)))
+            entries.append(entry)
             if posting.once:
                 once.remember(tx, posting.once, self._last, now=int(self._clock()))
-            results.append(self._last)
+            results.append(entry)
         if entries:
             transit.add(tx, entries, now=int(self._clock()), direct=self._settings().direct)
         return results

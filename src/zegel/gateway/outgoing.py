@@ -7,13 +7,13 @@ from __future__ import annotations
 from zegel.adapters.journal import About
 from zegel.dkim.header import Header
 from zegel.dkim.sign import Signing, hop_may_break
-from zegel.gateway.outbound import Decision, Route, Unsigned, decide
+from zegel.gateway.outbound import Decision, Route, decide
 from zegel.gateway.settings import Settings
 from zegel.gateway.way import Envelope, keep
 from zegel.milter.edits import Edit, InsertHeader, Outcome
 from zegel.store.record import Result
 from zegel.verdict.edits import Claims
-from zegel.words import N_
+from zegel.verdict.unsigned import UnsignedReason, unsigned
 
 _TOP = 0  # above the fields that are signed and those of the way: RFC 6376 5.6
 
@@ -33,12 +33,10 @@ class Outgoing:
         settings, envelope = self._settings, self._envelope
         self._header = header
         if header is None:
-            sentence = N_("not signed: the header is larger than {limit} octets").format(limit=settings.limits.header_bytes)
-            self._decision = Decision(unsigned=Unsigned("header_too_large", sentence))
+            limit = settings.limits.header_bytes
+            self._decision = Decision(unsigned=unsigned(UnsignedReason.HEADER_TOO_LARGE, limit=limit))
         elif header.malformed:
-            # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8).
-            sentence = N_("not signed: a header line is no field, or has a bare CR")
-            self._decision = Decision(unsigned=Unsigned("header_malformed", sentence))
+            self._decision = Decision(unsigned=unsigned(UnsignedReason.HEADER_MALFORMED))
         else:
             authors = header.values("from")
             decision = decide(settings.policy, settings.keyring, envelope.client, envelope.route, authors, ours=claims.ours)
@@ -64,9 +62,12 @@ class Outgoing:
         edits: list[Edit] = claims.removals() if self._envelope.route is not Route.REINJECTED else []
         author = decision.author.domain if decision.author else ""
         if self._signing is None:
-            unsigned = decision.unsigned or Unsigned("", "")
-            settings.journal.not_signed(about, unsigned.id, unsigned.sentence)
-            keep(settings, self._envelope, about, action="unsigned", reason=unsigned.id, author=author, header=self._header)
+            why = decision.unsigned
+            if why is None:
+                raise RuntimeError("a message without a signature and without a reason")
+            settings.journal.not_signed(about, why.id, str(why.told))
+            story = (why.item,)
+            keep(settings, self._envelope, about, action="unsigned", reason=why.id, author=author, story=story, header=self._header)
             return Outcome(tuple(edits))
         signatures = self._signing.finish()
         settings.journal.signed(about, [key.name for key in decision.keys], decision.keys[0].domain, warning=self._warning)

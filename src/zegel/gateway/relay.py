@@ -25,6 +25,7 @@ from zegel.store.errors import StoreError
 from zegel.store.sites import Site
 from zegel.submission.ready import make_ready
 from zegel.submission.sender import Foreign, SenderRules, correct
+from zegel.submission.trace import MOST_HOPS, hops, received
 from zegel.submission.unfit import Unfit
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
@@ -129,8 +130,16 @@ class Relay:
     async def _put(self, submission: Submission, prepared: Prepared) -> str:
         site = submission.site
         utf8 = prepared.ready.utf8 or not all(address.isascii() for address in (prepared.corrected.mail_from, *submission.recipients))
+        trace = received(submission.origin, by=self._judge.egress.hostname, now=self._settings().clock())
         posting = Posting(
-            prepared.corrected.mail_from, submission.recipients, prepared.data, site.name, site.contact, utf8, once=submission.once
+            prepared.corrected.mail_from,
+            submission.recipients,
+            prepared.data,
+            site.name,
+            site.contact,
+            utf8,
+            once=submission.once,
+            trace=trace,
         )
         try:
             return await self._outbox.put(posting)
@@ -149,6 +158,8 @@ def _prepare(submission: Submission, settings: Settings) -> Prepared:
     """All that is done to the bytes. Raises :class:`Refused`."""
     site = submission.site
     now = settings.clock()
+    if (count := hops(submission.data)) > MOST_HOPS:
+        raise Refused("554", "5.4.6", f"the message goes in circles: {count} mail servers have had it already", reason="loop")
     try:
         domain = site.address.rpartition("@")[2]
         corrected = correct(submission.data, _rules(site), mail_from=submission.sender)

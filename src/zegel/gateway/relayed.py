@@ -16,8 +16,9 @@ from zegel.store.record import MAX_RECIPIENTS, Direction, Record, Result
 from zegel.store.sites import Site
 from zegel.submission.ready import Ready
 from zegel.submission.sender import Corrected
+from zegel.submission.trace import Origin
 from zegel.verdict.explain import Item
-from zegel.words import N_
+from zegel.verdict.unsigned import Unsigned, UnsignedReason, unsigned
 
 _MAX_SUBJECT = 400  # octets
 _MAX_TEXT = 254
@@ -29,7 +30,7 @@ class Submission:
 
     ``sender`` ("" for ``<>``) and ``recipients`` are the envelope, without angle brackets; ``data`` has CRLF line ends; ``client`` is who
     brought it (an address, or a user), ``via`` the door: smtp, sendmail, django or test; ``utf8`` tells that SMTPUTF8 was asked for;
-    ``once`` is a name under which it is taken once, where it may be handed in again.
+    ``once`` is a name under which it is taken once, where it may be handed in again; ``origin`` tells of the client of SMTP.
     """
 
     site: Site
@@ -40,6 +41,7 @@ class Submission:
     via: str
     utf8: bool = False
     once: str = ""
+    origin: Origin | None = None
 
 
 class Accepted(NamedTuple):
@@ -81,8 +83,7 @@ def tell_accepted(settings: Settings, submission: Submission, queue_id: str, pre
         settings.journal.signed(about, [key.name for key in keys], keys[0].domain, words=words)
     else:
         reason = "no_key"
-        sentence = N_("not signed: no key for {domain}").format(domain=corrected.author.domain)
-        settings.journal.not_signed(about, reason, sentence, words=words)
+        settings.journal.not_signed(about, reason, str(_keyless(prepared).told), words=words)
     if judged.answer is Answer.NO:
         reason = f"would_fail_{judged.reason}"
     results = (*(Result("dkim", "signed", "", key.domain, key.selector) for key in keys), *judged.results)
@@ -141,10 +142,16 @@ def _story(submission: Submission, prepared: Prepared | None, judged: Judgement 
     if prepared.corrected.changed:
         original, address = prepared.corrected.original[:_MAX_TEXT], prepared.corrected.author.address
         yield {"step": "corrected", "about": "relay", "original": original, "address": address}
+    if not prepared.keys:
+        yield _keyless(prepared).item
     if judged is not None:
         would: Item = {"step": "would", "about": "relay", "answer": judged.answer.value}
-        yield would | {"reason": judged.sentence[:_MAX_TEXT]} if judged.sentence else would
+        yield would | {"reason": judged.reason} if judged.reason else would
         yield from judged.story
+
+
+def _keyless(prepared: Prepared) -> Unsigned:
+    return unsigned(UnsignedReason.NO_KEY, domain=prepared.corrected.author.domain)
 
 
 def _warnings(prepared: Prepared, judged: Judgement) -> Iterator[str]:

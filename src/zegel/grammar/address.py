@@ -247,6 +247,9 @@ def _domain(tokens: list[_Token]) -> Domain:
     written = unicodedata.normalize("NFC", text.lower()).split(".")
     if any(not label.isascii() and Domain(ours).unicode != label for label, ours in zip(written, domain.labels, strict=False)):
         raise AddressError(AddressFault.DOMAIN)
+    # And it keeps a letter beyond ASCII: the sign of Kelvin is a "k" to some readers only.
+    if not text.isascii() and not any(label.startswith("xn--") for label in domain.labels):
+        raise AddressError(AddressFault.DOMAIN)
     return domain
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import binascii
 import re
 
+from zegel.words import N_
+
 _FWS = " \t\r\n"
 _BYTES_FWS = b" \t\r\n"
 # Everything below a space but TAB, CR and LF, and DEL: no tag value may hold it. NUL ends a name in careless C, so that another domain is
@@ -33,13 +35,13 @@ def parse(text: bytes) -> dict[str, str]:
     A final semicolon is allowed. Names are case-sensitive; a name that comes twice makes the whole list invalid (RFC 6376 3.2).
     """
     if len(text.translate(None, _CONTROLS)) != len(text):
-        raise TagListError("a control character")
+        raise TagListError(N_("a control character"))
     if (b"\n" in text or b"\r" in text) and _NO_FOLD.search(text):
-        raise TagListError("a line end that is no fold")
+        raise TagListError(N_("a line end that is no fold"))
     try:
         specs = text.decode("utf-8").split(";")
     except UnicodeDecodeError:
-        raise TagListError("not UTF-8") from None
+        raise TagListError(N_("not UTF-8")) from None
     if not specs[-1].strip(_FWS):
         specs.pop()
     tags: dict[str, str] = {}

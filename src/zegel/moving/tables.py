@@ -29,6 +29,30 @@ class _Key:
     at: str
 
 
+class _Known:
+    """The KeyTable by its names, and those that are domains by the domain and by all that is above it: for ``%`` in many lines."""
+
+    def __init__(self, keys: dict[str, _Key]) -> None:
+        self.by_name = keys
+        self._all: list[tuple[Pattern, _Key]] = []
+        self._same: dict[Domain, list[tuple[Pattern, _Key]]] = {}
+        self._below: dict[Domain, list[tuple[Pattern, _Key]]] = {}
+        for name, key in keys.items():
+            exact = read(name, wildcards=False)
+            if exact.domain is None or exact.shape is not Shape.DOMAIN:
+                continue
+            self._all.append((exact, key))
+            self._same.setdefault(exact.domain, []).append((exact, key))
+            for above in (exact.domain, *exact.domain.parents):
+                self._below.setdefault(above, []).append((exact, key))
+
+    def of(self, pattern: Pattern) -> list[tuple[Pattern, _Key]]:
+        """The keys that are named like a domain of the pattern, in their order."""
+        if pattern.domain is None:
+            return self._all
+        return (self._below if pattern.shape is Shape.BELOW else self._same).get(pattern.domain, [])
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the tables are read: whether all matches count, where relative paths start, and the selector where a line has none."""
@@ -40,7 +64,7 @@ class Layout:
 
 def signers(found: Found, signing: DataSet, keys: DataSet, files: Files, layout: Layout) -> None:
     """Add to ``found`` what the tables say. A line that is wrong is a remark; the work is linear in the lines."""
-    known = _keys(found, keys, layout)
+    known = _Known(_keys(found, keys, layout))
     met: dict[str, Entry] = {}
     for entry in signing.entries:
         pattern = read(entry.key, wildcards=signing.patterns)
@@ -105,24 +129,16 @@ def _counts(found: Found, entry: Entry, pattern: Pattern, met: dict[str, Entry],
     return False
 
 
-def _chosen(found: Found, entry: Entry, pattern: Pattern, name: str, known: dict[str, _Key]) -> Iterator[tuple[Pattern, _Key]]:
+def _chosen(found: Found, entry: Entry, pattern: Pattern, name: str, known: _Known) -> Iterator[tuple[Pattern, _Key]]:
     """The key that an entry names; for ``%`` the key named like From's domain, which for a wide pattern is each that is a domain."""
     if name != _ANY:
-        if name in known:
-            yield pattern, known[name]
+        if name in known.by_name:
+            yield pattern, known.by_name[name]
         else:
             found.remark(Weight.BROKEN, entry.at, entry.key, N_("the KeyTable has no key named {name}"), name=name or entry.key)
         return
-    for other, key in known.items():
-        exact = read(other, wildcards=False)
-        if exact.domain is None or exact.shape is not Shape.DOMAIN:
-            continue
-        if (
-            pattern.domain is None
-            or exact.domain == pattern.domain
-            or (pattern.shape is Shape.BELOW and exact.domain.within(pattern.domain))
-        ):
-            yield (pattern if pattern.shape is Shape.ADDRESS else exact), key
+    for exact, key in known.of(pattern):
+        yield (pattern if pattern.shape is Shape.ADDRESS else exact), key
 
 
 def _signers(found: Found, entry: Entry, pattern: Pattern, key: _Key, files: Files, layout: Layout) -> Iterator[Signer]:

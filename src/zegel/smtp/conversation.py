@@ -198,11 +198,18 @@ class Conversation:
             self.error(fault.code, fault.enhanced, fault.text)
             return
         self._utf8 = utf8
-        yield MailFrom(path.address, size, utf8)
+        yield MailFrom(path.address, size, utf8, self.helo, self._protocol)
         if not self._refused():
             self.state = State.ENVELOPE
             self._recipients = self._overshoot = 0
             self.out.append(_SENDER_OK)
+
+    @property
+    def _protocol(self) -> str:
+        """What stands behind "with" in a trace: RFC 5321 4.4, RFC 3848, RFC 6531 4.3."""
+        if not self._extended:
+            return "SMTP"
+        return f"{'UTF8' if self._utf8 else 'E'}SMTP{'S' if self.secure else ''}{'A' if self._logged_in else ''}"
 
     def _mail_parameters(self, path: Path) -> tuple[int, bool]:
         parameters = _without_ignored(path.parameters, "MAIL")

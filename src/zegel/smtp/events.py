@@ -18,11 +18,16 @@ class Login(NamedTuple):
 
 
 class MailFrom(NamedTuple):
-    """A message begins. ``sender`` is "" for ``<>``; ``size`` what the client says that it will have (0: nothing said)."""
+    """A message begins. ``sender`` is "" for ``<>``; ``size`` what the client says that it will have (0: nothing said).
+
+    ``helo`` is the name that the client gave, ``protocol`` how the message comes, in the words of RFC 3848 and RFC 6531 4.3.
+    """
 
     sender: str
     size: int = 0
     utf8: bool = False
+    helo: str = ""
+    protocol: str = "ESMTP"
 
 
 class Recipient(NamedTuple):

@@ -168,6 +168,7 @@ def _plain(value: Any) -> Any:
 
 
 def _not_so(key: StoredKey) -> StoreError:
+    waits_again = key.state in (KeyState.PENDING, KeyState.VISIBLE) and key.activated is not None  # it was left as its record was gone
     sentence = {
         KeyState.PENDING: N_("the key {selector} of {domain} does not sign yet; take it out instead: zegel key remove {domain} {selector}"),
         KeyState.VISIBLE: N_("the key {selector} of {domain} does not sign yet; take it out instead: zegel key remove {domain} {selector}"),
@@ -175,5 +176,5 @@ def _not_so(key: StoredKey) -> StoreError:
         KeyState.RETIRING: N_("mail that {selector} of {domain} signed is on its way; to revoke it all the same: zegel key revoke"),
         KeyState.REVOKED: N_("the key {selector} of {domain} is revoked already"),
         KeyState.REMOVED: N_("the key {selector} of {domain} is removed already"),
-    }[key.state]
+    }[KeyState.RETIRING if waits_again else key.state]
     return StoreError(sentence, selector=key.selector, domain=key.domain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ class Posting:
 
     ``sender`` is the envelope's, empty for ``<>``; ``site`` the name of who handed it in, ``contact`` who is told when it fails (empty:
     nobody); ``utf8`` needs SMTPUTF8 (RFC 6531), ``eight_bit`` needs 8BITMIME (RFC 6152); under the name ``once`` it is taken once.
+    ``trace`` is the field that goes on top, in the two parts around the queue id.
     """
 
     sender: str
@@ -37,11 +38,19 @@ class Posting:
     utf8: bool = False
     eight_bit: bool = False
     once: str = ""
+    trace: tuple[bytes, bytes] = (b"", b"")
 
     @property
     def weight(self) -> int:
         """The octets that it takes in the outbox."""
-        return len(self.data) + ROW + RECIPIENT_ROW * len(self.recipients)
+        return len(self.data) + sum(map(len, self.trace)) + ROW + RECIPIENT_ROW * len(self.recipients)
+
+    def stamped(self, queue_id: str) -> Posting:
+        """The message as it is sent, its trace on top."""
+        before, after = self.trace
+        if not before:
+            return self
+        return replace(self, data=b"".join((before, queue_id.encode("ascii"), after, self.data)), trace=(b"", b""))
 
 
 class Recipient(NamedTuple):

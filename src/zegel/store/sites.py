@@ -215,7 +215,7 @@ def _site(row: Row[Any]) -> Site:
 
 
 def _settings_of(site: Site) -> Settings:
-    return {name: getattr(site, name) for name in Settings.__annotations__}  # type: ignore[return-value]  # the names are its own
+    return {name: getattr(site, name) for name in Settings.__annotations__}  # type: ignore[return-value]  # its own names
 
 
 def _plain(site: Site) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zegel.arc.result import ArcReason, ArcResult, ArcStatus
 from zegel.dkim.result import DkimReason, DkimResult, DkimStatus
 from zegel.dmarc.result import DmarcReason, DmarcResult
 from zegel.spf.result import SpfReason, SpfResult
+from zegel.verdict import details, unsigned
 from zegel.verdict.author import Author, AuthorReason
 from zegel.verdict.evidence import Evidence, Findings
 from zegel.verdict.lookalike import LookAlikeKind
@@ -194,6 +195,12 @@ def sentence(item: Item) -> Sentence:
     return _SENTENCES[str(item["step"])](item)
 
 
+def _would_told(item: Item) -> Sentence:
+    """Whether mail of a site would pass: the first thing against it, in short; all of it is told below."""
+    found = (Sentence(_REASONS[about][item["reason"]]) for about in ("dkim", "dmarc") if item.get("reason") in _REASONS[about])
+    return Sentence(_WOULD_PASS[str(item["answer"])], reason=next(found, "-"))
+
+
 def _question_told(item: Item) -> Sentence:
     asked = f"{item['name']} {item['type']}"
     if item.get("asked", True) is False:
@@ -212,9 +219,9 @@ def _client_told(item: Item) -> Sentence:
 
 def _result_told(item: Item) -> Sentence:
     reason: object = Sentence(_REASONS[str(item["about"])][item["reason"]])
-    notes = "; ".join(str(item[name]) for name in ("path", "detail") if name in item)
+    notes = [told(str(item[name])) for name, told in (("path", details.way), ("detail", details.said)) if name in item]
     if notes:
-        reason = Sentence("{reason} ({notes})", reason=reason, notes=notes)
+        reason = Sentence("{reason} ({notes})", reason=reason, notes=details.joined("; ", iter(notes)))
     if item.get("testing"):
         reason = Sentence(N_("{reason}; the domain only tests (t=y), so that it counts for nothing"), reason=reason)
     if "policy" in item:
@@ -259,7 +266,8 @@ _SENTENCES = {
     "site": lambda item: Sentence(N_("handed in by the site {site}, by {via}"), **_values(item, "site", "via")),
     "ready": lambda item: Sentence(N_("made ready before it was signed: {changed}"), **_values(item, "changed")),
     "corrected": lambda item: Sentence(N_("its sender was corrected: {original} became {address}"), **_values(item, "original", "address")),
-    "would": lambda item: Sentence(_WOULD_PASS[str(item["answer"])], **_values(item, "reason")),
+    "would": _would_told,
+    unsigned.STEP: unsigned.told,
     "client": _client_told,
     "question": _question_told,
     "more": lambda item: Sentence(N_("and {count} more"), count=item["count"]),

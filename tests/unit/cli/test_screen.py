@@ -187,6 +187,20 @@ def test_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bar is None
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_message_steers_no_terminal_and_reaches_a_program_octet_for_octet(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    """What is in quarantine was written by the very people that it was kept from."""
+    data = b"Subject: \x1b]0;title\x07\r\n\r\na\tb \xe2\x80\xae \xff\x9b2J\r\n"
+    stream = Stream("utf-8", terminal=terminal)
+    monkeypatch.setattr(sys, "stdout", stream)
+    screen.message(data)
+    if terminal:
+        assert stream.written == "Subject: \\x1b]0;title\\x07\n\na\tb \\u202e \ufffd\ufffd2J\n\n"
+    else:
+        assert isinstance(stream.buffer, io.BytesIO)
+        assert stream.buffer.getvalue() == data
+
+
 @pytest.mark.parametrize(("scrolls", "total", "shown"), [(False, 3, True), (True, 3, False), (True, 1, True)])
 def test_no_bar_beside_results_that_scroll_by(monkeypatch: pytest.MonkeyPatch, scrolls: bool, total: int, shown: bool) -> None:
     for name in ("stdout", "stderr"):

@@ -189,7 +189,7 @@ def test_what_carries_our_results_came_from_outside(client: Client, expected: st
 def test_the_sentence_names_what_is_missing() -> None:
     decision = decide(POLICY, KEYRING, by("boss"), Route.LOGIN, [b" {0} <a@elsewhere.example>"], ours=False)
     assert decision.unsigned is not None
-    assert decision.unsigned.sentence == "not signed: no key for elsewhere.example"
+    assert str(decision.unsigned.told) == "not signed: no key for elsewhere.example"
 
 
 def test_both_keys_sign_in_their_order() -> None:

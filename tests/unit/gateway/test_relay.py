@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+import zegel
 from support.relay import FORM, KEY, SITE, Stand, play
 from zegel.adapters.keyring import Keyring
 from zegel.ask import Rcode
@@ -18,8 +19,10 @@ from zegel.gateway.judge import Answer, Egress
 from zegel.gateway.outbox import Posting
 from zegel.gateway.relay import Bounds, may_write_to
 from zegel.grammar.domain import Domain
-from zegel.store import post
+from zegel.store import post, transit
 from zegel.store.errors import StoreError
+from zegel.store.posting import number
+from zegel.submission.trace import Origin
 
 
 def test_what_was_judged_before_keys_changed_is_asked_again(tmp_path: Path) -> None:
@@ -278,6 +281,8 @@ def test_a_client_that_goes_away_at_the_end_sends_nothing_untold(tmp_path: Path)
         begun, go_on = asyncio.Event(), asyncio.Event()
 
         class Slow:
+            intake = Intake()
+
             async def put(self, posting: Posting) -> str:
                 begun.set()
                 await go_on.wait()
@@ -301,6 +306,37 @@ def test_a_client_that_goes_away_at_the_end_sends_nothing_untold(tmp_path: Path)
 def waiting(stand: Stand) -> int:
     with stand.spool.reading() as tx:
         return post.waiting(tx)
+
+
+def test_its_trace_stands_on_top_under_the_queue_id(tmp_path: Path) -> None:
+    """RFC 5321 4.4: whoever takes a message MUST write a Received field. What was just put is sent as what was read back."""
+
+    async def test(stand: Stand) -> None:
+        fresh: list[Posting] = []
+        stand.outbox.arrived = lambda _number, posting: fresh.append(posting)
+        origin = Origin("portal.example.be", "192.0.2.80", "ESMTPSA")
+        accepted = await stand.send(origin=origin)
+        with stand.spool.reading() as tx:
+            stored = transit.body(tx, number(accepted.queue_id) or 0)
+        assert stored is not None
+        top = b"Received: from portal.example.be ([192.0.2.80])\r\n\tby mx.example.be (Zegel) with ESMTPSA id "
+        assert stored.startswith(top + accepted.queue_id.encode() + b";\r\n\t")
+        assert stored.count(b"Received:") == 1
+        assert fresh[0].data == stored
+        assert zegel.verify(stored, resolver=stand.zone.zone)[0].status == "pass", "no signature covers it"
+
+    play(tmp_path, test)
+
+
+def test_a_message_in_a_circle_is_refused(tmp_path: Path) -> None:
+    """RFC 5321 6.3: "normally at least 100 Received entries"."""
+
+    async def test(stand: Stand) -> None:
+        await stand.send(b"Received: by a; x\r\n" * 100 + FORM)
+        refused = await stand.refused(b"Received: by a; x\r\n" * 101 + FORM)
+        assert (refused.code, refused.enhanced, refused.reason) == ("554", "5.4.6", "loop")
+
+    play(tmp_path, test)
 
 
 def test_large_messages_take_the_same_way(tmp_path: Path) -> None:

@@ -33,6 +33,18 @@ def test_a_table_twice_as_long_takes_twice_the_work(wide: bool) -> None:
     assert twice < 2.5 * once
 
 
+def test_the_key_named_like_the_domain_is_not_looked_for_in_all_of_them() -> None:
+    def move(count: int) -> int:
+        names = [f"d{number}.example" for number in range(count)]
+        texts: dict[str, str | bytes] = {"/c": "SigningTable refile:/s\nKeyTable file:/t\n", "/k": pem(0)}
+        texts |= {"/s": "".join(f"*@*.{name} %\n" for name in names), "/t": "".join(f"{name} {name}:mail:/k\n" for name in names)}
+        return lines(lambda: opendkim.read("/c", Texts(texts)))
+
+    move(10)
+    once, twice = move(200), move(400)
+    assert twice < 2.5 * once
+
+
 def test_a_thousand_domains_read_each_key_once() -> None:
     files = table(1000)
     found = opendkim.read("/c", files)

@@ -99,3 +99,10 @@ def test_every_name_of_the_front_door_is_on_its_page() -> None:
     text = (DOCS / "reference" / "python.md").read_text()
     for name in zegel.__all__:
         assert f"zegel.{name}" in text
+
+
+def test_the_side_is_ours_at_the_width_where_the_theme_makes_it_dark() -> None:
+    (width,) = re.findall(r'"page_width": "(\d+px)"', (DOCS / "conf.py").read_text())
+    style = (DOCS / "_static" / "zegel.css").read_text()
+    narrow = style.partition(f"@media screen and (max-width: {width})")[2]
+    assert "div.sphinxsidebar { background: var(--soft); color: var(--ink); }" in narrow

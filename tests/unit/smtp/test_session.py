@@ -36,8 +36,37 @@ def greeted(terms: Terms = TERMS, *, secure: bool = True, known: bool = True) ->
     return session
 
 
+def begun(sender: str, size: int = 0, protocol: str = "ESMTPS") -> MailFrom:
+    return MailFrom(sender, size, helo="client.example", protocol=protocol)
+
+
 def codes() -> list[str]:
     return [line[:9].decode() for reply in REPLIES for line in reply.split(b"\r\n") if line[3:4] == b" "]
+
+
+def test_helo_is_answered_without_extensions() -> None:
+    """RFC 5321 4.1.1.1: who says HELO knows none of them."""
+    talk(Session(TERMS, secure=True, known=True), b"HELO client.example\r\n")
+    assert REPLIES == [b"220 mail.example.be ESMTP\r\n250 mail.example.be\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("secure", "greeting", "word", "protocol"),
+    [
+        (False, b"HELO", b"", "SMTP"),
+        (False, b"EHLO", b"", "ESMTP"),
+        (True, b"EHLO", b"", "ESMTPS"),
+        (False, b"EHLO", b" SMTPUTF8", "UTF8SMTP"),
+        (True, b"EHLO", b" SMTPUTF8", "UTF8SMTPS"),
+    ],
+)
+def test_how_a_message_comes_is_told(secure: bool, greeting: bytes, word: bytes, protocol: str) -> None:
+    """RFC 3848, RFC 6531 4.3. After a login there is an A behind it, see test_login."""
+    session = Session(TERMS, secure=secure, known=True)
+    talk(session, greeting + b" client.example\r\n")
+    (event,) = talk(session, b"MAIL FROM:<a@example.be>" + word + b"\r\n")
+    assert isinstance(event, MailFrom)
+    assert (event.helo, event.protocol) == ("client.example", protocol)
 
 
 def test_twenty_errors_end_it() -> None:
@@ -59,7 +88,7 @@ def test_a_message() -> None:
         b"From: x\r\n\r\n..hi\r\n.\r\n",
     )
     assert events == [
-        MailFrom("noreply@example.be", 20),
+        begun("noreply@example.be", 20),
         Recipient("a@example.org"),
         Content(b"From: x\r\n\r\n.hi\r\n"),
         EndOfMessage(),
@@ -92,7 +121,7 @@ def test_pipelined_commands_and_the_next_message_behind_the_data() -> None:
     talk(session, b"MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n")
     assert talk(session, b"x\r\n.\r\nMAIL FROM:<n@example.be>\r\nRCPT TO:<c@example.org>\r\n")[-1] == EndOfMessage()
     session.finish("250", "2.0.0", "OK")
-    assert talk(session, b"") == [MailFrom("n@example.be"), Recipient("c@example.org")]
+    assert talk(session, b"") == [begun("n@example.be"), Recipient("c@example.org")]
 
 
 @pytest.mark.parametrize("mechanism", [b"AUTH PLAIN " + PLAIN, b"AUTH PLAIN", b"AUTH LOGIN", b"AUTH login cG9ydGFs"])
@@ -109,7 +138,7 @@ def test_login(mechanism: bytes) -> None:
     assert "secret" not in repr(events)
     session.finish("235", "2.7.0", "welcome")
     assert session.known
-    assert talk(session, b"", b"MAIL FROM:<a@example.be>\r\n") == [MailFrom("a@example.be")]
+    assert talk(session, b"", b"MAIL FROM:<a@example.be>\r\n") == [begun("a@example.be", protocol="ESMTPSA")]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +321,7 @@ def test_events_in_hand_can_be_refused() -> None:
 @pytest.mark.parametrize("ending", [b"RSET\r\n", b"EHLO x\r\n", b"HELO x\r\n"])
 def test_each_message_has_an_end(ending: bytes) -> None:
     session = greeted()
-    assert talk(session, b"MAIL FROM:<a@example.be>\r\n" + ending) == [MailFrom("a@example.be"), Aborted()]
+    assert talk(session, b"MAIL FROM:<a@example.be>\r\n" + ending) == [begun("a@example.be"), Aborted()]
     assert not session.in_message
 
 
@@ -303,7 +332,7 @@ def test_a_message_that_is_too_large_is_read_to_its_end_and_kept_by_nobody() -> 
     assert sum(len(event.data) for event in events if isinstance(event, Content)) <= 1_000_000
     assert events[-1] == Aborted("too_large")
     assert codes()[-1] == "552 5.3.4"
-    assert talk(session, b"MAIL FROM:<a@example.be>\r\n") == [MailFrom("a@example.be")]
+    assert talk(session, b"MAIL FROM:<a@example.be>\r\n") == [begun("a@example.be")]
 
 
 def test_a_message_without_end_ends_the_connection() -> None:

@@ -129,6 +129,37 @@ def test_a_key_goes_step_by_step(store: Store) -> None:
         keychanges.remove(tx, EXAMPLE, "z1", now=1)
 
 
+def test_a_key_that_has_signed_is_not_taken_out_while_it_waits(store: Store) -> None:
+    """It was left as its record was gone: mail that it signed is on its way, and it may sign again."""
+    seen = add(store, "z1")
+    activate(store, "z1")
+    with store.writing() as tx:
+        active = keys.numbered(tx, seen.number)
+        keychanges.apply(tx, [Change(active, replace(active, state=KeyState.PENDING), "key.lost")], now=30)
+    with store.writing() as tx, pytest.raises(StoreError, match="on its way; to revoke it"):
+        keychanges.remove(tx, EXAMPLE, "z1", now=40)
+    assert get(store, "z1").state is KeyState.PENDING
+
+
+def test_a_key_that_is_to_follow_takes_over_from_the_one_that_signs(store: Store) -> None:
+    """At a person's word: the former retires, and what was to follow by itself does so no more."""
+    for selector, succession in (("z1", Succession.NONE), ("z2", Succession.PLANNED), ("z3", Succession.NONE)):
+        add(store, selector, succession=succession)
+    assert activate(store, "z1") is None
+    assert get(store, "z2").succession is Succession.NONE
+    former = activate(store, "z3", now=40, keep=100)
+    assert former is not None
+    assert (former.selector, former.state, former.retired, former.keep_until) == ("z1", KeyState.RETIRING, 40, 140)
+    assert (activate(store, "z3", now=45), get(store, "z3").activated) == (None, 40)
+    again = activate(store, "z1", now=46)
+    assert again is not None
+    assert (again.selector, get(store, "z1").state) == ("z3", KeyState.ACTIVE)
+    with store.writing() as tx:
+        keychanges.plan(tx, get(store, "z2"), Succession.EMERGENCY, now=50)
+        revoked = keychanges.revoke(tx, EXAMPLE, "z2", now=60)
+    assert (revoked.state, revoked.succession, revoked.retired) == (KeyState.REVOKED, Succession.NONE, 60)
+
+
 def test_the_private_half_of_a_removed_key_is_destroyed(store: Store) -> None:
     add(store, "z1")
     with store.reading() as tx:
