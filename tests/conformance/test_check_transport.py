@@ -17,7 +17,11 @@ from zegel.check.transport import Fetched
 
 FOLDER = cases.suite("dmarc")
 CASES = [case for name in ("checkdmarc-mta-sts.json", "checkdmarc-tlsrpt.json") for case in cases.load(FOLDER / name)["cases"]]
-BASE: dict[tuple[str, str], Any] = {("example.com", "MX"): ["10 mail.example.com"], ("mail.example.com", "A"): ["192.0.2.1"]}
+BASE: dict[tuple[str, str], Any] = {
+    ("example.com", "MX"): ["10 mail.example.com"],
+    ("example.com", "CAA"): ['0 issue "ca.example"'],
+    ("mail.example.com", "A"): ["192.0.2.1"],
+}
 AREAS = {
     "parse_mta_sts_record": "transport.mta_sts",
     "parse_mta_sts_policy": "transport.mta_sts_policy",

@@ -428,7 +428,7 @@ def test_a_second_message_in_the_first_is_nobodys(site: Site, end: bytes, chunke
     assert (len(replies) > 1) >= (end == b"\r\n.\r\n")
 
 
-# MAIL FROM that somebody reads as the bank's. STANDARDS 3.2 A1 to A5.
+# MAIL FROM that somebody reads as the bank's.
 SENDERS = (
     '"info@bank.example"@evil.example', "info%bank.example@evil.example", "@bank.example:a@evil.example", "@evil.example:info@bank.example",
     "a@evil.example(.bank.example", "a@bank.example'.evil.example", "a@bank.example.evil.example", "a@x.bank.example", "", "bank.example",

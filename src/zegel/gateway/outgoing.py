@@ -36,7 +36,6 @@ class Outgoing:
             limit = settings.limits.header_bytes
             self._decision = Decision(unsigned=unsigned(UnsignedReason.HEADER_TOO_LARGE, limit=limit))
         elif header.malformed:
-            # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8).
             self._decision = Decision(unsigned=unsigned(UnsignedReason.HEADER_MALFORMED))
         else:
             authors = header.values("from")

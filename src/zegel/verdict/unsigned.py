@@ -40,7 +40,7 @@ class UnsignedReason(Reason):
     )
     NO_KEY = ("no_key", "RFC 6376 5.1", N_("not signed: no key for {domain}"))
     HEADER_TOO_LARGE = ("header_too_large", "RFC 6376 5.1", N_("not signed: the header is larger than {limit} octets"))
-    # A reader that ends lines at a bare CR shows another From than the one that was looked at (STANDARDS 3.2 A7).
+    # A reader that ends lines at a bare CR shows another From than the one that was looked at (RFC 6376 3.8).
     HEADER_MALFORMED = ("header_malformed", "RFC 6376 3.8", N_("not signed: a header line is no field, or has a bare CR"))
 
 

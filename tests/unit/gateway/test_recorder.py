@@ -160,7 +160,7 @@ def test_a_full_queue_counts_and_goes_on(store: Store, capsys: pytest.CaptureFix
             await until(lambda: recorder._weight == 0)
             assert len(found(store)) == 20
             recorder.take(outbound(99))
-            await until(lambda: len(found(store)) == 21)
+            await until(lambda: len(found(store)) == 21 and recorder._weight == 0)
             # The next time is told again.
             lock = Lock(store)
             for number in range(30):

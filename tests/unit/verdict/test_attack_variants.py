@@ -1,4 +1,4 @@
-"""Fresh variants of the attacks in STANDARDS 3.2 and 3.3: who has a domain, a key and an SPF record of his own never passes as another."""
+"""Fresh variants of "Composition Kills" and later attacks: who has a domain, a key and an SPF record of his own never passes as another."""
 
 from __future__ import annotations
 
