@@ -271,10 +271,23 @@ async def _connected(lying: Lying, reader: asyncio.StreamReader, writer: asyncio
 async def _serve(lying: Lying, datagrams: socket.socket, streams: socket.socket, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: _Packets(lying), sock=datagrams)
-    server = await asyncio.start_server(lambda reader, writer: _connected(lying, reader, writer), sock=streams)
+    writers = list[asyncio.StreamWriter]()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await _connected(lying, reader, writer)
+
+    server = await asyncio.start_server(connected, sock=streams)
     await stop.wait()
     server.close()
     transport.close()
+    for writer in writers:  # one that nobody read from is open still, though its task is over
+        writer.transport.abort()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # a transport closes one turn after its abort
 
 
 def _sockets() -> tuple[socket.socket, socket.socket]:
@@ -307,7 +320,4 @@ def lying_dns(**extra: Callable[[dns.message.Message], Play]) -> Iterator[Lying]
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
         loop.close()
