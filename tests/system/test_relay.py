@@ -126,8 +126,8 @@ def test_guessing_is_slowed(daemon: RelayDaemon) -> None:
             assert client.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0portal\0guess").decode())[0] == 535
             took.append(time.monotonic() - began)
     # The waits themselves: one second, then two.
-    assert took[3] >= 0.99
-    assert took[4] >= 1.99
+    assert took[3] >= 1.0
+    assert took[4] >= 2.0
     # Who has the right secret waits as well, once, and is believed then.
     with daemon.client(login="portal") as client:
         assert client.noop()[0] == 250

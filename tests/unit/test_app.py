@@ -227,6 +227,7 @@ def running() -> Iterator[Daemon]:
         environment.delenv("ZEGEL_MASTER_KEY", raising=False)
         with made:
             yield made
+            assert made.stop() == 0
 
 
 def test_results_carry_the_name_of_this_machine_when_none_is_written(running: Daemon) -> None:
