@@ -91,11 +91,14 @@ def _reserve(folder: str, id: str, size: int) -> None:
 
 
 def _is_there(folder: str, line: bytes) -> bool:
-    """Whether a message of the ledger still waits. The daemon takes them away, and nobody tells."""
+    """Whether a message of the ledger still waits. The daemon takes them away, and nobody tells.
+
+    The name it is written under is looked at first: it is renamed to the other meanwhile, and never back.
+    """
     id, _, size = line.partition(b" ")
     if len(id) != ID_LENGTH or not id.isalnum() or not size.isdigit() or len(size) > 12:
         return False  # what a full disk or a crash left of it
-    for name in (WHOLE, PART):
+    for name in (PART, WHOLE):
         try:
             os.stat(f"{folder}/{name}{id.decode('ascii')}", follow_symlinks=False)
         except OSError:

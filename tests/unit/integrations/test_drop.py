@@ -123,3 +123,25 @@ def test_two_at_once_count_both(folder: DropFolder) -> None:
     ]
     assert [run.wait(60) for run in runs] == [0, 0, 0]
     assert len(ledger(folder).read_text().splitlines()) == 75
+
+
+def test_one_that_is_being_renamed_counts(folder: DropFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found in CI: looked for under its last name, renamed to it, looked for under its first, and gone from the ledger."""
+    (folder.path / f"part.{name(1)}").write_bytes(b"half")
+    ledger(folder).write_bytes(f"{name(1)} 4096\n".encode())
+    looked: list[str] = []
+    stat = os.stat
+
+    def look_and_rename(path: str, *, follow_symlinks: bool = True) -> os.stat_result:
+        try:
+            return stat(path, follow_symlinks=follow_symlinks)
+        finally:
+            looked.append(path)
+            if len(looked) == 1:
+                (folder.path / f"part.{name(1)}").rename(folder.path / f"new.{name(1)}")
+
+    monkeypatch.setattr(os, "stat", look_and_rename)
+    leave(folder, 2)
+    monkeypatch.undo()
+    assert looked
+    assert ledger(folder).read_text() == f"{name(1)} 4096\n{name(2)} 4096\n"
