@@ -180,7 +180,7 @@ def relay(key: zegel.Key, next_hop: int) -> Iterator[Side]:
             taken = daemon.counted("zegel_outbox_messages_total", {})
             return taken == daemon.counted("zegel_outbox_tries_total", {"outcome": "delivered"})
 
-        side = Side(OURS, lambda: [pid], ports, daemon.certificate, ("bench", daemon.secrets["bench"]), empty)
+        side = Side(OURS, lambda: _family(pid), ports, daemon.certificate, ("bench", daemon.secrets["bench"]), empty)
         message, _ = dkim.message(SIZE)
         load(1, 1, lambda: Talk(ports[MODES[0]], message, _RECIPIENT))
         if not daemon.counted("zegel_signatures_total", {"domain": milters.DOMAIN}):

@@ -13,6 +13,7 @@ import zegel
 from support.gateway import Kept
 from zegel.adapters.journal import Journal
 from zegel.adapters.keyring import DomainKeys, Keyring
+from zegel.adapters.signer import sign_here
 from zegel.ask import Answer as DnsAnswer
 from zegel.ask import Question, Rcode
 from zegel.config import Outbound
@@ -65,7 +66,7 @@ class Stand:
         self.outbox.start()
         self.taken: list[Posting] = []
         self.judge = Judge(Egress("mx.example.be", egress))
-        self.relay = Relay(lambda: self.settings, self.judge, self.outbox, bounds or Bounds())
+        self.relay = Relay(lambda: self.settings, self.judge, self.outbox, bounds or Bounds(), sign_here)
 
     def publish(self, records: dict[tuple[str, str], Any]) -> None:
         self.zone.zone = zegel.Zone.from_dict({**RECORDS, **records})

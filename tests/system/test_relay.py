@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import os
+import signal
 import smtplib
 import socket
 import ssl
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +105,34 @@ def test_without_a_login_on_loopback_by_network(daemon: RelayDaemon, sink: Sink)
     assert status == 0, said
     (arrived,) = sink.wait(1)
     assert published(daemon, arrived.data)
+
+
+def test_without_the_process_that_signs_mail_is_signed_all_the_same(daemon: RelayDaemon, sink: Sink) -> None:
+    def send(count: int) -> None:
+        before = len(sink.messages)
+        with daemon.client(login="portal") as client:
+            for _ in range(count):
+                client.sendmail("jan@visitor.example", ["info@example.org"], FORM)
+        assert all(published(daemon, arrived.data) for arrived in sink.wait(before + count)[before:])
+
+    send(1)
+    wait_for(lambda: children(daemon) != [], 30, "the process that signs runs")
+    (signer,) = children(daemon)
+    send(3)
+    os.kill(signer, signal.SIGKILL)
+    send(3)
+    daemon.wait_log("the process that signs is not there")
+    wait_for(lambda: children(daemon) not in ([], [signer]), 30, "it runs again")
+    (again,) = children(daemon)
+    send(1)
+    assert daemon.stop() == 0
+    assert not Path(f"/proc/{again}").exists()
+
+
+def children(daemon: RelayDaemon) -> list[int]:
+    assert daemon.process is not None
+    pid = daemon.process.pid
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
 
 
 def test_secrets_stand_in_no_log(daemon: RelayDaemon) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from zegel.adapters.certificate import Certificate
+from zegel.adapters.signer import Signer
 from zegel.adapters.submission import Door, Submission
 from zegel.app.listening import cannot_listen
 from zegel.app.part import Announce, Commit
@@ -31,7 +32,9 @@ class Submissions:
         self._certificate = self._load(table)
         self._judge = Judge(self._egress(table))
         self.book = Sitebook(shared.vault, shared.snapshot.sites)
-        self.relay = Relay(lambda: shared.settings, self._judge, outbox, Bounds(table.max_size, table.max_recipients))
+        self._signer = Signer(shared.journal.alarm)
+        bounds = Bounds(table.max_size, table.max_recipients)
+        self.relay = Relay(lambda: shared.settings, self._judge, outbox, bounds, self._signer.sign)
         self._desk = Desk(self.book, self.relay, shared.journal)
         self._server = Submission(
             self._desk.caller,
@@ -71,11 +74,13 @@ class Submissions:
         """Sites are others now, or keys: whether mail would pass is asked again."""
         self.book.replace(snapshot.sites)
         self._judge.forget()
+        self._signer.forget()
 
     async def stop(self, seconds: float) -> None:
         """Let messages in progress end; what is not on disk by then, the client still has."""
         await self._server.drain(seconds)
         self.relay.close()
+        await self._signer.close()
 
     def _door(self, kind: str) -> Door:
         table = self._table

@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa, utils
 
 from zegel.grammar.domain import Domain
 
@@ -26,6 +26,7 @@ MAX_RSA_BITS = 8192  # RFC 8301 3.2 asks for 4096; beyond this a stranger's key 
 _MAX_EXPONENT_BITS = 64
 _PADDING = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
+_DIGEST = utils.Prehashed(_SHA256)
 _PEM = serialization.Encoding.PEM
 _PKCS8 = serialization.PrivateFormat.PKCS8
 
@@ -164,9 +165,13 @@ class Key:
 
     def sign(self, data: bytes) -> bytes:
         """Sign the data; Ed25519 signs its SHA-256 (RFC 8463 3)."""
+        return self.sign_digest(hashlib.sha256(data).digest())
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign data by its SHA-256."""
         if isinstance(self._loaded, rsa.RSAPrivateKey):
-            return self._loaded.sign(data, _PADDING, _SHA256)
-        return self._loaded.sign(hashlib.sha256(data).digest())
+            return self._loaded.sign(digest, _PADDING, _DIGEST)
+        return self._loaded.sign(digest)
 
 
 def _load_private(pem: bytes, *, checked_before: bool = False) -> rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey:

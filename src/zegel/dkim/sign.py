@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from zegel.dkim.canonical import BODY_FORMS, FIELD_FORMS
 from zegel.dkim.crypto import Key
@@ -60,6 +61,25 @@ class Style:
                 raise ValueError('headers must hold "from" (RFC 6376 5.4)')
 
 
+class Draft(NamedTuple):
+    """A DKIM-Signature field that lacks its signature, and the octets that this key is to sign for it. RFC 6376 3.7.
+
+    What is left is the key's own work, most of the time that a signature takes: it can be done elsewhere.
+    """
+
+    key: Key
+    field: Field
+    octets: bytes
+
+    def sign(self) -> Field:
+        """The field with its signature."""
+        return self.signed(self.key.sign(self.octets))
+
+    def signed(self, signature: bytes) -> Field:
+        """The field with the signature that somebody else made of it with this key."""
+        return self.field._replace(value=self.field.value + format_signature(signature))
+
+
 class Signing:
     """The signing of one message with one or more keys.
 
@@ -92,13 +112,17 @@ class Signing:
         self._body.feed(chunk)
 
     def finish(self) -> list[Field]:
-        """The signature fields, one for each key. Call it once."""
+        """The signature fields, one for each key. Call it once, or :meth:`drafts`."""
+        return [draft.sign() for draft in self.drafts()]
+
+    def drafts(self) -> list[Draft]:
+        """The signature fields before a key has touched them, for who signs them elsewhere. Call it once, or :meth:`finish`."""
         self._body.finish()
         digest = self._hash.digest()
         signed = self._header.lines(self._header_form, self._header.layout.picked(self._names))
-        return [self._sign(key, signed, digest) for key in self._keys]
+        return [self._draft(key, signed, digest) for key in self._keys]
 
-    def _sign(self, key: Key, signed: list[bytes], digest: bytes) -> Field:
+    def _draft(self, key: Key, signed: list[bytes], digest: bytes) -> Draft:
         """The field that covers the body by its hash, and the header with itself. RFC 6376 5.5."""
         domain, selector = Domain(key.domain), Domain(key.selector)
         unsigned = Signature(
@@ -118,8 +142,7 @@ class Signing:
         )
         value = format_unsigned(unsigned, canonicalization=f"{self._header_form}/{self._body_form}", identity=self._identity)
         field = Field(b"DKIM-Signature", value)
-        signature = key.sign(CRLF.join([*signed, FIELD_FORMS[self._header_form](field)]))
-        return field._replace(value=value + format_signature(signature))
+        return Draft(key, field, CRLF.join([*signed, FIELD_FORMS[self._header_form](field)]))
 
 
 def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> bytes:
@@ -127,13 +150,18 @@ def sign_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int)
 
     Raises ValueError for what cannot be signed.
     """
+    return b"".join([draft.sign().raw + CRLF for draft in draft_message(message, keys, style, now=now)])
+
+
+def draft_message(message: bytes, keys: Sequence[Key], style: Style, *, now: int) -> list[Draft]:
+    """Do all of :func:`sign_message` but the keys' own work. Raises ValueError for what cannot be signed."""
     split = split_message(message, header_bytes=_MAX_HEADER)
     header = Header(split.header)
     if split.oversized or header.malformed:
         raise ValueError("the header has lines that are no field, or never ends; what is not RFC 5322 cannot be signed (RFC 6376 3.8)")
     signing = Signing(header, keys, style, now=now)
     signing.feed(split.body)
-    return b"".join([field.raw + b"\r\n" for field in signing.finish()])
+    return signing.drafts()
 
 
 def choose_fields(layout: Layout) -> tuple[str, ...]:

@@ -13,22 +13,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from zegel.dkim.sign import sign_message
+from zegel.adapters.signer import Sign
+from zegel.dkim.crypto import Key
+from zegel.dkim.sign import Draft, draft_message
 from zegel.gateway.judge import Answer, Judge, Judgement
 from zegel.gateway.outbox import Full, Outbox, Posting, TooLarge
 from zegel.gateway.rates import Rates
 from zegel.gateway.relayed import Accepted, Prepared, Refused, Submission, tell_accepted, tell_refused
 from zegel.gateway.settings import Settings
 from zegel.grammar.domain import Domain
+from zegel.grammar.message import CRLF
 from zegel.store.errors import StoreError
 from zegel.store.sites import Site
-from zegel.submission.ready import make_ready
-from zegel.submission.sender import Foreign, SenderRules, correct
+from zegel.submission.ready import Ready, make_ready
+from zegel.submission.sender import Corrected, Foreign, SenderRules, correct
 from zegel.submission.trace import MOST_HOPS, hops, received
 from zegel.submission.unfit import Unfit
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
+_SMALL = 65_536  # octets: up to here the loop itself looks at a message
 _THREADS = 2
 
 
@@ -41,28 +46,31 @@ class Bounds:
 
 
 class Relay:
-    """Takes messages of sites. ``bounds`` may be replaced at any time."""
+    """Takes messages of sites. ``sign`` does the work of the keys. ``bounds`` may be replaced at any time."""
 
-    def __init__(self, settings: Callable[[], Settings], judge: Judge, outbox: Outbox, bounds: Bounds) -> None:
+    def __init__(self, settings: Callable[[], Settings], judge: Judge, outbox: Outbox, bounds: Bounds, sign: Sign) -> None:
         self._settings, self._judge, self._outbox, self.bounds = settings, judge, outbox, bounds
         self._by_site, self._by_visitor = Rates(), Rates()
         self._keeping: set[asyncio.Task[Accepted]] = set()
+        self._sign = sign
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="relay")
+        self._closed = False
 
     def close(self) -> None:
         """Take no more messages."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def submit(self, submission: Submission) -> Accepted:
         """Take a message; returns when it is on disk. Raises :class:`Refused`, ``Already``; all else is a fault of ours (451)."""
+        if self._closed:
+            raise RuntimeError("the relay is closed")
         with self._outbox.intake:
             settings = self._settings()
             prepared: Prepared | None = None
             try:
                 self._check(submission)
-                # Most of a message's time is its signature, for which the interpreter is let go: two threads use a second processor,
-                # and neither a key nor a large message holds up the loop.
-                prepared = await asyncio.get_running_loop().run_in_executor(self._threads, _prepare, submission, settings)
+                prepared = await self._prepared(submission, settings)
                 self._check_visitor(submission.site, prepared.corrected.visitor)
                 judged = await self._judged(submission.site, settings, prepared)
             except Refused as refused:
@@ -119,6 +127,19 @@ class Relay:
             text = f"{visitor} has sent {site.visitor_rate} messages by {site.name} this hour; the next one is taken in {wait} seconds"
             raise Refused("450", "4.7.1", text, reason="visitor_rate")
 
+    async def _prepared(self, submission: Submission, settings: Settings) -> Prepared:
+        """Do all that is done to the bytes. Raises :class:`Refused`.
+
+        A small message is looked at here and now: that is quicker than handing it to a thread that fights for the interpreter. A large one
+        is a thread's. The work of the keys, most of a small one's time, is neither's.
+        """
+        if len(submission.data) > _SMALL:
+            drafted = await asyncio.get_running_loop().run_in_executor(self._threads, _draft, submission, settings)
+        else:
+            drafted = _draft(submission, settings)
+        fields = [field.raw + CRLF for field in await self._sign(drafted.signatures)] if drafted.signatures else []
+        return Prepared(b"".join([*fields, drafted.ready.data]), drafted.ready, drafted.corrected, drafted.keys)
+
     async def _judged(self, site: Site, settings: Settings, prepared: Prepared) -> Judgement:
         corrected = prepared.corrected
         judged = await self._judge.judge(settings, prepared.data, corrected.author.domain, corrected.mail_from, prepared.keys)
@@ -154,8 +175,17 @@ class Relay:
             raise Refused("451", "4.3.0", "the message could not be written to disk; try again later", reason="not_stored") from error
 
 
-def _prepare(submission: Submission, settings: Settings) -> Prepared:
-    """All that is done to the bytes. Raises :class:`Refused`."""
+class _Drafted(NamedTuple):
+    """A message that lacks its signatures only."""
+
+    ready: Ready
+    corrected: Corrected
+    keys: tuple[Key, ...]
+    signatures: list[Draft]
+
+
+def _draft(submission: Submission, settings: Settings) -> _Drafted:
+    """All that is done to the bytes but the work of the keys. Raises :class:`Refused`."""
     site = submission.site
     now = settings.clock()
     if (count := hops(submission.data)) > MOST_HOPS:
@@ -169,8 +199,7 @@ def _prepare(submission: Submission, settings: Settings) -> Prepared:
     except Foreign as foreign:
         raise Refused("550", "5.7.1", str(foreign), reason=foreign.id) from foreign
     keys = settings.keyring.find(corrected.author.domain)
-    fields = sign_message(ready.data, keys, settings.style, now=int(now)) if keys else b""
-    return Prepared(fields + ready.data, ready, corrected, keys)
+    return _Drafted(ready, corrected, keys, draft_message(ready.data, keys, settings.style, now=int(now)) if keys else [])
 
 
 @lru_cache(maxsize=1024)

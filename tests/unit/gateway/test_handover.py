@@ -14,6 +14,7 @@ import pytest
 
 from support.relay import FORM, SITE, Stand, play
 from zegel.adapters.dropfolder import DropFolder
+from zegel.adapters.signer import sign_here
 from zegel.gateway.handover import Handover, PickUp
 from zegel.gateway.relay import Bounds, Relay
 from zegel.gateway.sitebook import Sitebook
@@ -183,7 +184,7 @@ def test_a_fault_of_ours_keeps_the_message(tmp_path: Path) -> None:
         desk.stand.relay.close()
         assert await desk.pick_up.look() == 0
         assert len(desk.left()) == 1
-        relay = Relay(lambda: desk.stand.settings, desk.stand.judge, desk.stand.outbox, Bounds())
+        relay = Relay(lambda: desk.stand.settings, desk.stand.judge, desk.stand.outbox, Bounds(), sign_here)
         again = PickUp(desk.folder, Handover(relay, desk.book, desk.stand.settings.journal), desk.stand.settings.journal)
         assert await again.look() == 1
         assert (desk.left(), len(desk.outbox())) == (set(), 1)
