@@ -33,7 +33,8 @@ from zegel.submission.trace import MOST_HOPS, hops, received
 from zegel.submission.unfit import Unfit
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
-_SMALL = 65_536  # octets: up to here the loop itself looks at a message
+# What has so many octets and lines at most is looked at by the loop itself: fields and parts, which cost most, are at least a line each.
+_SMALL, _SHORT = 65_536, 1000
 _THREADS = 2
 
 
@@ -130,10 +131,10 @@ class Relay:
     async def _prepared(self, submission: Submission, settings: Settings) -> Prepared:
         """Do all that is done to the bytes. Raises :class:`Refused`.
 
-        A small message is looked at here and now: that is quicker than handing it to a thread that fights for the interpreter. A large one
-        is a thread's. The work of the keys, most of a small one's time, is neither's.
+        A small message is looked at here and now: that is quicker than handing it to a thread that fights for the interpreter. A large one,
+        or one of many lines, is a thread's. The work of the keys, most of a small one's time, is neither's.
         """
-        if len(submission.data) > _SMALL:
+        if len(submission.data) > _SMALL or submission.data.count(CRLF) > _SHORT:
             drafted = await asyncio.get_running_loop().run_in_executor(self._threads, _draft, submission, settings)
         else:
             drafted = _draft(submission, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from zegel.config.sections import Network
 from zegel.store.sites import Site, digest
@@ -73,6 +74,7 @@ class Sitebook:
         return client is not None and any(client in network for network in self._networks[site.name])
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address; one of IPv4 in IPv6 clothes as plain IPv4, so that it meets the network it belongs to."""
     try:

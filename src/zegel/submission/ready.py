@@ -66,9 +66,10 @@ def make_ready(data: bytes, *, now: float, unique: str, domain: str, utf8: bool 
         raise Unfit(Unfitness.BARE_LINE_END)
     if not data.startswith(CRLF) and _EMPTY_LINE not in data:
         data = data.removesuffix(CRLF) + _EMPTY_LINE  # a header and no body
-    missing = _missing(_header(data), now, unique, domain)
+    fields = _header(data)
+    missing = _missing(fields, now, unique, domain)
     parts = _Parts(data, utf8=utf8)
-    parts.mend(0, len(data), b"text/plain", 0, [field for _, field in missing])
+    parts.mend_message(fields, [field for _, field in missing])
     changed = parts.changed | {change for change, _ in missing}
     made = parts.result()
     return Ready(made, tuple(change for change in Change if change in changed), not made[: made.find(_EMPTY_LINE)].isascii())
@@ -118,6 +119,12 @@ class _Entity(NamedTuple):
         return bool(self.malformed) or len(types) > 1 or len(labels) > 1 or strange
 
 
+def _entity(start: int, header_end: int, body: int, end: int, fields: list[Field], malformed: int, usual: bytes) -> _Entity:
+    types, labels = named(fields, b"content-type"), named(fields, b"content-transfer-encoding")
+    label = transfer_encoding(labels[0].value) if labels else ""
+    return _Entity(start, header_end, body, end, fields, malformed, media_type(types[0].value if types else usual), label)
+
+
 class _Parts:
     """The parts of one message, from the outermost in. It looks at each once for each level above it, and keeps what is to be changed."""
 
@@ -129,9 +136,16 @@ class _Parts:
         self._kept_utf8 = False  # in the header of a part
         self.changed: set[Change] = set()
 
-    def mend(self, start: int, end: int, usual: bytes, depth: int, missing: Sequence[Field] = ()) -> None:
-        """Mend the message itself, a part, or a message within. ``usual`` is its type when it says none; ``missing`` goes to its header."""
-        entity = self._read(start, end, usual)
+    def mend_message(self, fields: list[Field], missing: Sequence[Field]) -> None:
+        """Mend the message itself, whose fields are these; ``missing`` goes to its header."""
+        end = self._data.find(_EMPTY_LINE)
+        self._mend(_entity(0, end, end + len(_EMPTY_LINE), len(self._data), fields, 0, b"text/plain"), 0, missing)
+
+    def mend(self, start: int, end: int, usual: bytes, depth: int) -> None:
+        """Mend a part, or a message within. ``usual`` is its type when it says none."""
+        self._mend(self._read(start, end, usual), depth)
+
+    def _mend(self, entity: _Entity, depth: int, missing: Sequence[Field] = ()) -> None:
         if entity.media.name == "multipart/signed":
             label = self._stays(entity, Unfitness.SIGNED_PART)
         elif entity.doubtful:
@@ -159,9 +173,7 @@ class _Parts:
             found = self._data.find(_EMPTY_LINE, start, end)
             header_end, body = (found, found + len(_EMPTY_LINE)) if found >= 0 else (end, end)
         fields, malformed = split_fields(self._data[start:header_end]) if start < header_end else ([], 0)
-        types, labels = named(fields, b"content-type"), named(fields, b"content-transfer-encoding")
-        label = transfer_encoding(labels[0].value) if labels else ""
-        return _Entity(start, header_end, body, end, fields, malformed, media_type(types[0].value if types else usual), label)
+        return _entity(start, header_end, body, end, fields, malformed, usual)
 
     # -- bodies: each gives the label that it needs, None where it may stay --------------------------------------------------------------
 

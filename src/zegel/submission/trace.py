@@ -10,6 +10,7 @@ import ipaddress
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from zegel.grammar.domain import Domain
@@ -18,7 +19,7 @@ from zegel.grammar.message import CRLF
 MOST_HOPS: Final = 100
 """Received fields of a message that is in no loop: RFC 5321 6.3 asks for "a large rejection threshold, normally at least 100"."""
 
-_RECEIVED = re.compile(rb"(?:^|\r\n)received[ \t]*:", re.IGNORECASE)
+_RECEIVED = re.compile(rb"\r\nreceived[ \t]*:")
 
 
 class Origin(NamedTuple):
@@ -31,17 +32,28 @@ class Origin(NamedTuple):
 
 def received(origin: Origin | None, *, by: str, now: float) -> tuple[bytes, bytes]:
     """Write the field, in the two parts around the queue id. ``now`` is seconds since the epoch; no ``origin``: a program of this host."""
-    date = format_datetime(datetime.fromtimestamp(int(now), UTC))
-    taken = f"by {by} (Zegel)"
-    if origin is not None:
-        taken = f"from {_name(origin)}\r\n\t{taken} with {origin.protocol}"
-    return f"Received: {taken} id ".encode("ascii", "replace"), f";\r\n\t{date}\r\n".encode("ascii")
+    return _taken(origin, by), f";\r\n\t{_date(int(now))}\r\n".encode("ascii")
 
 
 def hops(data: bytes) -> int:
     """Count the Received fields of a message (CRLF)."""
     end = data.find(CRLF + CRLF)
-    return sum(1 for _ in _RECEIVED.finditer(data, 0, end if end >= 0 else len(data)))
+    header = CRLF + data[: end if end >= 0 else len(data)].lower()
+    return sum(1 for _ in _RECEIVED.finditer(header))
+
+
+@lru_cache(maxsize=1024)
+def _taken(origin: Origin | None, by: str) -> bytes:
+    """The field up to its id: the same for all that one client brings."""
+    taken = f"by {by} (Zegel)"
+    if origin is not None:
+        taken = f"from {_name(origin)}\r\n\t{taken} with {origin.protocol}"
+    return f"Received: {taken} id ".encode("ascii", "replace")
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def _name(origin: Origin) -> str:
