@@ -105,6 +105,7 @@ class Daemon:
                 if await self.shared.follow():
                     for part in self._parts:
                         part.changed(self.shared.snapshot)
+                    self.shared.tell_loaded()
                 self._trouble = ""
             except Exception as error:
                 # Whatever it is, what signs now goes on; and it is told once, not once a second.

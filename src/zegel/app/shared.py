@@ -49,6 +49,7 @@ class Shared:
         destinations = Destinations(lambda: self.resolver)
         self.recorder = Recorder(store, record_rules(config, self.vault), destinations, self.journal, clock=time.time)
         self.settings = self._settings_for(config, self.resolver)
+        self.tell_loaded()
 
     @property
     def domains(self) -> frozenset[Domain]:
@@ -79,13 +80,17 @@ class Shared:
 
         return commit
 
+    def tell_loaded(self) -> None:
+        """Say in the log that what the store holds is in use: once all parts have it."""
+        snapshot = self.snapshot
+        self.journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self.keyring))
+
     def _load(self) -> Snapshot:
         """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""
         snapshot = self.store.snapshot()
         self.keyring.replace(_entries(snapshot, self.keyring.known()), generation=snapshot.generation)
         self.journal.generation.set(snapshot.generation)
         self.journal.keys.set(len(self.keyring))
-        self.journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self.keyring))
         return snapshot
 
     def _depot_for(self, config: Config) -> Depot | None:
