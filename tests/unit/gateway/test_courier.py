@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 import zegel
 from support.nexthop import HANG, LEAVE, NextHop
@@ -18,6 +19,7 @@ from zegel.adapters.whose import Whose
 from zegel.ask import Answer, Question
 from zegel.store import queue, transit
 from zegel.store.posting import Item, Recipient, State
+from zegel.store.spool import state
 
 DAY = 86_400
 PATIENT = replace(QUICK, greeting=60.0, command=60.0, data=60.0, end=60.0)
@@ -500,5 +502,32 @@ def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> No
                 made.clock.ahead += 31
                 await made.until(lambda: len(hop.taken) == 1)
                 assert tarpit.connections == many
+
+    asyncio.run(run())
+
+
+def test_what_comes_while_the_outbox_is_looked_at_waits_for_nothing(tmp_path: Path) -> None:
+    """Of the route something waits already, and is due much later: that is what the look has found."""
+
+    async def run() -> None:
+        with NextHop(rcpt={"a@example.net": "450 not yet"}) as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
+                await made.put()
+                await made.until(lambda: made.items()[0].recipients[0].tries == 1)
+                await made.until(lambda: not made.courier._lanes)
+                read = made.courier.read
+
+                async def read_and_put(work: Callable[..., object]) -> object:
+                    found = await read(work)
+                    if isinstance(found, tuple):
+                        made.courier.read = read  # type: ignore[method-assign]
+                        await made.put("b@example.net")
+                    return found
+
+                made.courier.read = read_and_put  # type: ignore[method-assign,assignment]
+                with made.spool.writing() as tx:  # somebody else has changed something
+                    tx.execute(update(state).values(changes=state.c.changes + 1))
+                await made.until(lambda: len(hop.taken) == 1)
+                assert hop.taken[0].recipients == ("b@example.net",)
 
     asyncio.run(run())
