@@ -76,7 +76,7 @@ _PORTS = _ports()
 _LOCKS = os.open(f"{tempfile.gettempdir()}/zegel-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0, what: str = "") -> None:
     """Return as soon as the condition holds; raise :class:`TimeoutError` when it does not within the bound."""
     end = time.monotonic() + seconds
     while not condition():
