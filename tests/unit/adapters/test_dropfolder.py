@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -142,7 +142,8 @@ def test_what_ends_or_goes_while_the_folder_is_looked_at_is_no_trouble(folder: D
         (path / "new.2").unlink()
         yield found
 
-    for look in (lambda: folder.sweep(before=2000) == 1, lambda: folder.waiting(10) == (["new.3"], [])):
+    looks: list[Callable[[], bool]] = [lambda: folder.sweep(before=2000) == 1, lambda: folder.waiting(10) == (["new.3"], [])]
+    for look in looks:
         for name in ("part.1", "part.3", "new.2", "new.3"):
             os.utime(folder.path / put(folder, name), (1000, 1000))
         with monkeypatch.context() as patch:

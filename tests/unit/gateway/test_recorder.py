@@ -343,7 +343,7 @@ def test_under_load_a_batch_is_whole_or_of_its_second(store: Store) -> None:
                 await write(records)
                 batches.append((began, loop.time(), len(records)))
 
-            recorder._write = timed  # type: ignore[method-assign]
+            recorder._write = timed  # type: ignore[method-assign,assignment]
             for number in range(400):
                 recorder.take(outbound(number))
                 await asyncio.sleep(0.002)
