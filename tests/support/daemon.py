@@ -244,7 +244,7 @@ class Daemon:
     def wait_log(self, text: str, count: int = 1) -> None:
         """Wait until that text stands in its log so often."""
         try:
-            wait_for(lambda: self.log().count(text) >= count, 20)
+            wait_for(lambda: self.log().count(text) >= count, 60)
         except TimeoutError:
             raise AssertionError(f"{text!r} is not {count} times in the log:\n{self.log()}") from None
 

@@ -185,7 +185,7 @@ class NextHop:
         """How often somebody has connected."""
         return self._listener.connections
 
-    def wait(self, count: int, seconds: float = 20.0) -> list[Taken]:
+    def wait(self, count: int, seconds: float = 60.0) -> list[Taken]:
         """The messages, as soon as there are so many."""
         wait_for(lambda: len(self.taken) >= count, seconds, f"{count} messages at the next hop")
         return self.taken

@@ -35,7 +35,9 @@ from zegel.store.spool import Spool
 KEY = Key.generate("example.be", "s1", "ed25519")
 ZONE = zegel.Zone.from_dict({(KEY.name, "TXT"): [KEY.record]})
 TEXT = b"From: info@example.be\r\nTo: a@example.net\r\nSubject: form\r\nMessage-ID: <1@example.be>\r\n\r\nHello.\r\n"
+# For a server that is silent; and for all others, so that one on a busy machine is not taken for it.
 QUICK = Times(connect=2.0, greeting=1.0, command=1.0, data=1.0, block=1.0, end=1.0, quit=0.2)
+PATIENT = Times(connect=60.0, greeting=60.0, command=60.0, data=60.0, block=60.0, end=60.0, quit=0.2)
 
 
 class Clock:
@@ -93,7 +95,7 @@ class Rig:
         with self.spool.reading() as tx:
             return post.waiting(tx)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait for it."""
         await asyncio.to_thread(wait_for, condition, seconds)
 
@@ -113,7 +115,7 @@ async def rig(
     started: bool = True,
     reserve: int = 0,
     terms: Callable[[Terms], Terms] | None = None,
-    times: Times = QUICK,
+    times: Times = PATIENT,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
     """A running outbox; with ``started`` its courier too. It ends whole."""

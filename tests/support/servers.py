@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
+import random
 import shutil
 import socket
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 _SERVER_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+_FIRST_PORT, _EPHEMERAL = 10_240, 32_768
 
 
 def require(program: str) -> str:
@@ -31,14 +36,47 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody uses, TCP or UDP, and that nobody else gets as long as this process runs, whether or not it is listened on.
+
+    It is below those that the system gives to clients and to whoever binds port 0, so that between here and its server's start, and while
+    that server is down, no connection of another test takes it; and it is locked for this process, as tests run in several at a time.
+    """
+    for port in _PORTS:
+        try:
+            fcntl.lockf(_LOCKS, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue  # of another process
+        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+            return port
+    raise AssertionError("the ports never end")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("0.0.0.0", port))  # whoever has it on one address of loopback has it here
+        except OSError:
+            return False
+        return True
+
+
+def _ports() -> Iterator[int]:
+    """All ports below the ephemeral ones, round and round, from anywhere on."""
+    try:
+        end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        end = _EPHEMERAL
+    ports = range(_FIRST_PORT, end if end > 2 * _FIRST_PORT else _EPHEMERAL)
+    start = random.SystemRandom().randrange(len(ports))
+    return itertools.cycle([*ports[start:], *ports[:start]])
+
+
+_PORTS = _ports()
+# A lock of its octet for each port, which ends with the process; a user has its own file.
+_LOCKS = os.open(f"{tempfile.gettempdir()}/zegel-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0, what: str = "") -> None:
     """Return as soon as the condition holds; raise :class:`TimeoutError` when it does not within the bound."""
     end = time.monotonic() + seconds
     while not condition():

@@ -102,7 +102,7 @@ class Sink:
         """What has arrived so far, in order."""
         return tuple(self._listener.arrived)
 
-    def wait(self, count: int, seconds: float = 30.0) -> tuple[Arrived, ...]:
+    def wait(self, count: int, seconds: float = 60.0) -> tuple[Arrived, ...]:
         """The messages, as soon as there are ``count`` of them."""
         wait_for(lambda: len(self._listener.arrived) >= count, seconds, f"{count} messages at the sink")
         return self.messages

@@ -54,10 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "expired": authority.make(folder / "expired", HOST, days=-1),
     }
     certificates["old"] = certificates["good"]
-    free: set[int] = set()
-    while len(free) < len(KINDS):
-        free.add(free_port())
-    ports = dict(zip(KINDS, free, strict=True))
+    ports = {kind: free_port() for kind in KINDS}
     services = []
     for kind in KINDS:
         options = [f"smtpd_tls_chain_files={folder / ('good' if kind == 'old' else kind)}", "smtpd_tls_security_level=may"]

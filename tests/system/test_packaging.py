@@ -14,7 +14,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import time
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import pytest
 
 import zegel
 from support import containerfile
-from support.servers import require, unavailable
+from support.servers import listens, require, unavailable, wait_for
 
 ROOT = Path(__file__).parents[2]
 STAGES = containerfile.read(ROOT / "Containerfile")
@@ -196,9 +195,7 @@ def test_it_serves_from_a_read_only_system_without_a_capability(installed: Path,
     before = listing(installed)
     with ReadOnly(installed, [data, sockets], "--data", str(data), "serve") as process:
         socket = sockets / "milter.sock"
-        deadline = time.monotonic() + 60
-        while process.poll() is None and not socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: process.poll() is not None or listens(socket), what="it listens")
         if process.poll() == 98:
             unavailable("this machine allows no mount namespace")
         assert process.poll() is None, process.stdout.read() if process.stdout else ""

@@ -173,7 +173,7 @@ def test_the_list_of_messages_says_what_became_of_each(site: Site) -> None:
     def listed() -> list[dict[str, Any]]:
         return site.daemon.messages("--direction", "inbound")
 
-    wait_for(lambda: len({to["address"] for one in listed() for to in one["recipients"]}) >= len(site.became), 20, "all are recorded")
+    wait_for(lambda: len({to["address"] for one in listed() for to in one["recipients"]}) >= len(site.became), 60, "all are recorded")
     found = [(to["address"], (one["action"], one["reason"])) for one in listed() for to in one["recipients"]]
     assert sorted(found) == sorted(site.became.items())
     for one in listed():

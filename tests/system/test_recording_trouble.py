@@ -90,7 +90,7 @@ def test_a_full_disk_stops_no_mail_and_loses_no_message(daemon: Daemon, small_di
             file.write(bytes(4096))
     while TROUBLE not in daemon.log() and sender.sent < 700:  # until what SQLite has of room is used up too
         sender.send(20)
-    wait_for(lambda: TROUBLE in daemon.log(), 20, "the daemon tells of it")
+    wait_for(lambda: TROUBLE in daemon.log(), 60, "the daemon tells of it")
     sender.send(30)
     assert sender.recorded() < sender.sent
     filler.unlink()

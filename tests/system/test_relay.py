@@ -77,7 +77,7 @@ def test_swaks_sends_and_it_lands_signed_aligned_and_verified_by_dkimpy(daemon: 
     assert b"Reply-To: jan@visitor.example\r\n" in arrived.data
     assert published(daemon, arrived.data)
     # The record is written once a second.
-    wait_for(lambda: len(daemon.messages()) == 1, 20, "the message is recorded")
+    wait_for(lambda: len(daemon.messages()) == 1, 60, "the message is recorded")
     (told,) = daemon.messages()
     assert [(result["method"], result["status"]) for result in told["results"]] == [("dkim", "signed"), ("dmarc", "pass")]
 

@@ -273,7 +273,7 @@ def test_a_running_daemon_lets_messages_run_out(running: Daemon) -> None:
             with store.reading() as tx:
                 return {message.queue_id for message in search.find(tx, search.Wanted(), limit=10)} & {"4Wx1", "4Wx2"}
 
-        wait_for(lambda: left() == {"4Wx2"}, 20, "the old message is gone")
+        wait_for(lambda: left() == {"4Wx2"}, what="the old message is gone")
         assert "fault" not in running.log()
 
 
@@ -288,7 +288,7 @@ def test_a_new_domain_of_the_store_is_ours_at_once(running: Daemon) -> None:
         mta.open()
         assert "marks=" not in told(mta)
         running.add_key("shop.example", "s1")
-        wait_for(lambda: "marks=imitates_us" in told(mta), 20, "the new domain is ours")
+        wait_for(lambda: "marks=imitates_us" in told(mta), what="the new domain is ours")
 
 
 def test_a_reload_while_the_store_is_followed_is_not_undone(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +298,7 @@ def test_a_reload_while_the_store_is_followed_is_not_undone(daemon: Daemon, monk
     def slowly(inbound: Inbound, store: Iterable[Domain] = ()) -> Site:
         if threading.current_thread() is not threading.main_thread():
             following.set()
-            wait_for(lambda: daemons[0].shared.settings.site.mode is Mode.REJECT, 10, "the reload")
+            wait_for(lambda: daemons[0].shared.settings.site.mode is Mode.REJECT, what="the reload")
         return make_site(inbound, store)
 
     async def run() -> tuple[Mode, bool]:
@@ -307,12 +307,14 @@ def test_a_reload_while_the_store_is_followed_is_not_undone(daemon: Daemon, monk
             monkeypatch.setattr(shared, "make_site", slowly)
             task = asyncio.create_task(daemons[0].follow_store())
             daemon.add_key("shop.example", "s1")
-            await asyncio.to_thread(following.wait, 20)
+            assert await asyncio.to_thread(following.wait, 60)
             daemons[0].reload()
+            shop = Domain.parse("shop.example")
+            await asyncio.to_thread(wait_for, lambda: daemons[0].shared.settings.site.own_domains.holding(shop) is not None)
             await asyncio.sleep(daemon_room._POLL_SECONDS * 1.5)
             task.cancel()
             site = daemons[0].shared.settings.site
-            return site.mode, site.own_domains.holding(Domain.parse("shop.example")) is not None
+            return site.mode, site.own_domains.holding(shop) is not None
 
     daemons: list[app.Daemon] = []
     assert asyncio.run(run()) == (Mode.REJECT, True)
@@ -350,7 +352,7 @@ def test_a_part_that_refuses_a_configuration_keeps_all_of_them_as_they_are(daemo
             running.reload()
             assert running.shared.settings.site.mode is Mode.OBSERVE
             await asyncio.to_thread(daemon.add_key, "shop.example", "s1")
-            await asyncio.to_thread(wait_for, lambda: len(part.calls) > 1, 20, "the change is told")
+            await asyncio.to_thread(wait_for, lambda: len(part.calls) > 1, 60, "the change is told")
             running._stop.set()
             assert await task == 0  # the milter ended, though the other part did not
             return part.calls

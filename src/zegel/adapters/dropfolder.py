@@ -87,9 +87,8 @@ class DropFolder:
         self.passed = 0
         with os.scandir(self.path) as entries:
             for self.passed, entry in enumerate(entries, 1):
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
+                status = _status(entry)
+                if status is None:
                     continue
                 uid = status.st_uid
                 if entry.name == f"{LEDGER}{uid}" and stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_LEDGER:
@@ -148,7 +147,8 @@ class DropFolder:
 
     def set_aside(self, dropped: Dropped) -> Path:
         """Keep what was refused, in a folder that is ours alone, for whoever looks after this machine; beyond a bound the oldest go."""
-        kept = sorted(((path, path.stat()) for path in self._aside.iterdir()), key=lambda one: -one[1].st_mtime)
+        found = ((path, _status(path)) for path in self._aside.iterdir())  # who looks after them takes some away meanwhile
+        kept = sorted(((path, status) for path, status in found if status is not None), key=lambda one: -one[1].st_mtime)
         octets = len(dropped.data)
         for number, (path, status) in enumerate(kept, 2):
             octets += status.st_size
@@ -165,11 +165,20 @@ class DropFolder:
     def sweep(self, *, before: float) -> int:
         """Take away what was begun before that time (seconds since the epoch) and never ended; how many files."""
         with os.scandir(self.path) as entries:
-            begun = [entry for entry in entries if entry.name.startswith(PART)]
-            old = [entry.name for entry in begun if entry.stat(follow_symlinks=False).st_mtime < before]
+            begun = [(entry.name, _status(entry)) for entry in entries if entry.name.startswith(PART)]
+        # One that has ended meanwhile has its other name.
+        old = [name for name, status in begun if status is not None and status.st_mtime < before]
         for name in old:
             self.remove(name)
         return len(old)
+
+
+def _status(file: os.DirEntry[str] | Path) -> os.stat_result | None:
+    """That of the file itself; None when it is gone since its folder was listed."""
+    try:
+        return file.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _parsed(content: bytes) -> tuple[Handed, bytes]:

@@ -257,7 +257,8 @@ class Courier:
         self._fresh.forget()
         for route, due in routes:
             if route not in self._lanes:
-                self._agenda.at(route, float(due))
+                # What has come since it was read may be due before all that was there.
+                self._agenda.hasten(route, float(due))
         self._changes = changes
         for route in self._lanes:
             self._hear(route)

@@ -123,7 +123,12 @@ class PickUp:
         for name in waiting.names:
             if self._stop.is_set():
                 break
-            taken += await self._one(name)
+            try:
+                taken += await self._one(name)
+            except OSError as error:
+                # It cannot be read, or put aside: it is tried again, and holds up none behind it.
+                self._later[name] = self._clock() + _AGAIN_SECONDS
+                self._journal.note("drop folder: cannot be taken now", file=name[:64], reason=error.strerror or str(error))
         return taken
 
     async def _clear(self, over: Sequence[tuple[str, int]]) -> None:

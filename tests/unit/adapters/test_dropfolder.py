@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,27 @@ def test_what_is_being_written_is_left_until_it_is_old(folder: DropFolder) -> No
     assert [path.name for path in folder.path.iterdir()] == ["part.2"]
 
 
+def test_what_ends_or_goes_while_the_folder_is_looked_at_is_no_trouble(folder: DropFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def listed_before(path: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        (path / "part.1").rename(path / "new.1")
+        (path / "new.2").unlink()
+        yield found
+
+    looks: list[Callable[[], bool]] = [lambda: folder.sweep(before=2000) == 1, lambda: folder.waiting(10) == (["new.3"], [])]
+    for look in looks:
+        for name in ("part.1", "part.3", "new.2", "new.3"):
+            os.utime(folder.path / put(folder, name), (1000, 1000))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", listed_before)
+            assert look()
+        (folder.path / "new.1").unlink()  # it was not taken away
+
+
 def test_so_many_files_at_most_are_looked_at(folder: DropFolder) -> None:
     for number in range(50):
         put(folder, f"new.{number}")
@@ -182,6 +204,19 @@ def test_what_is_refused_is_kept_within_a_bound(folder: DropFolder, tmp_path: Pa
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(list((tmp_path / "aside").iterdir())) == 1000
     assert folder.waiting(10).names == []
+
+
+def test_one_taken_from_those_aside_meanwhile_is_no_trouble(folder: DropFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "aside" / "1.eml").touch()
+    iterdir = Path.iterdir
+
+    def listed_before(path: Path) -> Iterator[Path]:
+        found = list(iterdir(path))
+        (tmp_path / "aside" / "1.eml").unlink()
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", listed_before)
+    assert folder.set_aside(folder.take(put(folder))).read_bytes() == DATA
 
 
 def test_a_user_who_may_not_look_can_add_and_nobody_else_can_take_it_away() -> None:

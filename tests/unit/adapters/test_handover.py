@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -63,6 +63,12 @@ async def say(folder: Path, *parts: bytes, end: bool = False) -> bytes:
         return await reader.read()
     finally:
         writer.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the condition is the server's
+            await asyncio.sleep(0.002)
 
 
 def knock(folder: Path) -> bytes:
@@ -142,12 +148,13 @@ def test_one_user_has_so_many_connections(tmp_path: Path) -> None:
     async def scene() -> None:
         book = Book()
         book.held = asyncio.Event()
-        async with served(tmp_path, book):
+        async with served(tmp_path, book) as server:
             waiting = [asyncio.create_task(say(tmp_path, HEAD, DATA)) for _ in range(50)]
-            await asyncio.sleep(0.3)
+            await until(lambda: server._held.total() == 50 * len(DATA))
             assert await asyncio.to_thread(knock, tmp_path) == b"421 4.3.2 too many messages at once\n"
             book.held.set()
             assert set(await asyncio.gather(*waiting)) == {b"250 2.0.0 k3f9\n"}
+            await until(lambda: not server._users)
             assert await say(tmp_path, HEAD, DATA) == b"250 2.0.0 k3f9\n"
 
     asyncio.run(scene())
@@ -162,7 +169,7 @@ def test_what_is_in_hand_is_bounded_and_one_user_has_half_of_it(tmp_path: Path) 
         server = HandoverServer(book, max_size=lambda: 1000, on_fault=book.faults.append, max_held=4 * len(DATA) + 1)
         await server.listen(str(tmp_path / "sock"))
         waiting = [asyncio.create_task(say(tmp_path, HEAD, DATA)) for _ in range(2)]
-        await asyncio.sleep(0.2)
+        await until(lambda: server._held.total() == 2 * len(DATA))
         # Said before the data is read: the program has it still, and leaves it in the drop folder.
         assert await say(tmp_path, HEAD) == b"452 4.3.1 too much mail at the moment\n"
         book.held.set()
@@ -182,8 +189,8 @@ def test_at_the_end_what_is_in_progress_ends_first(tmp_path: Path) -> None:
         server = HandoverServer(book, max_size=lambda: 1000, on_fault=book.faults.append)
         await server.listen(str(tmp_path / "sock"))
         one = asyncio.create_task(say(tmp_path, HEAD, DATA))
-        await asyncio.sleep(0.1)
-        closing = asyncio.create_task(server.close(10))
+        await until(lambda: bool(server._held))
+        closing = asyncio.create_task(server.close(60))
         await asyncio.sleep(0.05)
         book.held.set()
         await closing
@@ -192,7 +199,7 @@ def test_at_the_end_what_is_in_progress_ends_first(tmp_path: Path) -> None:
         await server.listen(str(tmp_path / "sock"))
         book.held.clear()
         one = asyncio.create_task(say(tmp_path, HEAD, DATA))
-        await asyncio.sleep(0.1)
+        await until(lambda: bool(server._held))
         await server.close(0)
         assert await one == b""
 

@@ -454,7 +454,7 @@ def test_an_outcome_that_takes_too_long_is_451() -> None:
         assert journal.cancelled == 1
         assert journal.calls.count("aborted") == 1
 
-    serve(test, outcome_seconds=0.3)
+    serve(test, outcome_seconds=1.0)
 
 
 def test_when_even_the_report_fails_the_mta_finds_the_milter_gone() -> None:
@@ -489,11 +489,11 @@ def test_a_message_being_concluded_is_not_silent() -> None:
         journal.gate = asyncio.Event()
         sending = asyncio.create_task(asyncio.to_thread(send_one, address))
         await journal.entered.wait()
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(3.2)
         journal.gate.set()
         assert (await sending).action == "accept"
 
-    serve(test, idle_seconds=0.4)
+    serve(test, idle_seconds=1.5)
 
 
 def test_drain_lets_messages_end_and_closes_the_idle() -> None:

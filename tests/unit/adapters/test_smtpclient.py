@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.nexthop import HANG, LEAVE, NextHop
-from support.outbox import QUICK, TEXT
+from support.outbox import PATIENT, QUICK, TEXT
 from zegel.adapters.smtpclient import Mail, Peer, Session, UnreachableError
 
 MAIL = Mail("info@example.be", ["a@example.net"], TEXT, utf8=False, eight_bit=False)
@@ -58,7 +58,8 @@ def talk(hop: NextHop, tls: str = "off", context: ssl.SSLContext | None = None, 
     """Send one message; whether it went under TLS."""
 
     async def run() -> bool:
-        session = await Session.open(Peer("localhost", "127.0.0.1", hop.port, tls, context, login), hello="mail.example.be", times=QUICK)
+        times = QUICK if hop.hop.greeting == HANG else PATIENT
+        session = await Session.open(Peer("localhost", "127.0.0.1", hop.port, tls, context, login), hello="mail.example.be", times=times)
         answers = await session.send(MAIL, always)
         assert [answer.code for answer in answers] == [250]
         await session.quit()
@@ -136,7 +137,7 @@ def test_the_password_is_in_no_text() -> None:
 
 def test_an_answer_too_many_before_the_end_is_no_acceptance() -> None:
     async def run(hop: NextHop) -> None:
-        session = await Session.open(Peer("localhost", "127.0.0.1", hop.port), hello="mail.example.be", times=QUICK)
+        session = await Session.open(Peer("localhost", "127.0.0.1", hop.port), hello="mail.example.be", times=PATIENT)
 
         async def late() -> bool:
             await asyncio.sleep(0.2)

@@ -52,7 +52,7 @@ class Box:
         self.taken.append((recipient, data))
 
     def wait(self, count: int) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(self.taken) < count and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(self.taken) == count
@@ -147,7 +147,7 @@ def test_trouble_of_the_outbox_is_ours_alone() -> None:
 
     def mail(server: Server) -> None:
         assert send(server, signed()).action == "accept"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not journal.registry.get_sample_value("zegel_faults_total") and time.monotonic() < deadline:
             time.sleep(0.01)
         assert server.faults == []

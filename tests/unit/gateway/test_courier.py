@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 import zegel
 from support.nexthop import HANG, LEAVE, NextHop
-from support.outbox import QUICK, TEXT, ZONE, Rig, rig
+from support.outbox import PATIENT, QUICK, TEXT, ZONE, Rig, rig
 from support.servers import free_port
 from zegel.adapters.whose import Whose
 from zegel.ask import Answer, Question
 from zegel.store import queue, transit
 from zegel.store.posting import Item, Recipient, State
+from zegel.store.spool import state
 
 DAY = 86_400
-PATIENT = replace(QUICK, greeting=60.0, command=60.0, data=60.0, end=60.0)
 
 
 def test_a_message_arrives_byte_for_byte_and_its_body_is_deleted(tmp_path: Path) -> None:
@@ -151,13 +152,14 @@ def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, 
     # Silence has a bound: RFC 5321 4.5.3.2.
     async def run() -> None:
         with NextHop(**behaviour) as hop:
-            async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", times=QUICK if HANG in behaviour.values() else PATIENT) as made:
                 await made.put()
                 await made.until(lambda: made.items()[0].recipients[0].tries == 1)
                 (recipient,) = made.items()[0].recipients
                 assert recipient.state is State.WAITING
                 assert recipient.answer.endswith(answer)
                 assert recipient.doubts == 0
+                made.courier.take_over(replace(made.courier.terms, times=PATIENT))
                 hop.hop.mail, hop.hop.data, hop.hop.end = "250 ok", "354 go", "250 ok"
                 made.clock.ahead += 400
                 await made.until(lambda: not made.waiting())
@@ -170,11 +172,12 @@ def test_what_fails_for_now_is_tried_again(tmp_path: Path, behaviour: dict[str, 
 def test_a_lost_answer_is_a_doubt_and_counted(tmp_path: Path, end: str) -> None:
     async def run() -> None:
         with NextHop(end=end) as hop:
-            async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", times=replace(PATIENT, end=1.0)) as made:
                 await made.put()
                 await made.until(lambda: made.items()[0].recipients[0].tries == 1)
                 assert made.items()[0].recipients[0].doubts == 1
-                assert made.counted("zegel_outbox_in_doubt_total") == 1
+                await made.until(lambda: made.counted("zegel_outbox_in_doubt_total") == 1)
+                made.courier.take_over(replace(made.courier.terms, times=PATIENT))
                 hop.hop.end = "250 ok"
                 made.clock.ahead += 400
                 await made.until(lambda: not made.waiting())
@@ -470,7 +473,7 @@ def test_a_fault_of_ours_is_one_try_and_the_message_runs_out(tmp_path: Path) -> 
     async def run() -> None:
         with NextHop() as hop:
             direct = partial(replace, resolver=Stumbling(records), port=hop.port, nearest=Whose.MACHINE)
-            async with rig(tmp_path, "mx", terms=direct, times=PATIENT, warn_hours=0) as made:
+            async with rig(tmp_path, "mx", terms=direct, warn_hours=0) as made:
                 await made.put("a@stumble.example", "b@example.net")
                 await made.until(lambda: len(hop.taken) == 1)
                 await made.until(lambda: {each.tries for each in made.items()[0].recipients} == {1})
@@ -491,7 +494,7 @@ def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> No
     async def run() -> None:
         with NextHop(greeting=HANG) as tarpit, NextHop(address="127.0.0.2", port=tarpit.port) as hop:
             direct = partial(replace, resolver=zegel.Zone.from_dict(records), port=hop.port, nearest=Whose.MACHINE)
-            async with rig(tmp_path, "mx", terms=direct, times=PATIENT) as made:
+            async with rig(tmp_path, "mx", terms=direct) as made:
                 await asyncio.gather(*(made.put(f"x@d{number}.example") for number in range(many)))
                 await made.until(lambda: tarpit.connections == 100)
                 await made.put("a@good.example")
@@ -500,5 +503,32 @@ def test_servers_that_only_let_us_wait_hold_up_nobody_else(tmp_path: Path) -> No
                 made.clock.ahead += 31
                 await made.until(lambda: len(hop.taken) == 1)
                 assert tarpit.connections == many
+
+    asyncio.run(run())
+
+
+def test_what_comes_while_the_outbox_is_looked_at_waits_for_nothing(tmp_path: Path) -> None:
+    """Of the route something waits already, and is due much later: that is what the look has found."""
+
+    async def run() -> None:
+        with NextHop(rcpt={"a@example.net": "450 not yet"}) as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}") as made:
+                await made.put()
+                await made.until(lambda: made.items()[0].recipients[0].tries == 1)
+                await made.until(lambda: not made.courier._lanes)
+                read = made.courier.read
+
+                async def read_and_put(work: Callable[..., object]) -> object:
+                    found = await read(work)
+                    if isinstance(found, tuple):
+                        made.courier.read = read  # type: ignore[method-assign]
+                        await made.put("b@example.net")
+                    return found
+
+                made.courier.read = read_and_put  # type: ignore[method-assign,assignment]
+                with made.spool.writing() as tx:  # somebody else has changed something
+                    tx.execute(update(state).values(changes=state.c.changes + 1))
+                await made.until(lambda: len(hop.taken) == 1)
+                assert hop.taken[0].recipients == ("b@example.net",)
 
     asyncio.run(run())

@@ -192,6 +192,29 @@ def test_a_fault_of_ours_keeps_the_message(tmp_path: Path) -> None:
     at_desk(tmp_path, test, OURS)
 
 
+def test_one_that_cannot_be_put_aside_holds_up_no_other_and_is_tried_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk, say; here its place is taken."""
+
+    async def test(desk: Desk) -> None:
+        place = tmp_path / "aside" / f"{1:032x}.eml"
+        place.mkdir()
+        desk.drop(1, b"From: a@example.org\r\nFrom: b@example.org\r\n\r\nx\r\n")
+        for number in (2, 3):
+            desk.drop(number)
+        assert await desk.pick_up.look() == 2
+        assert desk.left() == {f"new.{1:032x}"}
+        place.rmdir()
+        assert await desk.pick_up.look() == 0
+        assert desk.left(), "not before its time"
+        desk.now += 31
+        await desk.pick_up.look()
+        assert desk.left() == set()
+        assert place.is_file()
+
+    at_desk(tmp_path, test, OURS)
+    assert capsys.readouterr().out.count("drop folder: cannot be taken now") == 1
+
+
 def test_a_folder_that_nobody_can_remove_is_told_once_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def test(desk: Desk) -> None:
         (desk.folder.path / "new.folder" / "within").mkdir(parents=True)

@@ -133,7 +133,7 @@ def test_a_message_that_waits_keeps_no_other_waiting() -> None:
             waiting.write("N")
             waiting.write("E", b"hello\r\n")
             waiting.flush()
-            wait_for(lambda: KEY in weather.waiting, 20)
+            wait_for(lambda: KEY in weather.waiting)
             for _ in range(3):
                 assert other.send(THEIRS, SENDER).reply.startswith("550 ")
             assert [record.action for record in server.records] == ["refused"] * 3
@@ -204,7 +204,7 @@ def test_a_client_that_leaves_at_any_stage_leaves_nothing(stage: str, ending: st
             if reached >= 5:
                 mta.write("E")
             mta.flush()
-            wait_for(lambda: asked <= set(weather.waiting), 20)
+            wait_for(lambda: asked <= set(weather.waiting))
             if ending == "abort" and stage != "end":
                 mta.abort()
                 server.set(resolver=ZONE)
@@ -244,7 +244,7 @@ def test_a_setting_of_now_is_for_the_next_message() -> None:
         with opened(server) as mta:
             mta.envelope(SENDER)
             mta.flush()
-            wait_for(lambda: SPF in weather.waiting, 20)  # so it has begun
+            wait_for(lambda: SPF in weather.waiting)  # so it has begun
             server.set(site=inbound.site("reject"))
             with opened(server) as other:
                 assert other.send(THEIRS, SENDER).reply.startswith("550 ")

@@ -110,7 +110,7 @@ def test_a_look_up_ends_with_its_message(ending: str) -> None:
             mta.write("N")
             mta.flush()
             if ending != "abort at once":
-                wait_for(lambda: bool(slow.asked), 20)
+                wait_for(lambda: bool(slow.asked))
             if ending == "close at the end":
                 mta.write("E", b"hello\r\n")
                 mta.flush()
@@ -153,7 +153,7 @@ def test_a_fault_of_ours_is_451_and_never_a_verdict(given_up: bool) -> None:
                 mta.write("L", b"From\0 a@partner.example\0")
                 mta.write("N")
                 mta.flush()
-                wait_for(lambda: failing.failed >= 2, 20)
+                wait_for(lambda: failing.failed >= 2)
                 mta.abort()
             else:
                 result = mta.send(signed)

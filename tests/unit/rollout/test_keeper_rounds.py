@@ -50,7 +50,7 @@ class Slow(Site):
         if self.under_way == 20:
             await asyncio.sleep(0.2)
             self.full.set()
-        await asyncio.wait_for(self.full.wait(), 5)
+        await asyncio.wait_for(self.full.wait(), 60)
         self.under_way -= 1
         return await super().look_everywhere(name, rrtype)
 
@@ -76,7 +76,7 @@ class Counted(Keeper):
 
     async def next(self) -> bool:
         """The next round, after which nothing more comes for a moment."""
-        everything = await asyncio.wait_for(self.rounds.get(), 5)
+        everything = await asyncio.wait_for(self.rounds.get(), 60)
         await asyncio.sleep(0.2)
         assert self.rounds.empty()
         return everything

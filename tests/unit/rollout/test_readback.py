@@ -205,7 +205,7 @@ def test_a_server_that_lies() -> None:
 
 
 async def _one(port: int, name: str) -> ReadBack:
-    servers = Nameservers(zegel.Zone.from_dict({}), zones={"example.be": [f"127.0.0.1:{port}"]}, timeout=0.2, tries=1)
+    servers = Nameservers(zegel.Zone.from_dict({}), zones={"example.be": [f"127.0.0.1:{port}"]}, timeout=1.0, tries=1)
     return await read_back(_Direct(servers, name), txt(name, DMARC))
 
 
