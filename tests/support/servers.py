@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
 import shutil
 import socket
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +16,11 @@ from typing import NoReturn
 
 import pytest
 
+# Below the ports that Linux gives to clients (ip_local_port_range), or a client may have one before its server does.
+_PORTS = range(20_000, 32_768)
+_claims, _ledger = threading.Lock(), None  # type: threading.Lock, int | None
+_start = os.getpid() * 101 % len(_PORTS)  # processes begin apart
+_candidates = itertools.chain(_PORTS[_start:], _PORTS[:_start])  # each once
 _SERVER_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -31,11 +40,39 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody has at this moment, TCP or UDP, and that no other test is given while this process runs."""
+    with _claims:
+        port = next((port for port in _candidates if _claimed(port) and _unused(port)), None)
+    if port is None:
+        raise RuntimeError("this process was given all ports that there are")
+    return port
+
+
+def _claimed(port: int) -> bool:
+    """Whether the port is this process's from now on: a lock on one octet of a file, which the system takes back at its end.
+
+    A lock of this kind goes when any descriptor of the file is closed, so there is one only, and it stays open.
+    """
+    global _ledger
+    if _ledger is None:
+        path = Path(tempfile.gettempdir()) / f"zegel-test-ports-{os.geteuid()}"
+        _ledger = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(_ledger, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+def _unused(port: int) -> bool:
+    """Whether no socket has it, on any address."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
