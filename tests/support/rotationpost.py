@@ -91,17 +91,19 @@ class PostfixRotations(Rotations):
         while not self._over.wait(0.02):
             for arrived in self.postfix.sink.take():
                 try:
-                    self._take(arrived.data, self._handed_in(arrived.data))
+                    number, since = self._handed_in(arrived.data)
+                    self._take(arrived.data, since)
+                    del self._under_way[number]  # who waits for it finds it verified
                 except Exception as error:
                     self.troubles.append(f"a message that arrived: {error!r}")
 
-    def _handed_in(self, signed: bytes) -> int:
-        """When a message was handed in that is on its way no more."""
+    def _handed_in(self, signed: bytes) -> tuple[int, int]:
+        """The number of a message that is on its way, and when it was handed in."""
         found = _NUMBER.search(signed)
-        since = self._under_way.pop(int(found[1]), None) if found else None
-        if since is None:
+        number = int(found[1]) if found else -1
+        if number not in self._under_way:
             raise AssertionError(f"it was not sent, or has arrived before: {signed!r}")
-        return since
+        return number, self._under_way[number]
 
     def settle(self) -> None:
         """Wait until all that is on its way now has arrived."""
