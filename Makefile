@@ -15,7 +15,7 @@ help:
 	@echo "make interop       the matrix with OpenDKIM, Mail::DKIM, rspamd and dkimpy; writes docs/interop.md (Debian's servers, as root)"
 	@echo "make fuzz          the fuzzers, an hour each (SECONDS=60, JOBS=2, HARNESS=forge)"
 	@echo "make soak-outbox   mail under load while the daemon is killed, 30 times (KILLS=30); Postfix, as root"
-	@echo "make soak          that, and rotations under 50 messages a second, half an hour (MINUTES=30, RATE=50)"
+	@echo "make soak          that, and rotations under 50 messages a second, half an hour (MINUTES=30, RATE=50; POSTFIX=1: through a real Postfix)"
 	@echo "make bench         beside the peers, half an hour; writes docs/benchmarks.md (SHORT=1: in some minutes; QUICK=1: prints only)"
 	@echo "make bench-memory  the daemon's memory over 200,000 messages"
 	@echo "make bench-records memory and store over 200,000 messages judged and recorded, and sixty days of retention (ARGS='--messages 20000')"
@@ -73,7 +73,7 @@ soak-outbox: $(VENV)/dev.done
 MINUTES = 30
 RATE = 50
 soak: soak-outbox
-	@PYTHONPATH=tests $(BIN)/python -m soak.rotation --minutes $(MINUTES) --rate $(RATE)
+	@PYTHONPATH=tests $(BIN)/python -m soak.rotation --minutes $(MINUTES) --rate $(RATE) $(if $(POSTFIX),--postfix)
 
 interop: $(VENV)/dev.done
 	@ZEGEL_REQUIRE_SERVERS=1 ZEGEL_WRITE_PAGES=1 $(BIN)/python -m pytest tests/interop $(ARGS)

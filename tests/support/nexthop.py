@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from support.servers import wait_for
+from support.tcpserver import TcpServer
 
 PLAIN = ("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 10000000", "ENHANCEDSTATUSCODES")
 LEAVE = "leave"  # instead of an answer: the connection is closed
@@ -146,12 +147,7 @@ class _Left(Exception):
     pass
 
 
-class _Listener(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
+class _Listener(TcpServer):
     def __init__(self, hop: Behaviour, address: str, port: int) -> None:
         self.hop, self.lock = hop, threading.Lock()
         self.taken: list[Taken] = []
@@ -161,7 +157,7 @@ class _Listener(socketserver.ThreadingTCPServer):
 
 
 class NextHop:
-    """A server on ``port`` of a loopback address, with a :class:`Behaviour`; a context manager."""
+    """A server on ``port`` of a loopback address, with a :class:`Behaviour`; a context manager, at whose end it leaves whoever is there."""
 
     def __init__(self, port: int = 0, address: str = "127.0.0.1", **behaviour: object) -> None:
         self.hop = Behaviour(**behaviour)  # type: ignore[arg-type]

@@ -38,13 +38,21 @@ from zegel.store.keys import StoredKey
 
 DAY = 86_400
 _SHIFTED = Path(__file__).with_name("shifted")
-_MESSAGE = b"From: info@%s\r\nSubject: %d\r\nDate: Sat, 21 Nov 2026 12:00:00 +0100\r\nMessage-ID: <%d@%s>\r\n\r\nhello\r\n"
+_MESSAGE = (
+    "From: {sender}\r\nSubject: {number}\r\nDate: Sat, 21 Nov 2026 12:00:00 +0100\r\nMessage-ID: <{number}@{domain}>\r\n\r\nhello\r\n"
+)
+SENDER, CLIENT = f"info@{AGENCY}", "192.0.2.7"
 _MOST_KEPT = 20_000
+
+
+def message(number: int) -> bytes:
+    """A message, unsigned, which bears its number as its subject."""
+    return _MESSAGE.format(sender=SENDER, number=number, domain=AGENCY).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One message as the mail server got it back, and when by the shifted clock."""
+    """One message as the mail server got it back, and when it was signed by the shifted clock."""
 
     at: int
     message: bytes
@@ -52,7 +60,12 @@ class Received:
 
 
 class Rotations:
-    """The daemon, its clock, and the mail that goes through it: ``rate`` messages a second. A context manager."""
+    """The daemon, its clock, and the mail that goes through it: ``rate`` messages a second. A context manager.
+
+    The mail server is a milter's client of the tests here; a real one is in :mod:`support.rotationpost`.
+    """
+
+    senders = 1  # threads
 
     def __init__(self, there: Authority, folder: Path, *, rate: float, kind: str = "ed25519") -> None:
         self.there, self.rate, self.kind = there, rate, kind
@@ -65,10 +78,11 @@ class Rotations:
         self.daemon.environment = {"PYTHONPATH": str(_SHIFTED), "SHIFTED_CLOCK": str(self._shift_file)}
         self.shift(0)
         self.received: deque[Received] = deque(maxlen=_MOST_KEPT)
-        self.sent = 0
+        self.verified = 0
         self.troubles: list[str] = []
-        self._stop = threading.Event()
-        self._sender = threading.Thread(target=self._send_all, daemon=True)
+        self._stop, self._turn = threading.Event(), threading.Lock()
+        self._begun, self._given = 0.0, 0
+        self._senders = [threading.Thread(target=self._send_all, daemon=True) for _ in range(self.senders)]
 
     def __enter__(self) -> Self:
         with Store.open(self.daemon.data, now=self.now) as store, store.writing() as tx:
@@ -78,9 +92,7 @@ class Rotations:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        if self._sender.is_alive():
-            self._sender.join(30)
+        self.end()
         self._store.close()
         self.daemon.remove()
 
@@ -168,13 +180,14 @@ class Rotations:
 
     def after_the_switch(self, former: str, following: str) -> None:
         """The former key's record stays for seven days, is then revoked, and goes."""
-        if self._sender.is_alive():
+        if any(sender.is_alive() for sender in self._senders):
             wait_for(lambda: bool(self.received) and self.received[-1].selector == following, 60, "mail signed with the new key")
         for _ in range(3):
             self.shift(2 * DAY)
             self.look()
             self.verify_what_is_on_its_way()
         assert self.state(former) == "retiring"
+        self.settle()  # what the former key has signed lies in no queue for longer than the key's record stays
         self.shift(DAY + 3600)
         self.look()
         self.look()
@@ -201,34 +214,56 @@ class Rotations:
     def begin(self) -> None:
         """Send mail from now on, as soon as the daemon signs."""
         wait_for(lambda: bool(self.signing()) and " keys=1 " in self.daemon.log(), what="a key that signs")
-        self._sender.start()
+        self._begun = time.monotonic()
+        for sender in self._senders:
+            sender.start()
+
+    def end(self) -> None:
+        """Send no more mail; what was sent has arrived then."""
+        self._stop.set()
+        for sender in self._senders:
+            if sender.is_alive():
+                sender.join(30)
+
+    def settle(self) -> None:
+        """Wait until what is on its way has arrived: a milter's client has it back at once."""
 
     def _send_all(self) -> None:
-        start = time.monotonic()
-        while not self._stop.is_set():
+        while (number := self._next()) is not None:
             try:
-                self._send(self.sent)
+                self._send(number)
             except Exception as error:
-                self.troubles.append(f"message {self.sent}: {error!r}")
+                self.troubles.append(f"message {number}: {error!r}")
                 return
-            self.sent += 1
-            self._stop.wait(max(0.0, start + self.sent / self.rate - time.monotonic()))
+
+    def _next(self) -> int | None:
+        """The number of the next message, when its time has come; None at the end."""
+        with self._turn:
+            number, self._given = self._given, self._given + 1
+            over = self._stop.wait(max(0.0, self._begun + number / self.rate - time.monotonic()))
+            return None if over else number
 
     def _send(self, number: int) -> None:
-        name = AGENCY.encode()
+        since = self.now
         with Mta(("127.0.0.1", self.daemon.port)) as mta:
-            mta.open(address="192.0.2.7")
-            result = mta.send(_MESSAGE % (name, number, number, name), sender=f"info@{AGENCY}", macros={"i": f"Q{number}"})
-        at = self.now
-        found = tags(result.message)
-        if result.action not in ("accept", "continue") or len(found) != 1:
-            raise AssertionError(f"not signed: {result.action} {result.reply} {result.message!r}")
-        received = Received(at, result.message, found[0]["s"])
+            mta.open(address=CLIENT)
+            result = mta.send(message(number), sender=SENDER, macros={"i": f"Q{number}"})
+        if result.action not in ("accept", "continue"):
+            raise AssertionError(f"not taken: {result.action} {result.reply}")
+        self._take(result.message, since)
+
+    def _take(self, signed: bytes, since: int) -> None:
+        """Verify a message that has just arrived and was handed in at ``since``, and keep it."""
+        found = tags(signed)
+        if len(found) != 1 or not since <= int(found[0]["t"]) <= self.now:
+            raise AssertionError(f"not signed once, since {since}: {signed!r}")
+        received = Received(int(found[0]["t"]), signed, found[0]["s"])
         self._verify(received)
         self.received.append(received)
+        self.verified += 1
 
     def verify_what_is_on_its_way(self) -> int:
-        """Verify all that was received within the last seven days; how many those were."""
+        """Verify all that was signed within the last seven days; how many those were."""
         young = [received for received in list(self.received) if self.now - received.at < 7 * DAY]
         shown: dict[str, zegel.Zone] = {}
         for received in young:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-import random
 import shutil
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+# Below the ports that Linux gives to clients (ip_local_port_range), or a client may have one before its server does.
+_PORTS = range(20_000, 32_768)
+_claims, _ledger = threading.Lock(), None  # type: threading.Lock, int | None
+_start = os.getpid() * 101 % len(_PORTS)  # processes begin apart
+_candidates = itertools.chain(_PORTS[_start:], _PORTS[:_start])  # each once
 _SERVER_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
-_FIRST_PORT, _EPHEMERAL = 10_240, 32_768
 
 
 def require(program: str) -> str:
@@ -36,44 +40,39 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A port that nobody uses, TCP or UDP, and that nobody else gets as long as this process runs, whether or not it is listened on.
+    """A port that nobody has at this moment, TCP or UDP, and that no other test is given while this process runs."""
+    with _claims:
+        port = next((port for port in _candidates if _claimed(port) and _unused(port)), None)
+    if port is None:
+        raise RuntimeError("this process was given all ports that there are")
+    return port
 
-    It is below those that the system gives to clients and to whoever binds port 0, so that between here and its server's start, and while
-    that server is down, no connection of another test takes it; and it is locked for this process, as tests run in several at a time.
+
+def _claimed(port: int) -> bool:
+    """Whether the port is this process's from now on: a lock on one octet of a file, which the system takes back at its end.
+
+    A lock of this kind goes when any descriptor of the file is closed, so there is one only, and it stays open.
     """
-    for port in _PORTS:
-        try:
-            fcntl.lockf(_LOCKS, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-        except OSError:
-            continue  # of another process
-        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
-            return port
-    raise AssertionError("the ports never end")
-
-
-def _is_free(port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        try:
-            probe.bind(("0.0.0.0", port))  # whoever has it on one address of loopback has it here
-        except OSError:
-            return False
-        return True
-
-
-def _ports() -> Iterator[int]:
-    """All ports below the ephemeral ones, round and round, from anywhere on."""
+    global _ledger
+    if _ledger is None:
+        path = Path(tempfile.gettempdir()) / f"zegel-test-ports-{os.geteuid()}"
+        _ledger = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        fcntl.lockf(_ledger, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
-        end = _EPHEMERAL
-    ports = range(_FIRST_PORT, end if end > 2 * _FIRST_PORT else _EPHEMERAL)
-    start = random.SystemRandom().randrange(len(ports))
-    return itertools.cycle([*ports[start:], *ports[:start]])
+        return False
+    return True
 
 
-_PORTS = _ports()
-# A lock of its octet for each port, which ends with the process; a user has its own file.
-_LOCKS = os.open(f"{tempfile.gettempdir()}/zegel-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _unused(port: int) -> bool:
+    """Whether no socket has it, on any address."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0, what: str = "") -> None:

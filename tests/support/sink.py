@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from support.servers import wait_for
+from support.tcpserver import TcpServer
 
 EXTENSIONS = ("8BITMIME", "SMTPUTF8", "SIZE 0")
 _LINE = 1 << 20
@@ -75,18 +76,21 @@ class _Conversation(socketserver.StreamRequestHandler):
         return b"".join(lines)
 
 
-class _Listener(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-
+class _Listener(TcpServer):
     def __init__(self, extensions: tuple[str, ...]) -> None:
         self.extensions = extensions
         self.arrived: list[Arrived] = []
+        self._lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Conversation)
 
     def keep(self, message: Arrived) -> None:
-        self.arrived.append(message)
+        with self._lock:
+            self.arrived.append(message)
+
+    def take(self) -> tuple[Arrived, ...]:
+        with self._lock:
+            arrived, self.arrived = self.arrived, []
+        return tuple(arrived)
 
 
 class Sink:
@@ -101,6 +105,10 @@ class Sink:
     def messages(self) -> tuple[Arrived, ...]:
         """What has arrived so far, in order."""
         return tuple(self._listener.arrived)
+
+    def take(self) -> tuple[Arrived, ...]:
+        """What has arrived since the last look; the sink forgets it."""
+        return self._listener.take()
 
     def wait(self, count: int, seconds: float = 60.0) -> tuple[Arrived, ...]:
         """The messages, as soon as there are ``count`` of them."""

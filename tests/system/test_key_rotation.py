@@ -9,6 +9,7 @@ import pytest
 
 from support.authority import AGENCY, HOSTS, Authority, authority
 from support.rotation import Rotations
+from support.rotationpost import PostfixRotations
 from support.servers import wait_for
 
 pytestmark = pytest.mark.timeout(900)  # a machine that does much else besides
@@ -32,6 +33,19 @@ def test_mail_goes_on_through_two_rotations(there: Authority, tmp_path: Path) ->
         assert len({first, second, third}) == 3
         assert site.verify_what_is_on_its_way() > 0
         assert site.daemon.log().count('event="key signs"') == 3
+
+
+def test_mail_goes_on_through_postfix(there: Authority, tmp_path: Path) -> None:
+    with PostfixRotations(there, tmp_path, rate=20) as site:
+        former = site.rotate()
+        site.begin()
+        following = site.rotate()
+        wait_for(lambda: bool(site.received) and site.received[-1].selector == following, 60, "mail signed with the second key")
+        site.end()
+        assert site.troubles == []
+        assert {received.selector for received in site.received} == {former, following}
+        assert site.handed_in == site.verified
+        assert all(b"\nReceived: from client.example.net" in received.message for received in site.received)
 
 
 def test_an_emergency_revokes_the_old_key_at_the_switch(there: Authority, tmp_path: Path) -> None:

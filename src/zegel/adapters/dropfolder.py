@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from zegel.submission.handed import (
 )
 
 MODE = 0o1733
+ASIDE = "handover-refused"  # in the data folder
 _BLOCK = 4096  # what the smallest file takes
 _MOST_LEDGER = 1 << 20
 _MOST_OVER = 10_000  # taken away in one look
@@ -58,11 +59,41 @@ class Waiting(NamedTuple):
     over: list[tuple[str, int]]
 
 
+class Aside:
+    """A private folder for what was refused, each message a file: for whoever looks after this machine. Its methods wait for the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def keep(self, dropped: Dropped) -> Path:
+        """Write a message, synced; beyond a bound the oldest go."""
+        found = ((path, _status(path)) for path in self.path.iterdir())  # who looks after them takes some away meanwhile
+        kept = sorted(((path, status) for path, status in found if status is not None), key=lambda one: -one[1].st_mtime)
+        octets = len(dropped.data)
+        for number, (path, status) in enumerate(kept, 2):
+            octets += status.st_size
+            if number > _MOST_KEPT or octets > _MOST_OCTETS:
+                path.unlink(missing_ok=True)
+        path = self.path / f"{dropped.handed.id}.eml"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(dropped.data)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+    def messages(self) -> list[Path]:
+        """The files, oldest first; none where there is no folder."""
+        if not self.path.exists():
+            return []
+        found = [(status.st_mtime, path) for path in self.path.glob("*.eml") if (status := _status(path)) is not None]
+        return [path for _, path in sorted(found)]
+
+
 class DropFolder:
-    """One drop folder of ours; ``aside`` is a private folder for what is not taken. Its methods wait for the disk."""
+    """One drop folder of ours; ``aside`` is where what is not taken goes. Its methods wait for the disk."""
 
     def __init__(self, path: Path, aside: Path) -> None:
-        self.path, self._aside = path, aside
+        self.path, self._aside = path, Aside(aside)
         self.passed = 0  # names at the last look
 
     def prepare(self) -> None:
@@ -76,7 +107,7 @@ class DropFolder:
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != MODE:
             command = f"install -d -m 1733 -o {os.geteuid()} {self.path}"
             raise PermissionError(f"{self.path} must be a folder of ours with mode 1733; type: {command}")
-        self._aside.mkdir(mode=0o700, exist_ok=True)
+        self._aside.path.mkdir(mode=0o700, exist_ok=True)
 
     def waiting(self, most: int, *, passed_over: Container[str] = ()) -> Waiting:
         """So many files at most that wait, in no order, and of one user a quarter of them at most where others wait too."""
@@ -134,6 +165,16 @@ class DropFolder:
             raise DropError("it says another name than it has")
         return Dropped(name, status.st_uid, status.st_mtime, handed, data)
 
+    def messages(self) -> Iterator[Dropped]:
+        """All that waits, in no order, one read at a time; what is no message, or goes meanwhile, is passed over. Raises OSError."""
+        with os.scandir(self.path) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(WHOLE)]
+        for name in names:
+            try:
+                yield self.take(name)
+            except (DropError, FileNotFoundError):
+                continue
+
     def remove(self, name: str) -> None:
         """Take a file away, whatever it is; a folder stays when somebody has put one there with files in it."""
         path = self.path / name
@@ -146,19 +187,8 @@ class DropFolder:
             pass
 
     def set_aside(self, dropped: Dropped) -> Path:
-        """Keep what was refused, in a folder that is ours alone, for whoever looks after this machine; beyond a bound the oldest go."""
-        found = ((path, _status(path)) for path in self._aside.iterdir())  # who looks after them takes some away meanwhile
-        kept = sorted(((path, status) for path, status in found if status is not None), key=lambda one: -one[1].st_mtime)
-        octets = len(dropped.data)
-        for number, (path, status) in enumerate(kept, 2):
-            octets += status.st_size
-            if number > _MOST_KEPT or octets > _MOST_OCTETS:
-                path.unlink(missing_ok=True)
-        path = self._aside / f"{dropped.handed.id}.eml"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(dropped.data)
-            file.flush()
-            os.fsync(file.fileno())
+        """Keep what was refused, and take it from here."""
+        path = self._aside.keep(dropped)
         self.remove(dropped.name)
         return path
 

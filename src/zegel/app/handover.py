@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from zegel.adapters.dropfolder import DropFolder
+from zegel.adapters.dropfolder import ASIDE, DropFolder
 from zegel.adapters.handover import HandoverServer
 from zegel.app.listening import cannot_listen
 from zegel.app.part import Announce, Commit, nothing
@@ -14,8 +14,6 @@ from zegel.app.submissions import Submissions
 from zegel.config import Config
 from zegel.gateway.handover import Handover, PickUp
 from zegel.store.snapshot import Snapshot
-
-_ASIDE = "handover-refused"
 
 
 class LocalMail:
@@ -26,7 +24,7 @@ class LocalMail:
         relay, journal = submissions.relay, shared.journal
         handover = Handover(relay, submissions.book, journal)
         self._server = HandoverServer(handover, max_size=lambda: relay.bounds.size, on_fault=journal.fault)
-        self._folder = DropFolder(Path(self._table.drop_folder), shared.store.folder / _ASIDE)
+        self._folder = DropFolder(Path(self._table.drop_folder), shared.store.folder / ASIDE)
         self._pick_up = PickUp(self._folder, handover, journal)
         self._task: asyncio.Task[None] | None = None
 

@@ -1,4 +1,4 @@
-"""``zegel message export | erase``: what is recorded of one person, and what lies in the outbox and in quarantine, handed out or erased.
+"""``zegel message export | erase``: what is recorded of one person, and the mail of theirs that lies here, handed out or erased.
 
 They find a person by an address, also where addresses are kept as a hash only; so they need the master key.
 """
@@ -49,7 +49,8 @@ def export(
     ] = None,
     organisation: Organisation = None,
     texts: Annotated[
-        bool, typer.Option("--texts", help=_("With the messages themselves that lie in the outbox or in quarantine, in base64."))
+        bool,
+        typer.Option("--texts", help=_("With the messages themselves that lie in the outbox, the drop folder or quarantine, in base64.")),
     ] = False,
 ) -> None:
     """Hand out what is recorded of a person."""
@@ -107,7 +108,7 @@ def erase(
     sentence = _("{address}: {deleted} messages deleted, and taken out of {changed} more")
     screen.marked(Mark.OK, sentence.format(address=wanted, deleted=erased.deleted, changed=erased.changed))
     if found:
-        sentence = _("of {count} messages in the outbox and in quarantine, {gone} are erased")
+        sentence = _("of {count} messages in the outbox, the drop folder and quarantine, {gone} are erased")
         screen.marked(Mark.OK if not left else Mark.NOTE, sentence.format(count=len(found), gone=len(found) - len(left)))
     screen.marked(Mark.NOTE, _("Backups, the logs of Zegel and of the mail server, and the mail itself are not reached from here."))
     if left:
@@ -127,7 +128,9 @@ def _ask(address: str, count: int, found: Sequence[Held], *, undelivered: bool, 
         return
     question = _("{address} is in {count} messages that are recorded. Erase?")
     if found:
-        question = _("{address} is in {count} messages that are recorded, and in {mail} of the outbox and the quarantine. Erase?")
+        question = _(
+            "{address} is in {count} messages that are recorded, and in {mail} of the outbox, the drop folder and quarantine. Erase?"
+        )
     if undelivered and any(held.waits for held in found):
         question += " " + _("Those not delivered are lost.")
     question = question.format(address=screen.safe(address), count=count, mail=len(found))

@@ -1,23 +1,29 @@
-"""Mail of one person that is on its way or held: in the outbox, and in quarantine. To hand out what is known of it, and to erase it.
+"""Mail of one person that is on its way or held: in the outbox, in quarantine, and where programs left it while no daemon ran.
+
+To hand out what is known of it, and to erase it.
 
 The record of messages (:mod:`zegel.store.persons`) knows the envelope; here whole messages lie, and the visitor who filled in a form stands
 in Reply-To alone. So the fields that name people are read as well. What is over can go at once. What somebody is still to get goes only
-where that is asked for: it would be lost to others too. A message that others wait for stays until they have it, without this recipient.
+where that is asked for: it would be lost to others too. A message that others wait for stays until they have it, without this recipient;
+in the drop folder with this recipient, as a file there is another user's, and is written by that user alone.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from zegel.adapters.dropfolder import Aside, DropFolder
 from zegel.grammar.encodedword import shown
 from zegel.grammar.message import CRLF, Field, named, split_fields
 from zegel.store import queue
 from zegel.store.addresses import Addresses
+from zegel.store.errors import system_explained
 from zegel.store.posting import State, number, queue_id
 from zegel.store.quarantine import Depot, Kept
 from zegel.store.spool import Spool, bodies, messages, recipients
@@ -39,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A message in the outbox or in quarantine (``place``), by its ``name`` there, with the person's parts and the others'.
+    """A message in a ``place`` (outbox, quarantine, drop_folder, refused), by its ``name`` there, with the person's parts and the others'.
 
     ``waits`` tells that somebody is still to get it; ``whole`` that the person sent it or is the only one to get it, so that it
     goes as a whole.
@@ -133,6 +139,29 @@ class PersonsMail:
         parts = [Part("sender", kept.sender), *(Part("recipient", address, kept.state) for address in kept.recipients)]
         return self._held("quarantine", kept.name, kept.time, "", kept.size, parts, _fields(header), waits=kept.state == "kept")
 
+    # -- what programs have left -----------------------------------------------------------------------------------------------------
+
+    def in_drop_folder(self, folder: DropFolder, site_of: Callable[[int], str]) -> Iterator[Held]:
+        """What waits in the drop folder of the person; ``site_of`` tells the site of a user, "" for none. Raises StoreError."""
+        with system_explained(folder.path):
+            for dropped in folder.messages() if folder.path.exists() else ():
+                site, handed = site_of(dropped.uid), dropped.handed
+                parts = [Part("sender", handed.sender), *(Part("recipient", address, State.WAITING) for address in handed.recipients)]
+                header, size = _fields(dropped.data[:_HEADER]), len(dropped.data)
+                if self._site(site) and (
+                    held := self._held("drop_folder", dropped.name, int(dropped.time), site, size, parts, header, waits=True)
+                ):
+                    yield held
+
+    def in_refused(self, aside: Aside) -> Iterator[Held]:
+        """What was refused from there; its envelope and its site are not known any more. Raises StoreError."""
+        with system_explained(aside.path):
+            for path in aside.messages() if self._site("") else ():
+                with path.open("rb") as file:
+                    header, status = _fields(file.read(_HEADER)), os.fstat(file.fileno())
+                if held := self._held("refused", path.name, int(status.st_mtime), "", status.st_size, [], header, waits=False):
+                    yield held
+
     # -- who is in it ----------------------------------------------------------------------------------------------------------------
 
     def _held(
@@ -161,4 +190,6 @@ class PersonsMail:
 
 
 def _fields(header: bytes) -> list[Field]:
+    if CRLF not in header:
+        header = header.replace(b"\n", CRLF)  # refused, perhaps for this
     return split_fields(header.partition(CRLF + CRLF)[0])[0]
