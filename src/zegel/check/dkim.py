@@ -180,7 +180,8 @@ def _judge_key(key: KeyFacts) -> Iterator[Item]:
         yield point.item(Level.FAIL, finding, step=step, alias=key.alias[:253], **values)
         return
     if not key.texts:
-        yield point.item(Level.FAIL, N_("{selector}: {name} has no key"), name=key.name, **values)
+        step = Sentence(N_("Publish its key there; where nothing signs with it any more, strike the selector from what you know."))
+        yield point.item(Level.FAIL, N_("{selector}: {name} has no key"), step=step, name=key.name, **values)
         return
     if len(key.texts) > 1:
         finding = N_("{selector}: {name} has {count} TXT records, and a verifier may take any of them")

@@ -6,12 +6,10 @@ It reads the store. Signatures that did not verify teach nothing: anybody can wr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from zegel.check.dkim import MAX_SELECTORS, Selector, Source
 from zegel.grammar.domain import Domain
 from zegel.store import domains, keys, search, services
-from zegel.store.errors import StoreError
 from zegel.store.keys import KeyState
 from zegel.store.search import Wanted
 from zegel.store.transaction import Transaction
@@ -31,14 +29,11 @@ def selectors(tx: Transaction, domain: Domain) -> tuple[Selector, ...]:
 
 def is_ours(tx: Transaction, domain: Domain) -> bool:
     """Whether the domain is in the store: then it is no name that was typed wrong, whatever DNS has of it."""
-    with suppress(StoreError):
-        domains.get(tx, domain)
-        return True
-    return False
+    return domains.holds(tx, domain)
 
 
 def _all(tx: Transaction, domain: Domain) -> Iterator[Selector]:
-    with suppress(StoreError):  # a domain of somebody else
+    if domains.holds(tx, domain):
         yield from (Selector(key.selector, Source.KEY) for key in keys.all(tx, domain) if key.state in _IN_DNS)
         yield from (Selector(foreign.selector, Source.FOREIGN) for foreign in services.all(tx, domain))
     for message in search.find(tx, Wanted(domain=domain), limit=_MESSAGES):

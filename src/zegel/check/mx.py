@@ -195,6 +195,7 @@ def _judge_host(host: Host) -> Iterator[Item]:
 
 def _judge_reverse(reverse: Sequence[Reverse]) -> Iterator[Item]:
     point = MxPoint.REVERSE
+    step = Sentence(N_("Have whoever owns the address, mostly the hoster, give it a name (PTR), and that name this address."))
     for one in reverse:
         if one.confirmed:
             yield point.item(Level.PASS, N_("{address} is {name}, and the name leads back"), address=one.address, name=one.confirmed[0])
@@ -202,6 +203,6 @@ def _judge_reverse(reverse: Sequence[Reverse]) -> Iterator[Item]:
             yield point.untested(one.address, one.answer)
         elif one.names:
             finding = N_("{address} is said to be {name}, but that name has another address")
-            yield point.item(Level.WARN, finding, address=one.address, name=one.names[0])
+            yield point.item(Level.WARN, finding, step=step, address=one.address, name=one.names[0])
         else:
-            yield point.item(Level.WARN, N_("{address} has no name"), address=one.address)
+            yield point.item(Level.WARN, N_("{address} has no name"), step=step, address=one.address)

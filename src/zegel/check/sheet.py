@@ -27,9 +27,9 @@ AREAS = {
     Area.MESSAGE: N_("The message itself"),
 }
 LEVELS = {
-    Level.PASS: N_("pass"),
-    Level.WARN: N_("warning"),
-    Level.FAIL: N_("fail"),
+    Level.PASS: N_("good"),
+    Level.WARN: N_("to look at"),
+    Level.FAIL: N_("wrong"),
     Level.INFO: N_("note"),
     Level.NOT_TESTED: N_("not tested"),
 }

@@ -55,7 +55,11 @@ def audit(
             else:
                 _show(change)
     if empty and not json:
-        screen.say(_("Nothing of the kind was changed."))
+        if subject is None and start is None:
+            screen.say(_("Nothing was changed yet."))
+            return
+        screen.say(_("Nothing of the kind was changed. All changes:"))
+        screen.command(here.command("audit"))
 
 
 def difference(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:

@@ -56,7 +56,7 @@ def opendkim(
 
     here, path = place.of(ctx), str(file.absolute())
     options = Options(dry_run, not no_dns_check, skip_broken, organisation)
-    _bring(here, lambda files: read(path, files), options, f"opendkim {path}")
+    _bring(here, file, lambda files: read(path, files), options, f"opendkim {path}")
     if not dry_run:
         screen.say(_("When all is in the store, let Zegel take opendkim's place in Postfix (as root):"))
         screen.command(here.command("postfix setup --dry-run"))
@@ -78,7 +78,7 @@ def rspamd(
 
     path = str(file.absolute())
     options = Options(dry_run, not no_dns_check, skip_broken, organisation)
-    _bring(place.of(ctx), lambda files: read(path, files), options, f"rspamd {path}")
+    _bring(place.of(ctx), file, lambda files: read(path, files), options, f"rspamd {path}")
 
 
 @app.command(
@@ -101,15 +101,16 @@ def pem(
     chosen = selectors.parse(selector, domain, force=True)
     signer = Signer((str(domain),), domain, chosen, Source(path), path)
     options = Options(dry_run, not no_dns_check, organisation=organisation)
-    _bring(place.of(ctx), lambda _files: Found([signer], single=True), options, f"pem {path}")
+    _bring(place.of(ctx), file, lambda _files: Found([signer], single=True), options, f"pem {path}")
 
 
-def _bring(here: Place, read: Callable[[Files], Found], options: Options, origin: str) -> None:
+def _bring(here: Place, file: Path, read: Callable[[Files], Found], options: Options, origin: str) -> None:
     """Read, plan, look, show, do. Raises Refusal with status 1 when something stands in the way."""
     from zegel.cli import brought
     from zegel.moving.disk import Disk
     from zegel.moving.plan import load
 
+    _expect(file)
     files = Disk()
     with screen.waiting(_("Reading")):
         found = read(files)
@@ -127,6 +128,16 @@ def _bring(here: Place, read: Callable[[Files], Found], options: Options, origin
         _do(here, plan, seen, options, origin)
     else:
         screen.marked(Mark.OK, _("nothing to import, and nothing was changed: what can come is in the store already"))
+
+
+def _expect(file: Path) -> None:
+    """Look whether the file that was named is there: one that a configuration names is told otherwise."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        raise Refusal(_("there is no file {file}; name the right one").format(file=file)) from None
+    except OSError:
+        pass  # reading it says what is wrong, and as whom to run this
 
 
 def _plan(here: Place, found: Found, loaded: Keys, *, dry_run: bool) -> Plan:

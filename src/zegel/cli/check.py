@@ -110,6 +110,8 @@ def _lines(file: Path | None) -> Iterator[tuple[str, str]]:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise Refusal(_("{file} is not text; write one domain a line").format(file=file)) from None
+    except OSError as error:
+        raise Refusal(_("{file} cannot be read: {error}").format(file=file, error=error.strerror or error)) from None
     lines = text.removeprefix("\ufeff").splitlines()
     if len(lines) > _MAX_DOMAINS:
         raise Refusal(_("{file} has more than {most} lines; split it").format(file=file, most=_MAX_DOMAINS))

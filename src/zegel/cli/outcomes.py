@@ -71,6 +71,8 @@ class Beside:
     def __init__(self, names: Sequence[str], html: Path | None, *, now: float | None = None, language: str | None = None) -> None:
         if language is not None and html is None:
             raise Refusal(_("--language is that of the page; it goes with --html"))
+        if html is not None:
+            page_file.expect(html)
         self.profiles, self._html, self._language = named(names), html, language
         self._now = time.time() if now is None else now
         self._sheets: list[Sheet] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -9,10 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zegel import __version__
-from zegel.cli.words import of_reader
+from zegel.cli.screen import Refusal
+from zegel.cli.words import _, of_reader
 
 if TYPE_CHECKING:
     from zegel.check.sheet import Sheet
+
+
+def expect(file: Path) -> None:
+    """Look whether a page can be there, before the work that goes into it. Raises Refusal, PermissionError."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise Refusal(_("there is no folder {folder}; make it, or name the page elsewhere").format(folder=folder))
+    if file.is_dir():
+        raise Refusal(_("{file} is a folder; name a file in it").format(file=file))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def write(file: Path, sheets: Sequence[Sheet], *, now: float, language: str | None = None) -> None:

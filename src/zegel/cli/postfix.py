@@ -72,9 +72,7 @@ def setup(
         sentence = _("Zegel does not answer at {address}: until it runs, Postfix asks senders to try again later. Start it:")
         screen.marked(Mark.NOTE, sentence.format(address=address), here.command("serve"))
     screen.say(_("See if all is well:"))
-    options = (("--config-dir", config_dir), ("--listen", listen))
-    said = "".join(f" {name} {shlex.quote(str(value))}" for name, value in options if value)
-    screen.command(here.command(f"postfix check{said}"))
+    screen.command(here.command(f"postfix check{_options(config_dir, listen)}"))
 
 
 @app.command(cls=Command, help=_("Say what is wrong between Postfix and Zegel; exit status 1 when something is."))
@@ -94,18 +92,26 @@ def check(
     findings = checks.run(folder, listen or _address(here, maincf.read(folder)))
     worst = checks.worst(findings)
     marks = {Level.OK: Mark.OK, Level.WRONG: Mark.WRONG}
+
+    def step(text: str) -> str:
+        """What to do next as it has to be typed here, for the address that was named; the folder stands there already."""
+        return here.localised(text).replace("postfix setup --dry-run", f"postfix setup --dry-run{_options(None, listen)}")
+
     if json:
-        shown = [
-            {"level": str(f.level), "about": f.about, "sentence": str(f.sentence), "step": here.localised(str(f.step or ""))}
-            for f in findings
-        ]
+        shown = [{"level": str(f.level), "about": f.about, "sentence": str(f.sentence), "step": step(str(f.step or ""))} for f in findings]
         screen.json_line({"worst": str(worst), "findings": shown})
     else:
         for finding in findings:
             screen.marked(marks.get(finding.level, Mark.NOTE), told(finding.sentence))
             if finding.step:
-                screen.advice(here.localised(told(finding.step)))
+                screen.advice(step(told(finding.step)))
     raise typer.Exit(int(worst is Level.WRONG))
+
+
+def _options(config_dir: Path | None, listen: str | None) -> str:
+    """The options that were given, for another command to be typed with them."""
+    options = (("--config-dir", config_dir), ("--listen", listen))
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options if value)
 
 
 def _address(here: Place, settings: Settings) -> str:

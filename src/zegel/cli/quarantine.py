@@ -144,9 +144,11 @@ def _spool(here: Place) -> Spool:
 
 
 def depot(here: Place) -> Depot:
-    """The quarantine of the data folder."""
+    """The quarantine of the data folder. Raises StoreError when there is none: nobody is to read of a wrong folder that it is empty."""
+    from zegel.store import folder
     from zegel.store.quarantine import Depot
 
+    folder.check(here.data)
     return Depot(here.data, max_bytes=here.read_config().inbound.quarantine_bytes)
 
 

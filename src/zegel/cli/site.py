@@ -59,6 +59,7 @@ def add(
 ) -> None:
     """Add a site."""
     here = place.of(ctx)
+    config = here.read_config()  # before there is a secret: what is wrong in it must not keep that from being shown
     with here.store() as store:
         from zegel.store import sites
 
@@ -83,7 +84,7 @@ def add(
         screen.json_line({**_as_json(made), "secret": secret})
         return
     screen.marked(Mark.OK, _("site {name} added").format(name=made.name))
-    site_way.show(here, made, secret)
+    site_way.show(here, config, made, secret)
 
 
 @app.command("list", cls=Command, help=_("List the sites."))
@@ -136,6 +137,7 @@ app.command(cls=Command, help=_("Change settings of a site, all others stay; the
 def rotate_secret(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
     """Make a new secret."""
     here = place.of(ctx)
+    config = here.read_config()  # as in add
     with here.store(create=False) as store:
         from zegel.store import sites
 
@@ -146,7 +148,7 @@ def rotate_secret(ctx: typer.Context, name: Name, json: AsJson = False) -> None:
         screen.json_line({"site": name, "secret": secret})
         return
     screen.marked(Mark.OK, _("{name} has a new secret; until it is typed in there, its mail is refused").format(name=name))
-    site_way.show(here, found, secret)
+    site_way.show(here, config, found, secret)
 
 
 @app.command(cls=Command, help=_("Take no more mail of a site, from this moment on."))

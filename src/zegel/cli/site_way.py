@@ -11,13 +11,13 @@ from zegel.cli.screen import Mark
 from zegel.cli.words import _
 
 if TYPE_CHECKING:
+    from zegel.config import Config
     from zegel.config.relay import Relay
     from zegel.store.sites import Site
 
 
-def show(here: Place, site: Site, secret: str) -> None:
-    """Show the ways in that there are; where there is none, what is to be set for one. Raises ConfigError, StoreError."""
-    config = here.read_config()
+def show(here: Place, config: Config, site: Site, secret: str) -> None:
+    """Show the ways in that there are; where there is none, what is to be set for one. Raises StoreError."""
     relay = config.relay
     by_login, by_network = bool(relay.starttls or relay.tls), bool(relay.loopback) and bool(_loopback(site))
     by_user = bool(site.unix_user and (config.handover.socket or config.handover.drop_folder))

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 from zegel.grammar.domain import Domain
 from zegel.store import audit, organisations, schema
 from zegel.store.errors import StoreError
+from zegel.store.near import near
 from zegel.store.transaction import Transaction, count_change
 from zegel.words import N_
 
@@ -56,11 +57,16 @@ def all(tx: Transaction) -> list[OwnDomain]:
     return [_domain(row) for row in tx.connection.execute(_rows().order_by(schema.domains.c.name))]
 
 
+def holds(tx: Transaction, name: Domain) -> bool:
+    """Tell if a domain is in the store."""
+    return tx.connection.execute(select(schema.domains.c.id).where(schema.domains.c.name == name)).first() is not None
+
+
 def get(tx: Transaction, name: Domain) -> OwnDomain:
     """Return one domain. Raises StoreError when it is not in the store."""
     row = tx.connection.execute(_rows().where(schema.domains.c.name == name)).one_or_none()
     if row is None:
-        raise _unknown(name)
+        raise _unknown(tx, name)
     return _domain(row)
 
 
@@ -85,11 +91,14 @@ def row_ids(tx: Transaction, name: Domain) -> tuple[int, int]:
     table = schema.domains
     row = tx.connection.execute(select(table.c.id, table.c.organisation_id).where(table.c.name == name)).one_or_none()
     if row is None:
-        raise _unknown(name)
+        raise _unknown(tx, name)
     return row.id, row.organisation_id
 
 
-def _unknown(name: Domain) -> StoreError:
+def _unknown(tx: Transaction, name: Domain) -> StoreError:
+    if meant := near(tx, schema.domains.c.name, name):
+        sentence = N_("{domain} is not in the store; did you mean {meant}? If not, add it first: zegel domain add {domain}")
+        return StoreError(sentence, domain=name, meant=meant)
     return StoreError(N_("{domain} is not in the store; add it first: zegel domain add {domain}"), domain=name)
 
 

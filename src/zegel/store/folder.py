@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -40,9 +41,12 @@ def check(folder: Path) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise StoreError(N_("{folder} is not a folder; name another data folder"), folder=folder)
     if status.st_uid != os.geteuid():
+        # Neither may keep ZEGEL_DATA from the environment, so the folder is named.
+        by = "runuser -u {owner} --" if os.geteuid() == 0 else "sudo -u {owner}"
         owner = _name(status.st_uid)
-        sentence = N_("run as the user that owns the data folder: {folder} belongs to {owner}; type: sudo -u {owner} zegel ...")
-        raise StoreError(sentence, folder=folder, owner=owner)
+        command = f"{by.format(owner=owner)} zegel --data {shlex.quote(str(folder))} ..."
+        sentence = N_("run as the user that owns the data folder: {folder} belongs to {owner}; type: {command}")
+        raise StoreError(sentence, folder=folder, owner=owner, command=command)
     # Reading the names in it is harmless; replacing a file in it is not.
     if status.st_mode & 0o022:
         sentence = N_("others can write in the data folder {folder} (mode {mode:04o}); type: chmod 700 {folder}")

@@ -18,6 +18,7 @@ from sqlalchemy import Row, Select, func, insert, select
 from zegel.grammar.domain import Domain
 from zegel.store import audit, domains, schema, selectors
 from zegel.store.errors import StoreError
+from zegel.store.near import near
 from zegel.store.slots import Slot
 from zegel.store.transaction import Transaction, count_change
 from zegel.words import N_
@@ -227,10 +228,17 @@ def one(tx: Transaction, domain: Domain, selector: str) -> Row[Any]:
     """Return the row of a key, for the rooms that change it. Raises StoreError when there is none."""
     rows = tx.connection.execute(_where(domain, selector.lower().removesuffix("."))).all()
     if not rows:
-        sentence = N_("{domain} has no key with selector {selector}; see: zegel key list")
-        raise StoreError(sentence, domain=domain, selector=selector)
+        raise _unknown(tx, domain, selector)
     # A slot's newest that is not removed, else its newest.
     return max(rows, key=lambda row: (row.state != KeyState.REMOVED, row.created, row.id))
+
+
+def _unknown(tx: Transaction, domain: Domain, selector: str) -> StoreError:
+    domain_id, _organisation_id = domains.row_ids(tx, domain)
+    if meant := near(tx, schema.keys.c.selector, selector, schema.keys.c.domain_id == domain_id):
+        sentence = N_("{domain} has no key with selector {selector}; did you mean {meant}? See: zegel key list {domain}")
+        return StoreError(sentence, domain=domain, selector=selector, meant=meant)
+    return StoreError(N_("{domain} has no key with selector {selector}; see: zegel key list {domain}"), domain=domain, selector=selector)
 
 
 def _rows() -> Select[Any]:

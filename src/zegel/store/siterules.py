@@ -17,6 +17,7 @@ from zegel.grammar.address import AddressError, mailboxes
 from zegel.grammar.domain import Domain
 from zegel.store import organisations, schema
 from zegel.store.errors import StoreError
+from zegel.store.near import near
 from zegel.store.transaction import Transaction
 from zegel.words import N_
 
@@ -88,6 +89,11 @@ def _own(tx: Transaction, sender: str, owner: int, organisation: str) -> str:
     known = {row.name: row for row in tx.connection.execute(query)}
     nearest = next((known[name] for name in names if name in known), None)
     if nearest is None or not (nearest.name == domain or nearest.sign_subdomains):
+        if meant := near(tx, table.c.name, domain):
+            sentence = N_(
+                "{domain} is not in the store, and nothing would be signed; did you mean {meant}? If not: zegel domain add {domain}"
+            )
+            raise StoreError(sentence, domain=domain, meant=meant)
         raise StoreError(
             N_("{domain} is not in the store, and nothing would be signed; add it first: zegel domain add {domain}"), domain=domain
         )

@@ -20,6 +20,7 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 
 from zegel.store import audit, organisations, schema, siterules
 from zegel.store.errors import StoreError
+from zegel.store.near import near
 from zegel.store.siterules import Foreign, Settings, WouldFail
 from zegel.store.transaction import Transaction, count_change
 from zegel.store.vault import Vault
@@ -189,6 +190,8 @@ def _rows() -> Select[Any]:
 def _one(tx: Transaction, name: str) -> Row[Any]:
     row = tx.connection.execute(_rows().where(schema.sites.c.name == name)).one_or_none()
     if row is None:
+        if meant := near(tx, schema.sites.c.name, name):
+            raise StoreError(N_("there is no site {name}; did you mean {meant}? See: zegel site list"), name=name[:63], meant=meant)
         raise StoreError(N_("there is no site {name}; see: zegel site list"), name=name[:63])
     return row
 

@@ -141,8 +141,9 @@ class Spool:
     def open(cls, folder: Path, *, create: bool = True) -> Self:
         """Open the outbox in the data folder; made when it is not there and ``create``. Raises StoreError."""
         path = folder / NAME
-        with system_explained(folder), data_folder.alone(folder):
+        with system_explained(folder):
             data_folder.check(folder)
+        with system_explained(folder), data_folder.alone(folder):
             new = not path.exists()
             if new and not create:
                 raise StoreError(N_("there is no outbox in {folder} yet; the daemon makes it when it starts: zegel serve"), folder=folder)

@@ -47,7 +47,7 @@ def test_what_was_done_is_told_in_order(zegel: Run, changed: None) -> None:
 def test_of_one_subject_and_from_a_time_on(zegel: Run, changed: None) -> None:
     assert rows(zegel("audit", "a.example").text) == [("domain.add", "a.example"), ("key.add", "z1._domainkey.a.example")]
     assert len(rows(zegel("audit", "--since", "1h").text)) == 5
-    assert zegel("audit", "--since", "2099-01-01").text == "Nothing of the kind was changed.\n"
+    assert zegel("audit", "--since", "2099-01-01").text == "Nothing of the kind was changed. All changes:\n    zegel audit\n"
     assert zegel("audit", "--since", "2099-01-01 10:00", "--json").text == ""
     wrong = zegel("audit", "--since", "soon")
     assert (wrong.status, "is no time" in wrong.errors) == (2, True)

@@ -149,7 +149,9 @@ def test_parked_by_the_word_of_its_owner(zegel: Run, zone: Path) -> None:
         ((), "name a domain to check"),
         (("not a name",), "'not a name' is no domain name"),
         (("example.be", "--selector", "a b"), "'a b' cannot be a selector"),
-        (("--file", "/nowhere/at/all"), "/nowhere/at/all"),
+        (("--file", "/nowhere/at/all"), "/nowhere/at/all cannot be read"),
+        (("example.be", "--html", "/nowhere/at/all.html"), "there is no folder /nowhere/at"),
+        (("example.be", "--html", "/"), "/ is a folder"),
     ],
 )
 def test_wrong_arguments(zegel: Run, arguments: tuple[str, ...], said: str) -> None:

@@ -140,4 +140,4 @@ def test_a_foreign_data_folder(zegel: Run, data: Path) -> None:
     os.chown(data, 12345, 12345)
     ended = zegel("key", "list")
     assert ended.status == 2
-    assert "sudo -u" in ended.errors
+    assert f"type: runuser -u #12345 -- zegel --data {data} ..." in ended.errors

@@ -62,7 +62,7 @@ def test_a_dry_run_shows_all_and_changes_nothing(zegel: Run, zone: Path, theirs:
     ]
     assert "no equal: Zegel sends no reports" in shown.text.replace("\n  ", " ")
     assert zegel("domain", "list", "--json").json == []
-    assert zegel("audit").text == "Nothing of the kind was changed.\n"
+    assert zegel("audit").text == "Nothing was changed yet.\n"
 
 
 def test_a_dry_run_needs_no_store(zegel: Run, data: Path, theirs: Path) -> None:
@@ -124,7 +124,8 @@ def test_one_file(zegel: Run, zone: Path, theirs: Path) -> None:
     assert states(zegel) == {"mail a.example": "active", "other a.example": "pending"}
     wrong = zegel("import", "pem", "a.example", "other", theirs / "0.private")
     assert (wrong.status, "another key other of a.example" in wrong.text) == (1, True)
-    assert zegel("import", "pem", "a.example", "x", theirs / "none").status == 1
+    none = zegel("import", "pem", "a.example", "x", theirs / "none")
+    assert (none.status, f"there is no file {theirs / 'none'}; name the right one" in none.errors) == (2, True)
 
 
 def test_rspamd(zegel: Run, zone: Path, theirs: Path) -> None:

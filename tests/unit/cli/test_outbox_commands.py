@@ -30,6 +30,14 @@ def test_without_an_outbox_it_says_who_makes_it(zegel: Any) -> None:
     assert (ended.status, "there is no outbox in" in ended.errors) == (2, True)
 
 
+def test_without_a_data_folder_it_says_so(zegel: Any, tmp_path: Path) -> None:
+    for command in (("outbox", "list"), ("quarantine", "list"), ("quarantine", "show", "abcd-efgh")):
+        ended = zegel("--data", str(tmp_path / "nowhere"), *command)
+        assert ended.status == 2
+        assert "there is no data folder" in ended.errors
+        assert "zegel --data" in ended.errors
+
+
 def test_list_and_show(zegel: Any, waiting: str) -> None:
     listed = zegel("outbox", "list")
     assert listed.status == 0

@@ -61,6 +61,8 @@ def test_the_commands_to_type_are_for_this_folder(zegel: Run, folder: Path) -> N
     shown = zegel("postfix", "check", "--config-dir", folder).text
     assert f"    postconf -c {folder} -e 'disable_mime_output_conversion = yes'" in shown.splitlines()
     assert f"    zegel postfix setup --dry-run --config-dir {folder}" in shown.splitlines()
+    shown = zegel("postfix", "check", "--config-dir", folder, "--listen", "inet:127.0.0.1:1").text
+    assert f"    zegel postfix setup --dry-run --listen inet:127.0.0.1:1 --config-dir {folder}" in shown.splitlines()
     assert "postconf -e" not in shown
     silent = zegel("--data", folder, "postfix", "check", "--config-dir", folder, "--listen", f"inet:127.0.0.1:{free_port()}").text
     assert f"    systemctl start zegel  # or: zegel --data {folder} serve; its log: journalctl -u zegel" in silent.splitlines()

@@ -55,6 +55,26 @@ def test_json_has_the_secret_of_add_and_of_rotate_only(filled: Run) -> None:
     assert (shown["rate"], shown["foreign_from"], shown["disabled"]) == (1000, "correct", None)
 
 
+def test_a_configuration_that_cannot_be_read_is_told_before_there_is_a_secret(filled: Run, data: Path) -> None:
+    (data / "zegel.toml").write_text(RELAY + 'egress = ["nowhere"]\n')
+    assert filled(*ADD).status == 2
+    assert "There are no sites yet" in filled("site", "list").text
+    (data / "zegel.toml").write_text(RELAY)
+    before = filled(*ADD, "--json").json["rotated"]
+    (data / "zegel.toml").write_text(RELAY + 'egress = ["nowhere"]\n')
+    assert filled("site", "rotate-secret", "portal").status == 2
+    assert filled("site", "show", "portal", "--json").json["rotated"] == before
+    assert "site.rotate" not in filled("audit").text
+
+
+def test_a_name_typed_wrong_is_asked_about(filled: Run) -> None:
+    filled(*ADD)
+    assert "there is no site protal; did you mean portal? See: zegel site list" in filled("site", "show", "protal").errors
+    assert "there is no site desk; see: zegel site list" in filled("site", "show", "desk").errors
+    wrong = (*ADD[:2], "desk", "--address", "desk@exampel.be", *ADD[5:])
+    assert "did you mean example.be? If not: zegel domain add exampel.be" in " ".join(filled(*wrong).errors.split())
+
+
 def test_disable_and_enable(filled: Run) -> None:
     filled(*ADD)
     assert "no longer taken" in filled("site", "disable", "portal").text

@@ -74,6 +74,7 @@ def test_unknown_names_say_what_to_do(store: Store) -> None:
             domains.add(tx, EXAMPLE, organisation="gent", now=1)
         with pytest.raises(StoreError, match=r"zegel domain add example\.be"):
             domains.get(tx, EXAMPLE)
+        assert not domains.holds(tx, EXAMPLE)
     with store.reading() as tx:
         assert domains.all(tx) == []
     assert store.generation() == 0
