@@ -89,25 +89,25 @@ class AuthenticationResults:
 
 
 def _format_result(result: MethodResult) -> list[str]:
-    for word in (result.method, result.result, *(word for item in result.properties for word in item[:2])):
-        if not _is_keyword(word):
-            raise ValueError(f"not a keyword: {word!r}")
     if result.version < 0:
         raise ValueError(f"not a version: {result.version}")
     version = "" if result.version == VERSION else f"/{result.version}"
-    parts = [f"; {result.method}{version}={result.result}"]
-    reason = _clean(result.reason, _ALIKE)
+    parts = [f"; {_keyword(result.method)}{version}={_keyword(result.result)}"]
+    reason = _clean(result.reason, _ALIKE) if result.reason else ""
     if reason:
         parts.append(f' reason="{reason}"')
-    for item in result.properties:
-        limit = _MAX_SIGNATURE if (item.ptype, item.property) == ("header", "b") else _MAX_VALUE
-        parts.append(f" {item.ptype}.{item.property}={_pvalue(_clean(item.value, _DANGEROUS, limit))}")
+    for ptype, name, value in result.properties:
+        limit = _MAX_SIGNATURE if (ptype, name) == ("header", "b") else _MAX_VALUE
+        parts.append(f" {_keyword(ptype)}.{_keyword(name)}={_pvalue(value, limit)}")
     return parts
 
 
 @lru_cache(maxsize=256)
-def _is_keyword(word: str) -> bool:
-    return KEYWORD.fullmatch(word) is not None
+def _keyword(word: str) -> str:
+    """The word as it is. Raises ValueError when it is no keyword; those are not remembered."""
+    if KEYWORD.fullmatch(word) is None:
+        raise ValueError(f"not a keyword: {word!r}")
+    return word
 
 
 def _clean(value: str, letters: Mapping[int, str], limit: int = _MAX_VALUE) -> str:
@@ -123,5 +123,9 @@ def _token(value: str) -> str:
     return value if _TOKEN.fullmatch(value) else f'"{value}"'
 
 
-def _pvalue(value: str) -> str:
+def _pvalue(value: str, limit: int) -> str:
+    """A value in at most ``limit`` characters. A token, as most are, has nothing to be cleaned or quoted."""
+    if len(value) <= limit and _TOKEN.fullmatch(value):
+        return value
+    value = _clean(value, _DANGEROUS, limit)
     return value if "@" in value and _ADDRESS.fullmatch(value) else _token(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from zegel.dkim.header import Header
@@ -26,6 +27,7 @@ _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _BREAK = re.compile(rb"[\r\n\x0b\x0c\x1c-\x1e]")
 _PRINTABLE = range(0x21, 0x7F)
 _MOST_SHOWN = 300
+_MAX_REMEMBERED = 512  # octets of a From field: a longer one is read anew each time
 
 
 def _faulty(fault: AddressFault, *, refuse: bool) -> tuple[str, bool, str, str]:
@@ -123,20 +125,28 @@ class Author(NamedTuple):
 def read_author(header: Header) -> Author:
     """Read the author of a message with this header. It never fails: bytes that break a rule become a reason."""
     values = header.values("from")
-    nothing = Author(AuthorReason.NO_FIELD, fields=len(values), text=_for_people(values))
     reason = _strange(header.block, len(values))
-    if reason is not None:
-        return nothing._replace(reason=reason)
-    if len(values) != 1:
-        return nothing._replace(reason=AuthorReason.SEVERAL_FIELDS if values else AuthorReason.NO_FIELD)
+    if reason is None and len(values) == 1:
+        (value,) = values
+        return _remembered(value) if len(value) <= _MAX_REMEMBERED else _read(value)
+    reason = reason or (AuthorReason.SEVERAL_FIELDS if values else AuthorReason.NO_FIELD)
+    return Author(reason, fields=len(values), text=_for_people(values))
+
+
+def _read(value: bytes) -> Author:
+    """Read the author in the one From field that there is."""
+    nothing = Author(AuthorReason.NO_FIELD, fields=1, text=_for_people([value]))
     try:
-        found = tuple(mailboxes(values[0]))
+        found = tuple(mailboxes(value))
     except AddressError as error:
         return nothing._replace(reason=_BY_ID[error.fault.id])
-    nothing = nothing._replace(mailboxes=found)
     if len(found) > 1:
-        return nothing._replace(reason=AuthorReason.SEVERAL_ADDRESSES)
-    return nothing._replace(reason=AuthorReason.ONE_AUTHOR, mailbox=found[0], display_name=shown(found[0].display_name))
+        return nothing._replace(reason=AuthorReason.SEVERAL_ADDRESSES, mailboxes=found)
+    (mailbox,) = found
+    return nothing._replace(reason=AuthorReason.ONE_AUTHOR, mailbox=mailbox, mailboxes=found, display_name=shown(mailbox.display_name))
+
+
+_remembered = lru_cache(maxsize=1024)(_read)  # the same people write again and again, and an address is read letter by letter
 
 
 def _strange(block: bytes, fields: int) -> AuthorReason | None:

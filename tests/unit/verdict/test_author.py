@@ -9,6 +9,7 @@ import pytest
 from support.work import lines
 from zegel.dkim.header import Header
 from zegel.grammar.address import AddressFault
+from zegel.verdict import author
 from zegel.verdict.author import Author, AuthorReason, read_author
 
 GOOD = b"From: <admin@legit.example>\r\n"
@@ -182,3 +183,25 @@ def test_twice_the_header_is_twice_the_work(part: bytes) -> None:
     headers = [Header(b"X: " + part * count + b"\r\n" + GOOD) for count in (400, 800)]
     once, twice = (lines(partial(read_author, header)) for header in headers)
     assert twice <= 2.5 * once
+
+
+def test_no_more_is_remembered_than_so_many_fields_of_so_many_octets() -> None:
+    def look(value: bytes) -> None:
+        assert read_author(Header(b"From: " + value + b"\r\n")).text
+
+    for number in range(2000):
+        look(b"a%d@b.example" % number)
+    info = author._remembered.cache_info()
+    assert info.maxsize == info.currsize == 1024
+    before = info.misses
+    look(b"x" * 500 + b"@b.example")
+    assert author._remembered.cache_info().misses == before + 1
+    look(b"x" * 503 + b"@b.example")
+    assert author._remembered.cache_info().misses == before + 1
+
+
+@pytest.mark.parametrize(("head", "_"), [*ATTACKS, (GOOD, ""), (GOOD + REST, "")])
+def test_what_is_remembered_says_the_same_again(head: bytes, _: str) -> None:
+    author._remembered.cache_clear()
+    first = read_author(Header(head))
+    assert read_author(Header(head)) == read_author(Header(head)) == first
