@@ -184,7 +184,7 @@ def test_slow_loris_ends_however_steadily_it_drips(dripped: str) -> None:
 
         task = loop.create_task(drip())
         try:
-            await asyncio.wait_for(stand.server.emptied.wait(), 20)
+            await asyncio.wait_for(stand.server.connections.emptied.wait(), 20)
         finally:
             task.cancel()
         assert loop.time() - began >= 0.5
@@ -299,7 +299,7 @@ def test_a_client_that_leaves_while_we_decide_leaves_nothing() -> None:
         client.writer.write(b"x\r\n.\r\n")
         await asyncio.sleep(0.1)
         client.writer.transport.abort()
-        await asyncio.wait_for(stand.server.emptied.wait(), 5)
+        await asyncio.wait_for(stand.server.connections.emptied.wait(), 5)
         assert stand.keepers[0].told[-2:] == ["end", "closed"]
 
     play(test)
