@@ -171,7 +171,7 @@ class Verification:
         return CRLF.join([*signed, without_signature(own)])
 
     def _left_open(self, newest: ArcSet) -> str:
-        """What could be changed behind the newest message signature's back. DESIGN 3, house rules; RFC 6376 8.2 and 8.15."""
+        """What could be changed behind the newest message signature's back. RFC 6376 8.2 and 8.15."""
         signature = newest.message
         assert isinstance(signature, Signature)  # or the chain would have a reason to fail
         if signature.length is not None and signature.length < self._hashes[newest.instance].length:
