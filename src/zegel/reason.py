@@ -1,4 +1,4 @@
-"""The tables of reasons: one line for each, and every property of a reason is forced by its line. DESIGN 3.
+"""The tables of reasons: one line for each, and every property of a reason is forced by its line.
 
 A reason is a stable id, for the store, the log and scripts; the section that it comes from; and a sentence for people. It is an enum
 member, so that a table is whole where it stands and a type checker knows its members.

@@ -26,7 +26,7 @@ REASONS = {
     "DKIM_SIGERROR_CORRUPT_BH": "fail:body_changed",
     "DKIM_SIGERROR_BADSIG": "fail:signature_mismatch",
 }
-_HOUSE = "DESIGN 3, house rule: more instances of a signed single-instance field than h= names is policy"
+_HOUSE = "house rule: more instances of a signed single-instance field than h= names is policy"
 EXCEPTIONS = {
     f"Added {name} header": Difference("PERMFAIL DKIM_POLICYERROR_UNSIGNED_HEADER_ADDED", "policy:field_added", _HOUSE)
     for name in ("From", "Subject", "Date", "To")
@@ -72,7 +72,7 @@ def test_case(case: dict[str, Any]) -> None:
     answers = [judge(call) for call in case["calls"] if call["fn"] == "verify"]
     assert all(cases.words(results) == cases.words(answers[0]) for results in answers), "its settings change warnings only"
     order = [expect["ops"][-1][0] for expect in case["expect"] if expect["path"].endswith(".selector")]
-    # It shows the signature that it likes best first; ours come in header order (DESIGN 3).
+    # It shows the signature that it likes best first; ours come in header order.
     results = sorted(answers[-1], key=lambda result: order.index(result.selector)) if len(order) > 1 else answers[-1]
     assert (results == answers[-1]) is (case["name"] not in OTHER_ORDER)
     rest = {compare(expect, results) for expect in case["expect"]} - {None}

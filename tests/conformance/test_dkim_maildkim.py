@@ -23,7 +23,7 @@ VERSION = (
     'RFC 6376 6.1.1: "Verifiers MUST return PERMFAIL (incompatible version)" for a v= "inconsistent with this specification"; absent, 3.5'
 )
 SHA1 = 'RFC 8301 3.1: "rsa-sha1 MUST NOT be used for signing or verifying"'
-HISTORIC = "DESIGN 3: [] when unsigned; DomainKey-Signature is RFC 4870, obsoleted by RFC 4871: no DKIM-Signature is there"
+HISTORIC = "unsigned, which is []: DomainKey-Signature is RFC 4870, obsoleted by RFC 4871: no DKIM-Signature is there"
 MOST = "RFC 6376 6.1: each signature has its own result; the suite gives the message one word"
 
 _V, _A = "permerror:version", "permerror:algorithm_sha1"

@@ -110,7 +110,7 @@ WE_PASS = {
     "no c=": "RFC 6376 3.5: default is simple/simple, which these were signed by; dkimpy takes relaxed",
     "a fault in an older AMS": "RFC 8617 5.2, 5A: this does not affect the validity of the Authenticated Received Chain",
     "an ARC field in another place": "RFC 8617 5.1.1: in increasing instance order; dkimpy takes them from the bottom up",
-    "a second From": "RFC 6376 5.4.2: the last one is signed; the chain passes, is open to change, and is not relied on (DESIGN 3)",
+    "a second From": "RFC 6376 5.4.2: the last one is signed; the chain passes, is open to change, and is not relied on",
     "b= without padding": "RFC 6376 2.10 has the padding as optional",
     "a tag that ends in i": "RFC 6376 3.2: the name is the whole name",
 }

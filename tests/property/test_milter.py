@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from support import milter_bytes as mta
 from support.mta import join, split
+from support.overheard import Seen, overhear
 from zegel.milter import codec
-from zegel.milter.codec import Decoder, ProtocolError
+from zegel.milter.codec import Decoder
 from zegel.milter.edits import Outcome
-from zegel.milter.events import EndOfMessage, Event, Headers
 from zegel.milter.session import Session
 
 MACROS = (b"i", b"{auth_type}", b"j")
-Seen = tuple[list[tuple[Event, list[bytes | None]]], bytes, str]
 
 
 def _macros(stage: str, names: list[str], value: str) -> bytes:
@@ -54,29 +53,8 @@ streams = st.builds(
 
 
 def listen(pieces: Iterable[bytes]) -> Seen:
-    """Feed pieces to a session as a server does: each event with the macros at its time, all that was answered, and how it ended."""
     session = Session()
-    seen: list[tuple[Event, list[bytes | None]]] = []
-    said = b""
-    try:
-        for piece in pieces:
-            events = session.receive(piece)
-            while True:
-                ended = False
-                for event in events:
-                    known = [session.macro(name) for name in MACROS]
-                    # How many fields come in one event is the cut of the bytes.
-                    parts = [Headers([field]) for field in event.fields] if isinstance(event, Headers) else [event]
-                    seen += [(part, known) for part in parts]
-                    ended = isinstance(event, EndOfMessage)
-                said += session.outgoing()
-                if not ended:
-                    break
-                session.finish(Outcome())
-                events = session.receive(b"")
-    except ProtocolError as error:
-        return seen, said + session.outgoing(), str(error)
-    return seen, said, ""
+    return overhear(session, pieces, MACROS, finish=lambda _: session.finish(Outcome()))
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from html.parser import HTMLParser
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import samples
 from support.testmail import MAIL, dns, report, signature, signed
+from support.wellformed import WellFormed
 from zegel.check.language import translator
 from zegel.check.letter import letter
 from zegel.check.message.changed import change
@@ -51,33 +51,13 @@ BODIES = st.one_of(
 )
 
 
-class Balanced(HTMLParser):
-    """Fails where an element is not closed in its place, or is none of ours."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "img", "iframe", "link", "form")
-        assert not any(name.startswith("on") for name, _ in attrs)
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def told(message: bytes) -> MessageReport:
     found = report(message, ZONE)
     assert found.items
     assert len(found.items) < 200
     sheet = sheet_of(found, of_message(found, PROFILES.values()))
     for language in ("en", "nl"):
-        Balanced(page([sheet], language=language, translate=translator(language), now=samples.NOW, version="1"))
+        WellFormed(page([sheet], language=language, translate=translator(language), now=samples.NOW, version="1"))
     text = letter(sheet, translate=translator("en"))
     assert all(char.isprintable() or char == "\n" for char in text)
     return found

@@ -41,3 +41,9 @@ def ed25519() -> zegel.Key:
 def zone() -> zegel.Zone:
     """Both keys, published."""
     return zegel.Zone.from_dict({(key.name, "TXT"): [key.record] for key in (rsa(), ed25519())})
+
+
+def with_key(zone: str) -> str:
+    """The text of a zone, with the record of the Ed25519 key."""
+    key = ed25519()
+    return f'{zone}{key.name}. TXT "{key.record}"\n'

@@ -16,12 +16,7 @@ def calls(run: Callable[[], object]) -> int:
         nonlocal made
         made += event in ("call", "c_call")
 
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
+    _watched(run, count, sys.getprofile, sys.setprofile)
     return made
 
 
@@ -34,10 +29,14 @@ def lines(run: Callable[[], object]) -> int:
         passed += event == "line"
         return count
 
-    before = sys.gettrace()
-    sys.settrace(count)
+    _watched(run, count, sys.gettrace, sys.settrace)
+    return passed
+
+
+def _watched(run: Callable[[], object], watch: Any, present: Callable[[], Any], install: Callable[[Any], None]) -> None:
+    before = present()
+    install(watch)
     try:
         run()
     finally:
-        sys.settrace(before)
-    return passed
+        install(before)

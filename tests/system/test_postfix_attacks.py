@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
 import zegel
-from support.daemon import Daemon
-from support.postfix import Postfix
 from support.proof import results
+from support.receiving import Receiving, receiving
 
 HEADER = b"From: Them <a@partner.example>\r\nTo: info@example.org\r\nSubject: hello\r\n"
 BODY = b"\r\nhello\r\n"
@@ -23,23 +21,10 @@ CLAIM = b"Authentication-Results: mail.example.org; dkim=pass header.d=bank.exam
 EVIL = b"From: evil@evil.example"
 
 
-class Site(NamedTuple):
-    postfix: Postfix
-    key: zegel.Key
-
-    def deliver(self, message: bytes) -> bytes:
-        before = len(self.postfix.sink.messages)
-        self.postfix.send(message, sender="a@partner.example", address="203.0.113.5", port=4711)
-        return self.postfix.sink.wait(before + 1)[-1].data
-
-
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    daemon = Daemon("[limits]\nheader_bytes = 65536\n")
-    key = zegel.Key.generate("partner.example", "s1", "ed25519")
-    daemon.publish(key)
-    with daemon, Postfix(smtpd_milters=daemon.milter_address, non_smtpd_milters=daemon.milter_address) as postfix:
-        yield Site(postfix, key)
+def site() -> Iterator[Receiving]:
+    with receiving() as made:
+        yield made
 
 
 def readings(message: bytes) -> Iterator[list[tuple[bytes, bytes]]]:
@@ -83,8 +68,8 @@ CLAIMS = {
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_nobody_finds_our_name_on_a_forged_result(site: Site, name: str) -> None:
-    delivered = site.deliver(CLAIMS[name] + BODY)
+def test_nobody_finds_our_name_on_a_forged_result(site: Receiving, name: str) -> None:
+    delivered = site.receive(CLAIMS[name] + BODY).data
     assert results(delivered).startswith("mail.example.org; dkim=")
     for fields in readings(delivered):
         ours = [value for field, value in fields if field == b"authentication-results" and b"mail.example.org" in value.lower()]
@@ -110,9 +95,9 @@ ALTERATIONS = {
 
 @pytest.mark.parametrize("canonicalization", ["relaxed/relaxed", "simple/simple"])
 @pytest.mark.parametrize("name", ALTERATIONS)
-def test_a_pass_has_no_other_author_beside_it(site: Site, name: str, canonicalization: str) -> None:
-    signed = zegel.sign(HEADER + BODY, site.key, canonicalization=canonicalization) + HEADER + BODY
-    delivered = site.deliver(ALTERATIONS[name] % signed)
+def test_a_pass_has_no_other_author_beside_it(site: Receiving, name: str, canonicalization: str) -> None:
+    signed = site.signed(HEADER + BODY, canonicalization=canonicalization)
+    delivered = site.receive(ALTERATIONS[name] % signed).data
     assert "dkim=" in results(delivered)
     if "dkim=pass" in results(delivered):
         for fields in readings(delivered):
@@ -121,9 +106,9 @@ def test_a_pass_has_no_other_author_beside_it(site: Site, name: str, canonicaliz
 
 @pytest.mark.parametrize("what", [b"Them <a@partner.example>", b"hello\r\n\r\n", b"hello\r\n"])
 @pytest.mark.parametrize("added", [b"\0, b@evil.example", b"\r, b@evil.example", b"\0\r\n evil"])
-def test_what_a_pass_covers_is_what_arrives(site: Site, what: bytes, added: bytes) -> None:
+def test_what_a_pass_covers_is_what_arrives(site: Receiving, what: bytes, added: bytes) -> None:
     """Postfix cuts a field at a NUL: what it shows us must be what it delivers."""
     message = HEADER + BODY
     signed = zegel.sign(message, site.key) + message.replace(what, what.rstrip() + added + what[len(what.rstrip()) :], 1)
-    delivered = site.deliver(signed)
+    delivered = site.receive(signed).data
     assert ("dkim=pass" in results(delivered)) <= (b"evil" not in delivered)

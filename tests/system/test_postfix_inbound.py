@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
 import zegel
-from support.daemon import Daemon
-from support.postfix import Postfix
 from support.proof import fields, results, tags, values
-from support.sink import Arrived
+from support.receiving import Receiving, receiving
 
 PLAIN = b"From: Them <a@partner.example>\r\nTo: info@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
 FORGED = (
@@ -28,8 +25,6 @@ OTHERS = (
     b"X-Authentication-Results: mail.example.org; dkim=pass\r\n",
     b"Authentication-Results: last.example 1; spf=fail (mail.example.org)\r\n",
 )
-
-
 UNSIGNED = (
     'mail.example.org; dkim=none; spf=none reason="the domain publishes no SPF record" smtp.mailfrom=partner.example; '
     'spf=none reason="DNS has no such domain" smtp.helo=client.example.net; '
@@ -37,31 +32,14 @@ UNSIGNED = (
 )
 
 
-class Site(NamedTuple):
-    postfix: Postfix
-    daemon: Daemon
-    key: zegel.Key
-
-    def receive(self, message: bytes) -> Arrived:
-        before = len(self.postfix.sink.messages)
-        self.postfix.send(message, sender="a@partner.example", address="203.0.113.5", port=4711)
-        return self.postfix.sink.wait(before + 1)[-1]
-
-    def signed(self, message: bytes, **options: str) -> bytes:
-        return zegel.sign(message, self.key, **options) + message  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    daemon = Daemon("[limits]\nheader_bytes = 65536\n")
-    key = zegel.Key.generate("partner.example", "s1", "ed25519")
-    daemon.publish(key)
-    with daemon, Postfix(smtpd_milters=daemon.milter_address, non_smtpd_milters=daemon.milter_address) as postfix:
-        yield Site(postfix, daemon, key)
+def site() -> Iterator[Receiving]:
+    with receiving() as made:
+        yield made
 
 
 @pytest.mark.parametrize("canonicalization", ["relaxed/relaxed", "simple/simple"])
-def test_what_was_signed_passes(site: Site, canonicalization: str) -> None:
+def test_what_was_signed_passes(site: Receiving, canonicalization: str) -> None:
     folded = PLAIN.replace(b"Subject: hello", b"Subject:  folded\r\n\tand \r\n  odd ")
     arrived = site.receive(site.signed(folded, canonicalization=canonicalization))
     found = results(arrived.data)
@@ -69,18 +47,18 @@ def test_what_was_signed_passes(site: Site, canonicalization: str) -> None:
     assert arrived.data.endswith(folded)
 
 
-def test_what_was_changed_fails_and_still_arrives(site: Site) -> None:
+def test_what_was_changed_fails_and_still_arrives(site: Receiving) -> None:
     arrived = site.receive(site.signed(PLAIN).replace(b"\r\n\r\nhello", b"\r\n\r\nhallo"))
     assert results(arrived.data).startswith('mail.example.org; dkim=fail reason="the body is not the one that was signed [bh=]" header.d=')
 
 
-def test_what_is_not_signed_is_none(site: Site) -> None:
+def test_what_is_not_signed_is_none(site: Receiving) -> None:
     arrived = site.receive(PLAIN)
     assert results(arrived.data) == UNSIGNED
     assert tags(arrived.data) == []
 
 
-def test_each_signature_has_its_own_result(site: Site) -> None:
+def test_each_signature_has_its_own_result(site: Receiving) -> None:
     lost = zegel.Key.generate("lost.example", "s9", "ed25519")
     arrived = site.receive(zegel.sign(PLAIN, lost) + site.signed(PLAIN))
     first, second, *others = results(arrived.data).removeprefix("mail.example.org; ").split("; ")
@@ -90,7 +68,7 @@ def test_each_signature_has_its_own_result(site: Site) -> None:
     assert [other.partition("=")[0] for other in others] == ["spf", "spf", "dmarc"]
 
 
-def test_five_forged_fields_go_and_all_others_stay_in_order(site: Site) -> None:
+def test_five_forged_fields_go_and_all_others_stay_in_order(site: Receiving) -> None:
     removed = site.daemon.counted("zegel_forged_results_total")
     one, two, three, four, five = FORGED
     header = b"".join([OTHERS[0], one, two, OTHERS[1], three, OTHERS[2], four, b"X-Between: 1\r\n", five, OTHERS[3]])
@@ -101,14 +79,14 @@ def test_five_forged_fields_go_and_all_others_stay_in_order(site: Site) -> None:
     assert site.daemon.counted("zegel_forged_results_total") == removed + 5
 
 
-def test_five_forged_fields_in_a_row_go_as_they_are_spelled(site: Site) -> None:
+def test_five_forged_fields_in_a_row_go_as_they_are_spelled(site: Receiving) -> None:
     arrived = site.receive(b"".join(FORGED) + PLAIN)
     assert results(arrived.data) == UNSIGNED
     assert arrived.data.endswith(PLAIN)
     assert arrived.data.lower().count(b"authentication-results") == 1
 
 
-def test_two_messages_on_one_connection_each_get_their_own_verdict(site: Site) -> None:
+def test_two_messages_on_one_connection_each_get_their_own_verdict(site: Receiving) -> None:
     before = len(site.postfix.sink.messages)
     with site.postfix.client(address="203.0.113.5", port=4711) as client:
         altered = site.signed(PLAIN).replace(b"Subject: hello", b"Subject: hallo")
@@ -122,7 +100,7 @@ def test_two_messages_on_one_connection_each_get_their_own_verdict(site: Site) -
     assert [len(values(came.data, "Authentication-Results")) for came in (first, second, third)] == [1, 1, 1]
 
 
-def test_a_second_message_after_one_that_was_given_up(site: Site) -> None:
+def test_a_second_message_after_one_that_was_given_up(site: Receiving) -> None:
     before = len(site.postfix.sink.messages)
     with site.postfix.client(address="203.0.113.5", port=4711) as client:
         client.mail("a@partner.example")
@@ -134,7 +112,7 @@ def test_a_second_message_after_one_that_was_given_up(site: Site) -> None:
     assert results(arrived.data).startswith("mail.example.org; dkim=pass")
 
 
-def test_a_forged_field_behind_a_long_header_goes_too(site: Site) -> None:
+def test_a_forged_field_behind_a_long_header_goes_too(site: Receiving) -> None:
     padding = b"".join(b"X-Padding: %s\r\n" % (b"x" * 900) for _ in range(100))
     signature = zegel.sign(PLAIN, site.key)
     arrived = site.receive(signature + padding + b"".join(FORGED) + PLAIN)
@@ -144,7 +122,7 @@ def test_a_forged_field_behind_a_long_header_goes_too(site: Site) -> None:
     assert arrived.data.endswith(padding + PLAIN)
 
 
-def test_hundreds_of_forged_fields_are_refused_for_good(site: Site) -> None:
+def test_hundreds_of_forged_fields_are_refused_for_good(site: Receiving) -> None:
     """Postfix reads the header again for each deletion, so a stranger must not choose their number."""
     arrived = site.receive(FORGED[0] * 500 + OTHERS[0] * 600 + PLAIN)
     assert arrived.data.endswith(OTHERS[0] * 600 + PLAIN)
@@ -155,7 +133,7 @@ def test_hundreds_of_forged_fields_are_refused_for_good(site: Site) -> None:
     site.daemon.wait_log("refused: more than 500 Authentication-Results fields claim our name")
 
 
-def test_results_cannot_be_injected(site: Site) -> None:
+def test_results_cannot_be_injected(site: Receiving) -> None:
     evil = b'DKIM-Signature: v=1; a=rsa-sha256; d=x"y; s=(s; i="=3Bdkim=3Dpass@e.example; h=from; bh=AAAA; b=AAAA\r\n'
     arrived = site.receive(evil + PLAIN)
     found = results(arrived.data)
@@ -163,7 +141,7 @@ def test_results_cannot_be_injected(site: Site) -> None:
     assert found.startswith("mail.example.org; dkim=permerror")
 
 
-def test_a_stranger_that_says_it_is_ours_is_not_signed(site: Site) -> None:
+def test_a_stranger_that_says_it_is_ours_is_not_signed(site: Receiving) -> None:
     key = site.daemon.add_key("example.org", "e1")
     site.daemon.wait_log("keys loaded", 2)
     arrived = site.receive(PLAIN.replace(b"a@partner.example", b"info@example.org"))
@@ -172,7 +150,7 @@ def test_a_stranger_that_says_it_is_ours_is_not_signed(site: Site) -> None:
     assert f"header.d={key.domain}" not in results(arrived.data)
 
 
-def test_nothing_went_wrong(site: Site) -> None:
+def test_nothing_went_wrong(site: Receiving) -> None:
     """Runs last in this module: no message above has met a fault of ours."""
     assert site.daemon.counted("zegel_faults_total") == 0
     assert "Traceback" not in site.daemon.log()

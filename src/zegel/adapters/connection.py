@@ -7,15 +7,15 @@ read our replies. The time and the sockets are the event loop's; what is said is
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from zegel.milter import codec, events
 from zegel.milter.codec import ProtocolError
 from zegel.milter.edits import FAULT, Outcome, render_action
 from zegel.milter.events import BodyChunk, EndOfHeaders, EndOfMessage, Event, Headers, MailFrom, Recipient
 
+from .paced import Paced
 from .silence import Silence
 
 if TYPE_CHECKING:
@@ -24,20 +24,17 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 _FAULT_REPLY: Final = render_action(FAULT.action)
 _LINGER_SECONDS: Final = 10.0
-_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", 0)  # Linux: else Postfix (Nagle) waits 40 ms for the ACK of each piece without a reply
 
 
-class Connection(asyncio.Protocol):
+class Connection(Paced):
     """One connection of the MTA: its transport, session and handler."""
 
     def __init__(self, pump: Pump, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self.session = pump.session_factory()
         self._pump = pump
         self._loop = loop
-        self._transport: asyncio.Transport | None = None
-        self._tcp: socket.socket | None = None  # where ACKs are to be hurried
         self._handler: Handler | None = None
-        self._task: asyncio.Task[None] | None = None
         self._silence: Silence | None = None
         self._progress_timer: asyncio.TimerHandle | None = None
         self._unusable = False  # the handler does not know its client, so that all messages are answered with 451
@@ -46,27 +43,20 @@ class Connection(asyncio.Protocol):
         self._overdue = False  # its outcome has taken too long
         self._deadline = 0.0
         self._body_wanted = True
-        self._write_blocked = False
-        self._read_paused = False
 
     # The transport's calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it at once when there are too many."""
-        # uvloop's transports are none of asyncio's classes, but have the same calls.
-        transport = self._transport = cast(asyncio.Transport, transport)
+        transport = self._take(transport)
         pump = self._pump
-        if pump.draining or len(pump.connections) >= pump.connection_cap:
+        if pump.connections.draining or len(pump.connections) >= pump.connection_cap:
             pump.refused += 1
             transport.abort()
             return
         pump.accepted += 1
-        pump.connections.add(self)
-        pump.emptied.clear()
-        peer = transport.get_extra_info("socket")
-        if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._tcp = peer if _QUICKACK else None
+        pump.connections.enter(self)
+        self._wait_for_no_more(transport)
         self._silence = Silence(self._loop, pump.idle_seconds, busy=lambda: self._task is not None, end=self._close)
         self._new_handler()
 
@@ -74,8 +64,7 @@ class Connection(asyncio.Protocol):
         """Handle what came, or keep it until the message at hand is concluded."""
         if self._silence is not None:
             self._silence.heard()
-        if self._tcp is not None:
-            self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for one read
+        self._acknowledge()
         if self._task is None:
             self._advance(data)
             return
@@ -85,16 +74,6 @@ class Connection(asyncio.Protocol):
             self.session.receive(data)
         except ProtocolError as error:
             self._refuse(error)
-
-    def pause_writing(self) -> None:
-        """The MTA does not read our replies: take no more from it."""
-        self._write_blocked = True
-        self._pause()
-
-    def resume_writing(self) -> None:
-        """The MTA reads again."""
-        self._write_blocked = False
-        self._resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop what is under way and tell the handler."""
@@ -110,15 +89,15 @@ class Connection(asyncio.Protocol):
 
     # The pump's calls.
 
-    def close_if_idle(self) -> None:
+    @property
+    def in_message(self) -> bool:
+        """Whether a message is in progress."""
+        return self.session.in_message
+
+    def end_if_idle(self) -> None:
         """Close the connection unless a message is in progress."""
         if not self.session.in_message:
             self._close()
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
 
     # The way of the events.
 
@@ -132,8 +111,8 @@ class Connection(asyncio.Protocol):
             self._refuse(error)
             return
         self._flush()
-        if self._pump.draining:
-            self.close_if_idle()
+        if self._pump.connections.draining:
+            self.end_if_idle()
 
     def _dispatch(self, event: Event) -> None:
         kind = type(event)
@@ -323,21 +302,9 @@ class Connection(asyncio.Protocol):
         try:
             self._close_handler()
         finally:
-            self._pump.connections.discard(self)
-            if not self._pump.connections:
-                self._pump.emptied.set()
+            self._pump.connections.leave(self)
 
     def _flush(self) -> None:
         data = self.session.outgoing()
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
-
-    def _pause(self) -> None:
-        if self._transport is not None:
-            self._read_paused = True
-            self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._read_paused and self._transport is not None and self._task is None and not self._write_blocked:
-            self._read_paused = False
-            self._transport.resume_reading()

@@ -17,12 +17,12 @@ from zegel.milter.events import Connected, Headers, MailFrom, Recipient
 from zegel.milter.session import Session
 
 from .connection import Connection
+from .draining import OpenConnections
 from .listener import bind_unix, identity_of, unlink_if_same
 
 T = TypeVar("T")
 
 _BACKLOG: Final = 512
-_CUT_SECONDS: Final = 10.0
 
 
 class Handler(Protocol):
@@ -87,10 +87,7 @@ class Pump:
         self.refused = 0
         self.messages = 0
         self.faults = 0
-        self.draining = False
-        self.connections: set[Connection] = set()
-        self.emptied = asyncio.Event()
-        self.emptied.set()
+        self.connections: OpenConnections[Connection] = OpenConnections()
         self._servers: list[asyncio.AbstractServer] = []
         self._paths: list[tuple[str, tuple[int, int]]] = []
 
@@ -116,33 +113,17 @@ class Pump:
 
     async def drain(self, seconds: float) -> int:
         """Stop listening, close what is idle, let messages in progress end, cut the rest after ``seconds``; return how many were cut."""
-        self.draining = True
+        self.connections.draining = True
         for server in self._servers:
             server.close()
         for path, identity in self._paths:
             unlink_if_same(path, identity)
-        for connection in list(self.connections):
-            connection.close_if_idle()
-        if await self._emptied_within(seconds):
-            return 0
-        left = list(self.connections)
-        cut = sum(connection.session.in_message for connection in left)
-        for connection in left:
-            connection.abort()
-        await self._emptied_within(_CUT_SECONDS)
-        return cut
+        return await self.connections.drain(seconds)
 
     def fault(self, exception: Exception) -> None:
         """Count and report a failure."""
         self.faults += 1
         self.on_fault(exception)
-
-    async def _emptied_within(self, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(self.emptied.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

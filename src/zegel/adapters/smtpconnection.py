@@ -7,11 +7,11 @@ our replies. A line has its time, and a message as a whole, however steadily its
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
+from zegel.adapters.paced import Paced
 from zegel.smtp.codec import reply
 from zegel.smtp.events import Aborted, Content, EndOfMessage, Event, Login, MailFrom, Misuse, Recipient, Reply, StartTls
 from zegel.smtp.session import Session
@@ -23,22 +23,19 @@ _FAULT: Final = Reply("451", "4.3.0", "something is wrong here; try again later"
 _FULL: Final = reply("421", "4.7.0", "too many connections; try again later")
 _LINGER_SECONDS: Final = 10.0
 _MAX_EARLY: Final = 65_536  # octets below TLS before the handshake has been told of
-_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", 0)  # Linux: else a client with Nagle waits 40 ms for the ACK of its last piece
 
 
-class SmtpConnection(asyncio.Protocol):
+class SmtpConnection(Paced):
     """One connection: its transport, session and handler."""
 
     session: Session
     _handler: Handler
 
     def __init__(self, server: Submission, door: Door, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self._server, self._door, self._loop = server, door, loop
-        self._transport: asyncio.Transport | None = None
-        self._tcp: socket.socket | None = None
         self._address = ""
         self._entered = False
-        self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._line_until = self._message_until = float("inf")
         self.heard = loop.time()  # of the last word on either side
@@ -46,34 +43,30 @@ class SmtpConnection(asyncio.Protocol):
         self._early = bytearray()
         self._starting_tls = False
         self._faulty = False  # this message will be answered with 451
-        self._write_blocked = self._read_paused = False
 
     # The transport's calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or refuse it when there are too many."""
-        # uvloop's transports are none of asyncio's classes, but have the same calls.
-        self._transport = cast(asyncio.Transport, transport)
+        transport = self._take(transport)
         server = self._server
-        peer = self._transport.get_extra_info("peername")
+        peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         if not self._door.implicit and not server.admits(self._address):
             server.refused += 1
-            self._transport.write(_FULL)
-            self._transport.close()
+            transport.write(_FULL)
+            transport.close()
             return
         self._entered = True
         server.enter(self, self._address)
-        self._tcp = self._transport.get_extra_info("socket")
-        if self._tcp is not None:
-            self._tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._wait_for_no_more(transport)
         try:
             self._handler = server.handler_factory(self._address, self._door.loopback)
         except Exception as error:
             server.on_fault(error)
             self._entered = False
             server.leave(self, self._address)
-            self._transport.abort()
+            transport.abort()
             return
         self.session = Session(self._door.terms, secure=self._door.implicit, known=self._handler.known)
         self._progressed()
@@ -90,22 +83,11 @@ class SmtpConnection(asyncio.Protocol):
             if len(self._early) > _MAX_EARLY:
                 self.abort()
             return
-        if self._tcp is not None and _QUICKACK:
-            self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for one read
+        self._acknowledge()
         if self._task is not None:
             # Reading goes on up to here, so that its going away is seen.
             self._pause()
         self._advance(data)
-
-    def pause_writing(self) -> None:
-        """The client does not read our replies: take no more from it."""
-        self._write_blocked = True
-        self._pause()
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        self._write_blocked = False
-        self._resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop what is under way and tell the handler."""
@@ -116,6 +98,11 @@ class SmtpConnection(asyncio.Protocol):
         self._leave()
 
     # The server's calls.
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a message is in progress."""
+        return self.session.in_message
 
     @property
     def is_idle(self) -> bool:
@@ -130,11 +117,6 @@ class SmtpConnection(asyncio.Protocol):
     def end_for_another(self) -> None:
         """End a connection that is idle: somebody else wants its place."""
         self._end("too many connections, and nothing came over this one", "4.7.0")
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
 
     # The way of the events.
 
@@ -153,7 +135,7 @@ class SmtpConnection(asyncio.Protocol):
             self._close()
         elif self._starting_tls:
             self._begin_handshake()
-        elif self._server.draining:
+        elif self._server.connections.draining:
             self.end_if_idle()
 
     def _dispatch(self, event: Event) -> None:
@@ -280,16 +262,6 @@ class SmtpConnection(asyncio.Protocol):
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
             self._progressed()
-
-    def _pause(self) -> None:
-        if self._transport is not None and not self._read_paused:
-            self._read_paused = True
-            self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._read_paused and self._transport is not None and self._task is None and not self._write_blocked:
-            self._read_paused = False
-            self._transport.resume_reading()
 
 
 async def _fault() -> Reply:

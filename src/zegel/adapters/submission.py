@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from zegel.adapters.certificate import Certificate
+from zegel.adapters.draining import OpenConnections
 from zegel.adapters.smtpconnection import SmtpConnection
 from zegel.smtp.auth import Credentials
 from zegel.smtp.conversation import Terms
@@ -23,7 +24,6 @@ from zegel.smtp.events import MailFrom, Recipient, Reply
 
 _BACKLOG: Final = 512
 _ACCEPT_PAUSE: Final = 0.1
-_CUT_SECONDS: Final = 5.0
 _V6_PREFIX: Final = 64  # what one customer has
 
 
@@ -105,11 +105,8 @@ class Submission:
         self.handler_factory, self.on_fault = handler_factory, on_fault
         self.connection_cap, self.address_cap = connection_cap, address_cap
         self.patience = patience or Patience()
-        self.connections: set[SmtpConnection] = set()
+        self.connections: OpenConnections[SmtpConnection] = OpenConnections()
         self.by_address: Counter[str] = Counter()
-        self.emptied = asyncio.Event()
-        self.emptied.set()
-        self.draining = False
         self.refused = 0
         self._servers: list[asyncio.AbstractServer] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -130,7 +127,7 @@ class Submission:
 
     def admits(self, address: str) -> bool:
         """Tell if one more connection of that address is taken."""
-        if self.draining or (self.by_address[network_of(address)] >= self.address_cap and not is_loopback(address)):
+        if self.connections.draining or (self.by_address[network_of(address)] >= self.address_cap and not is_loopback(address)):
             return False
         return len(self.connections) + len(self._handshakes) < self.connection_cap or self._make_room()
 
@@ -182,16 +179,13 @@ class Submission:
 
     def enter(self, connection: SmtpConnection, address: str) -> None:
         """Count a connection."""
-        self.connections.add(connection)
+        self.connections.enter(connection)
         self.by_address[network_of(address)] += 1
-        self.emptied.clear()
 
     def leave(self, connection: SmtpConnection, address: str) -> None:
         """Count it no more."""
-        self.connections.discard(connection)
         self._uncount(network_of(address))
-        if not self.connections:
-            self.emptied.set()
+        self.connections.leave(connection)
 
     def _uncount(self, network: str) -> None:
         self.by_address[network] -= 1
@@ -200,28 +194,12 @@ class Submission:
 
     async def drain(self, seconds: float) -> int:
         """Stop listening, end what is idle, let messages in progress end, cut the rest after ``seconds``; return how many were cut."""
-        self.draining = True
+        self.connections.draining = True
         for server in self._servers:
             server.close()
         for task in (*self._accepting, *self._handshakes):
             task.cancel()
-        for connection in list(self.connections):
-            connection.end_if_idle()
-        if await self._emptied_within(seconds):
-            return 0
-        left = list(self.connections)
-        cut = sum(connection.session.in_message for connection in left)
-        for connection in left:
-            connection.abort()
-        await self._emptied_within(_CUT_SECONDS)
-        return cut
-
-    async def _emptied_within(self, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(self.emptied.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        return await self.connections.drain(seconds)
 
 
 async def _listening(host: str, port: int) -> socket.socket:

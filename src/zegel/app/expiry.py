@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from zegel.app.part import Announce, Commit, nothing
+from zegel.app.part import Announce, Commit, leave_off, nothing
 from zegel.app.shared import Shared
 from zegel.config import Config
 from zegel.store.snapshot import Snapshot
@@ -33,9 +33,8 @@ class Expiry:
         """Nothing to do."""
 
     async def stop(self, seconds: float) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
+        """Leave off."""
+        await leave_off(self._task)
 
     async def _run(self) -> None:
         while True:

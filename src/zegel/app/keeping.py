@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from zegel.adapters.nameservers import Looking
 from zegel.app.opening import make_servers
-from zegel.app.part import Announce, Commit
+from zegel.app.part import Announce, Commit, leave_off
 from zegel.app.shared import Shared
 from zegel.config import Config
 from zegel.rollout.keeper import Keeper
@@ -49,8 +48,4 @@ class KeyKeeping:
 
     async def stop(self, seconds: float) -> None:
         """Leave off."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await leave_off(self._task)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,6 +28,14 @@ class Part(Protocol):
 
     async def stop(self, seconds: float) -> None:
         """Let what is in progress end, for so long at most, and leave nothing behind; also after a start that failed half-way."""
+
+
+async def leave_off(task: asyncio.Task[None] | None) -> None:
+    """End a task that may be left at any moment, for what it writes is whole; None: it was never begun."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def nothing() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from zegel.app.opening import make_servers
-from zegel.app.part import Announce, Commit
+from zegel.app.part import Announce, Commit, leave_off
 from zegel.app.shared import Shared
 from zegel.config import Config
 from zegel.rollout.watcher import Watcher
@@ -39,8 +38,4 @@ class RecordWatching:
 
     async def stop(self, seconds: float) -> None:
         """Leave off."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await leave_off(self._task)

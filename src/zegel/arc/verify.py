@@ -21,7 +21,6 @@ from zegel.dkim.signature import Signature
 from zegel.grammar.message import CRLF, split_message
 from zegel.limits import Limits
 
-_MAX_KEY_RECORDS = 5  # as for DKIM: RFC 6376 3.6.2.2 leaves several records undefined
 _NO_ANSWER = "validation was finished before its look-up"
 
 
@@ -160,7 +159,7 @@ class Verification:
         if not answer.records:
             return _Judged(ArcReason.KEY_NOT_FOUND, signature.key.name)
         signed = data()
-        judged = [_judge_with(record, signature, signed, mismatch) for record in answer.records[:_MAX_KEY_RECORDS]]
+        judged = [_judge_with(record, signature, signed, mismatch) for record in answer.records[: keyrecord.MAX_RECORDS]]
         verified = next((item for item in judged if item.holds), None)
         # With several records a mismatch says more than a record of another kind.
         return verified or next((item for item in judged if item.reason is mismatch), judged[0])
@@ -172,7 +171,7 @@ class Verification:
         return CRLF.join([*signed, without_signature(own)])
 
     def _left_open(self, newest: ArcSet) -> str:
-        """What could be changed behind the newest message signature's back. DESIGN 3, house rules; RFC 6376 8.2 and 8.15."""
+        """What could be changed behind the newest message signature's back. RFC 6376 8.2 and 8.15."""
         signature = newest.message
         assert isinstance(signature, Signature)  # or the chain would have a reason to fail
         if signature.length is not None and signature.length < self._hashes[newest.instance].length:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zegel.dkim.canonical import one_space, relaxed_field
 from zegel.grammar.message import CRLF, split_fields, split_lines
 
-# RFC 5322 3.6 lets these stand once; readers differ in which of two they show. DESIGN 3, house rules; with all Content-* fields.
+# RFC 5322 3.6 lets these stand once; readers differ in which of two they show. With all Content-* fields.
 SINGLE = frozenset(("from", "to", "cc", "subject", "date", "message-id", "reply-to", "mime-version"))
 _MAX_LAYOUTS = 512
 _MAX_REMEMBERED = 4096  # octets of names: a header with more is read anew each time

@@ -16,6 +16,7 @@ from zegel.dkim.signature import Signature
 from zegel.grammar import taglist
 from zegel.words import N_
 
+MAX_RECORDS = 5  # RFC 6376 3.6.2.2 leaves several at one name undefined; each may be tried, a stranger's hundred may not
 _MAX_RECORD = 8192
 
 

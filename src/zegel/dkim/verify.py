@@ -19,7 +19,6 @@ from zegel.limits import Limits
 from zegel.words import N_
 
 _SIGNATURE = "dkim-signature"
-_MAX_KEY_RECORDS = 5  # RFC 6376 3.6.2.2 leaves several records undefined; each may be tried, a stranger's hundred may not
 
 
 class _Candidate:
@@ -125,7 +124,7 @@ class Verification:
             kind = answer.rcode if answer.rcode is Rcode.NXDOMAIN else N_("no TXT record")
             return parsed.result(DkimReason.KEY_NOT_FOUND, detail=f"{parsed.key.name}: {kind}")
         results = []
-        for text in answer.records[:_MAX_KEY_RECORDS]:
+        for text in answer.records[: keyrecord.MAX_RECORDS]:
             result = self._judge_with(candidate, parsed, candidate.body, text if isinstance(text, bytes) else text.encode())
             if result.reason is DkimReason.VERIFIED:
                 return result

@@ -1,5 +1,5 @@
 """A message from outside, on its way: SPF's questions leave at MAIL, those of DKIM, ARC and DMARC at the end of the header, and the end of
-the message gives the verdict, the edits and the record. DESIGN 2, "The way of one inbound message".
+the message gives the verdict, the edits and the record.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ things, and no part of a message.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +14,8 @@ from typing import Final
 from zegel.smtp.auth import MECHANISMS, AuthError, Credentials, Exchange
 from zegel.smtp.codec import reply
 from zegel.smtp.events import Aborted, Event, Login, MailFrom, Misuse, Recipient, StartTls
-from zegel.smtp.path import Path, PathError, read
+from zegel.smtp.parameters import check_rcpt, read_mail
+from zegel.smtp.path import PathError, read
 
 _MAX_ERRORS: Final = 20  # since the last message
 _MAX_IDLE_COMMANDS: Final = 100  # of those that bring no message nearer, since the last message
@@ -24,9 +24,6 @@ _MAX_LOGINS: Final = 3
 _MAX_HELO: Final = 255
 # What a browser says: a page that somebody was lured to must not reach a mail server through it.
 _FOREIGN_VERBS = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH", b"TRACE"))
-_SIZE = re.compile(r"[0-9]{1,20}", re.ASCII)
-# RFC 3461 4 and RFC 4954 5: taken, and left out.
-_IGNORED = {"MAIL": ("RET", "ENVID", "AUTH"), "RCPT": ("NOTIFY", "ORCPT")}
 
 
 class State(IntEnum):
@@ -193,12 +190,12 @@ class Conversation:
             return
         try:
             path = read(argument, "FROM", hostname=self.terms.hostname)
-            size, utf8 = self._mail_parameters(path)
+            declared = read_mail(path, limit=self.terms.size)
         except PathError as fault:
             self.error(fault.code, fault.enhanced, fault.text)
             return
-        self._utf8 = utf8
-        yield MailFrom(path.address, size, utf8, self.helo, self._protocol)
+        self._utf8 = declared.utf8
+        yield MailFrom(path.address, declared.size, declared.utf8, self.helo, self._protocol)
         if not self._refused():
             self.state = State.ENVELOPE
             self._recipients = self._overshoot = 0
@@ -210,19 +207,6 @@ class Conversation:
         if not self._extended:
             return "SMTP"
         return f"{'UTF8' if self._utf8 else 'E'}SMTP{'S' if self.secure else ''}{'A' if self._logged_in else ''}"
-
-    def _mail_parameters(self, path: Path) -> tuple[int, bool]:
-        parameters = _without_ignored(path.parameters, "MAIL")
-        size, body = parameters.pop("SIZE", "0"), parameters.pop("BODY", "7BIT").upper()
-        utf8 = parameters.pop("SMTPUTF8", None)
-        if parameters:
-            raise PathError("555", "5.5.4", f"the parameter {next(iter(parameters))} is not known here")
-        if not _SIZE.fullmatch(size) or body not in ("7BIT", "8BITMIME") or utf8:
-            raise PathError("501", "5.5.4", "a parameter has a value that it cannot have")
-        if int(size) > self.terms.size:
-            raise PathError("552", "5.3.4", f"the message is larger than {self.terms.size} octets")  # RFC 1870 6.1
-        _check_letters(path.address, utf8=utf8 is not None)
-        return int(size), utf8 is not None
 
     def _rcpt(self, argument: bytes) -> Iterator[Event]:
         if self._recipients >= self.terms.recipients:
@@ -237,9 +221,7 @@ class Conversation:
             path = read(argument, "TO", hostname=self.terms.hostname)
             if not path.address:
                 raise PathError("501", "5.1.3", "a recipient has an address")
-            if unknown := _without_ignored(path.parameters, "RCPT"):
-                raise PathError("555", "5.5.4", f"the parameter {next(iter(unknown))} is not known here")
-            _check_letters(path.address, utf8=self._utf8)
+            check_rcpt(path, utf8=self._utf8)
         except PathError as fault:
             self.error(fault.code, fault.enhanced, fault.text)
             return
@@ -335,12 +317,3 @@ _STEPS: Final[dict[bytes, tuple[tuple[int, ...], Callable[[Conversation, bytes],
     b"VRFY": (_CALM, lambda talk, _: talk._idle_command(reply("252", "2.5.2", "send some mail, and see"))),
     b"QUIT": (_CALM, Conversation._quit),
 }
-
-
-def _without_ignored(parameters: dict[str, str], verb: str) -> dict[str, str]:
-    return {name: value for name, value in parameters.items() if name not in _IGNORED[verb]}
-
-
-def _check_letters(address: str, *, utf8: bool) -> None:
-    if not utf8 and not address.isascii():
-        raise PathError("553", "5.6.7", "an address with other letters than ASCII needs SMTPUTF8")  # RFC 6531 3.5

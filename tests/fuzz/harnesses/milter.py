@@ -13,10 +13,11 @@ from random import Random
 
 from fuzz.dice import Dice
 from support import milter_bytes as mta
+from support.overheard import Seen, overhear
 from zegel.milter import codec
 from zegel.milter.codec import PACKET_CAP, Decoder, ProtocolError
 from zegel.milter.edits import FAULT, AddHeader, ChangeHeader, DeleteHeader, Discard, Edit, InsertHeader, Outcome, Quarantine, Reject
-from zegel.milter.events import EndOfMessage, Event, Headers, Negotiated
+from zegel.milter.events import Event, Negotiated
 from zegel.milter.session import Session
 
 WORDS = (mta.START, mta.EOH, mta.ABORT, mta.QUIT, mta.mail(), mta.rcpt(), mta.packet("K"), mta.packet("E"), mta.optneg(2, 0x3F, 0x7F))
@@ -48,7 +49,6 @@ _EDITS: tuple[Edit, ...] = (
     *(InsertHeader(0, b"A", b" b"), AddHeader(b"A", b" b\r\n c"), ChangeHeader(1, b"A", b"b"), DeleteHeader(2, b"A"), Quarantine("held")),
     *(AddHeader(b"A", b" b\r\nX: y"), InsertHeader(-1, b"A", b" b"), AddHeader(b"A b", b" c"), AddHeader(b"A", b" \0"), Quarantine("a\nb")),
 )
-Seen = tuple[list[tuple[Event, list[bytes | None]]], bytes, str]
 
 
 def starts() -> Iterator[bytes]:
@@ -100,36 +100,16 @@ def _usual(command: str, dice: Dice) -> bytes:
 
 
 def listen(pieces: list[bytes], plan: bytes) -> Seen:
-    """Feed pieces as a server does: each event with the macros at its time, all that was answered, and how it ended."""
+    """What comes of the pieces when the plan says what is answered; a message is in progress from MAIL on, and only then."""
     session = Session(skip_body=bool(plan and plan[0] & 8))
-    seen: list[tuple[Event, list[bytes | None]]] = []
-    said = b""
-    try:
-        for piece in pieces:
-            events = session.receive(piece)
-            while True:
-                ended = False
-                for event in events:
-                    known = [session.macro(name) for name in _MACROS]
-                    # How many fields come in one event is the cut of the bytes.
-                    parts = [Headers([field]) for field in event.fields] if isinstance(event, Headers) else [event]
-                    seen += [(part, known) for part in parts]
-                    ended = isinstance(event, EndOfMessage)
-                    letter = _LETTERS[type(event).__name__]
-                    assert letter in "HU" or session.in_message == (letter in "MRDheBE")
-                    if plan and plan[0] & 7 == 7 and (len(seen) + plan[0]) % 5 == 0:
-                        session.respond(codec.REJECT)
-                    if ended:
-                        break
-                said += session.outgoing()
-                if not ended:
-                    break
-                finish(session, plan, len(seen))
-                events = session.receive(b"")
-    except ProtocolError as error:
-        assert list(session.receive(b"")) == [], "closed is closed"
-        return seen, said + session.outgoing(), str(error)
-    return seen, said + session.outgoing(), ""
+
+    def heard(event: Event, count: int) -> None:
+        letter = _LETTERS[type(event).__name__]
+        assert letter in "HU" or session.in_message == (letter in "MRDheBE")
+        if plan and plan[0] & 7 == 7 and (count + plan[0]) % 5 == 0:
+            session.respond(codec.REJECT)
+
+    return overhear(session, pieces, _MACROS, heard=heard, finish=lambda count: finish(session, plan, count))
 
 
 def finish(session: Session, plan: bytes, turn: int) -> None:

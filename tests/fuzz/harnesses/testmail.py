@@ -9,9 +9,9 @@ import email
 import email.policy
 import hashlib
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
 from fuzz import seeds
+from support.wellformed import WellFormed
 from zegel.adapters.zone import Zone
 from zegel.ask import rehearse
 from zegel.check.language import translator
@@ -59,7 +59,7 @@ def fuzz(data: bytes) -> None:
     report = rehearse(examine(header, split.body, verdict, client), _DNS.answer)
     assert 1 <= len(report.items) <= _MOST_ITEMS
     sheet = sheet_of(report, of_message(report, PROFILES.values()))
-    Balanced(page([sheet], language="en", translate=translator("en"), now=0, version="1"))
+    WellFormed(page([sheet], language="en", translate=translator("en"), now=0, version="1"))
     assert all(char.isprintable() or char == "\n" for char in letter(sheet, translate=translator("en")))
     octets = reply(report, Thread.of(header or Header(b"")), _OURS, _OURS, language="en", token="t", version="1")
     assert octets.isascii()
@@ -79,23 +79,3 @@ def honest(header: Header, body: bytes) -> None:
         unknown = signature._replace(body_hash=hashlib.sha256(b"of none of these\0").digest())
         assert change(body, unknown, b"quoted-printable", work) is None
         assert work.done <= MAX_WORK
-
-
-class Balanced(HTMLParser):
-    """Fails where an element is not closed in its place, or is none of ours."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "img", "iframe", "link", "form")
-        assert not any(name.startswith("on") for name, _ in attrs)
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag

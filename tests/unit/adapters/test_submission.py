@@ -190,7 +190,7 @@ def test_slow_loris_ends_however_steadily_it_drips(dripped: str) -> None:
 
         task = loop.create_task(drip())
         try:
-            await asyncio.wait_for(stand.server.emptied.wait(), 60)
+            await asyncio.wait_for(stand.server.connections.emptied.wait(), 60)
         finally:
             task.cancel()
         assert loop.time() - began >= 0.5
@@ -307,7 +307,7 @@ def test_a_client_that_leaves_while_we_decide_leaves_nothing() -> None:
         client.writer.write(b"x\r\n.\r\n")
         await until(lambda: stand.keepers[0].told[-1] == "end")
         client.writer.transport.abort()
-        await asyncio.wait_for(stand.server.emptied.wait(), 60)
+        await asyncio.wait_for(stand.server.connections.emptied.wait(), 60)
         assert stand.keepers[0].told[-2:] == ["end", "closed"]
 
     play(test)

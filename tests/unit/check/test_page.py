@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from support import inbound, samples
 from support.testmail import MAIL, dns, report, signed
+from support.wellformed import WellFormed
 from zegel.check.item import Area, Item, Level
 from zegel.check.language import asked_for, translator
 from zegel.check.letter import letter
@@ -34,20 +34,16 @@ NASTY = Item(
 _PLAIN = "html head meta title style body section div span b time p h1 h2 h3 table thead tbody tr th td ol li a br pre code"
 
 
-class Reader(HTMLParser):
+class Reader(WellFormed):
     """Reads a page: its tags, its text, and whether each element ends where it should."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self.words: list[str] = []
         self.targets: set[str] = set()
         self.ids: set[str] = set()
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
+        super().__init__(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
@@ -55,11 +51,7 @@ class Reader(HTMLParser):
         found = dict(attrs)
         self.targets |= {found["href"] or ""} if "href" in found else set()
         self.ids |= {found["id"] or ""} if "id" in found else set()
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+        super().handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)

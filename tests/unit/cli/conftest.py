@@ -59,3 +59,13 @@ def zegel(monkeypatch: pytest.MonkeyPatch, data: Path) -> Run:
             return Ended(status, out.getvalue(), errors.getvalue().decode())
 
     return run
+
+
+@pytest.fixture
+def zone(data: Path, zegel: Run) -> Path:
+    """A data folder with example.be and a configuration that answers from a zone file, which is empty."""
+    zegel("domain", "add", "example.be")
+    file = data / "zone"
+    file.write_text("")
+    (data / "zegel.toml").write_text(f'[dns]\nzone = "{file}"\n')
+    return file

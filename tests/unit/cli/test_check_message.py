@@ -32,9 +32,8 @@ NOW = ("--now", str(samples.NOW))
 
 @pytest.fixture
 def dns(tmp_path: Path) -> Path:
-    key = samples.ed25519()
     file = tmp_path / "zone"
-    file.write_text(f'{ZONE}{key.name}. TXT "{key.record}"\n')
+    file.write_text(samples.with_key(ZONE))
     return file
 
 

@@ -16,16 +16,6 @@ from support.servers import free_port
 from .conftest import Ended, Run
 
 
-@pytest.fixture
-def zone(data: Path, zegel: Run) -> Path:
-    """A data folder with example.be and a configuration that answers from a zone file, which is empty."""
-    zegel("domain", "add", "example.be")
-    file = data / "zone"
-    file.write_text("")
-    (data / "zegel.toml").write_text(f'[dns]\nzone = "{file}"\n')
-    return file
-
-
 def keys(zegel: Run) -> dict[str, str]:
     return {row["selector"]: row["state"] for row in zegel("key", "list", "example.be", "--json").json}
 

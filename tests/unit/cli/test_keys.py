@@ -10,16 +10,6 @@ from zegel.ask import Question, RRType
 from .conftest import Ended, Run
 
 
-@pytest.fixture
-def zone(data: Path, zegel: Run) -> Path:
-    """A data folder with example.be and a configuration that answers from a zone file, which is empty."""
-    zegel("domain", "add", "example.be")
-    file = data / "zone"
-    file.write_text("")
-    (data / "zegel.toml").write_text(f'[dns]\nzone = "{file}"\n')
-    return file
-
-
 def _record(zegel: Run, selector: str) -> dict[str, str]:
     records = zegel("domain", "records", "example.be", "--json").json["records"]
     found: dict[str, str] = next(record for record in records if record["selector"] == selector)

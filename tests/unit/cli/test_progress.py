@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import dns.message
 import dns.rcode
 
 from support.lyingdns import Lying, Play, lying_dns, octets, reply
+from support.terminal import on_a_terminal
 from support.texts import pem
 
 _ERASED = re.compile(r"\x1b\[2K")
@@ -25,24 +24,13 @@ def slowly(query: dns.message.Message) -> Play:
     return Play([octets(made)], delay=0.3)
 
 
-def on_a_terminal(data: Path, there: Lying, *arguments: str) -> str:
+def on_its_terminal(data: Path, there: Lying, *arguments: str) -> str:
     """All that a command writes to its terminal, which is its standard output and its standard error."""
     data.mkdir(mode=0o700, exist_ok=True)
     (data / "zegel.toml").write_text(f'[dns]\nnameservers = ["{there.address}"]\ntimeout = 5.0\n')
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", "LC_ALL": "C.UTF-8", "ZEGEL_DATA": str(data)}
     environment.pop("LANGUAGE", None)
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "zegel.cli.main", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment):
-        os.close(theirs)
-        seen = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                seen += chunk
-        except OSError:  # the other side is closed
-            pass
-    os.close(ours)
-    return seen.decode()
+    return on_a_terminal([sys.executable, "-m", "zegel.cli.main", *arguments], environment).screen
 
 
 def test_many_domains_show_how_far_the_check_is(tmp_path: Path) -> None:
@@ -50,7 +38,7 @@ def test_many_domains_show_how_far_the_check_is(tmp_path: Path) -> None:
     names.write_text("".join(f"d{number}.example\n" for number in range(70)))
     with lying_dns() as there:
         there.otherwise = slowly
-        seen = on_a_terminal(tmp_path / "data", there, "check", "--file", str(names))
+        seen = on_its_terminal(tmp_path / "data", there, "check", "--file", str(names))
     before, _bar, after = seen.rpartition("Checking")
     assert "/70" in before + after
     assert len([line for line in seen.splitlines() if "mx.domain" in line]) == 70
@@ -68,7 +56,7 @@ def test_an_import_shows_how_far_the_look_in_dns_is(tmp_path: Path) -> None:
     (folder / "opendkim.conf").write_text(f"KeyTable {folder}/keys\nSigningTable refile:{folder}/signing\n")
     with lying_dns() as there:
         there.otherwise = slowly
-        seen = on_a_terminal(tmp_path / "data", there, "import", "opendkim", str(folder / "opendkim.conf"))
+        seen = on_its_terminal(tmp_path / "data", there, "import", "opendkim", str(folder / "opendkim.conf"))
     before, _bar, after = seen.rpartition("Looking in DNS")
     assert before
     assert f"40/{count}" in seen

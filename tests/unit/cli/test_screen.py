@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import io
 import os
-import pty
-import subprocess
 import sys
 
 import pytest
 
+from support.terminal import on_a_terminal
 from zegel.cli import screen
 from zegel.cli.screen import Mark
 
@@ -164,21 +163,10 @@ print("result")
 
 @pytest.mark.parametrize(("patience", "shown"), [(0.05, True), (60, False)])
 def test_the_bar_is_for_a_terminal_and_for_what_takes_long(patience: float, shown: bool) -> None:
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-c", _LONG.format(patience=patience)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as child:
-        os.close(theirs)
-        seen = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                seen += chunk
-        except OSError:  # the other side is closed
-            pass
-        assert child.stdout is not None
-        assert child.stdout.read() == b"result\n"
-    os.close(ours)
-    assert child.returncode == 0
-    assert (b"Working" in seen) is shown
+    there = on_a_terminal(command, {**os.environ, "TERM": "xterm"}, piped=True)
+    assert (there.status, there.piped) == (0, b"result\n")
+    assert ("Working" in there.screen) is shown
 
 
 def test_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

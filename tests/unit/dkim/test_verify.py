@@ -1,4 +1,4 @@
-"""House rules for added fields and ``l=`` (DESIGN 3), the walk through ``h=``, and several signatures over one body."""
+"""House rules for added fields and ``l=``, the walk through ``h=``, and several signatures over one body."""
 
 from __future__ import annotations
 
