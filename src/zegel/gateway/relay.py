@@ -27,6 +27,7 @@ from zegel.submission.ready import make_ready
 from zegel.submission.sender import Foreign, SenderRules, correct
 from zegel.submission.trace import MOST_HOPS, hops, received
 from zegel.submission.unfit import Unfit
+from zegel.submission.visitor import untagged
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
 _THREADS = 2
@@ -115,7 +116,7 @@ class Relay:
 
     def _check_visitor(self, site: Site, visitor: str) -> None:
         """A form that one visitor fills in again and again, or a program in his place."""
-        if visitor and (wait := self._by_visitor.take((site.name, _folded(visitor)), site.visitor_rate, _now())):
+        if visitor and (wait := self._by_visitor.take((site.name, untagged(_folded(visitor))), site.visitor_rate, _now())):
             text = f"{visitor} has sent {site.visitor_rate} messages by {site.name} this hour; the next one is taken in {wait} seconds"
             raise Refused("450", "4.7.1", text, reason="visitor_rate")
 
