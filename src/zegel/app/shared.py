@@ -25,6 +25,7 @@ from zegel.gateway.recorder import Recorder, Rules
 from zegel.gateway.settings import Settings
 from zegel.gateway.site import make_quarantine, make_site, sealer
 from zegel.grammar.domain import Domain
+from zegel.store import retention
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.messages import Keeping
@@ -78,6 +79,11 @@ class Shared:
             self.config, self.resolver, self.settings, self.recorder.rules = config, resolver, settings, rules
 
         return commit
+
+    def expired_until(self, now: int) -> int | None:
+        """The time that expiry has come to (see ``retention.reached``). It waits for the store. Raises StoreError."""
+        with self.store.reading() as tx:
+            return retention.reached(tx, now=now)
 
     def _load(self) -> Snapshot:
         """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""
