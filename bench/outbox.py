@@ -67,7 +67,7 @@ async def measure(folder: Path, senders: int, seconds: float, sink: int = 0) -> 
             Policy(Config().outbound), Keyring(), zone, journal, "mail.example.be", Style(), Limits(), _Nowhere()
         )
         notices = Notices(lambda: shared, lambda: "mail.example.be")
-        courier = Courier(outbox, make_terms(settings, zone, "mail.example.be"), notices, PostLog(journal))
+        courier = Courier(outbox, make_terms(settings, zone, "mail.example.be"), notices, PostLog(journal), lambda now: now)
         if sink:
             await courier.start()
         start, spent, taken = time.monotonic(), time.process_time(), 0

@@ -76,9 +76,9 @@ class Rig:
             clock=self.clock,
         )
         self.terms = terms(make_terms(settings, ZONE_RESOLVER, "mail.example.be"))
-        self.courier = Courier(
-            self.outbox, self.terms, Notices(lambda: shared, lambda: "mail.example.be"), PostLog(self.journal), clock=self.clock
-        )
+        self.reached: Callable[[int], int | None] = lambda now: now
+        notices = Notices(lambda: shared, lambda: "mail.example.be")
+        self.courier = Courier(self.outbox, self.terms, notices, PostLog(self.journal), lambda now: self.reached(now), clock=self.clock)
 
     async def put(self, *recipients: str, data: bytes = TEXT, **more: Any) -> str:
         """Put a message of a site."""

@@ -31,7 +31,7 @@ class Post:
             self._spool.close()
             raise
         notices = Notices(lambda: shared.settings, lambda: self._courier.terms.hello, lambda: translator(shared.config.outbox.language))
-        self._courier = Courier(self.outbox, terms, notices, PostLog(shared.journal))
+        self._courier = Courier(self.outbox, terms, notices, PostLog(shared.journal), shared.expired_until)
 
     async def start(self, announce: Announce) -> None:
         """Take up what is there."""

@@ -25,6 +25,7 @@ from zegel.gateway.recorder import Recorder, Rules
 from zegel.gateway.settings import Settings
 from zegel.gateway.site import make_quarantine, make_site, sealer
 from zegel.grammar.domain import Domain
+from zegel.store import retention
 from zegel.store.addresses import Addresses
 from zegel.store.database import Store
 from zegel.store.messages import Keeping
@@ -84,6 +85,11 @@ class Shared:
         """Say in the log that what the store holds is in use: once all parts have it."""
         snapshot = self.snapshot
         self.journal.note("keys loaded", generation=snapshot.generation, domains=len(snapshot.domains), keys=len(self.keyring))
+
+    def expired_until(self, now: int) -> int | None:
+        """The time that expiry has come to (see ``retention.reached``). It waits for the store. Raises StoreError."""
+        with self.store.reading() as tx:
+            return retention.reached(tx, now=now)
 
     def _load(self) -> Snapshot:
         """Take the store's state of now as a whole. Raises, and changes nothing, when any part of it cannot be loaded."""

@@ -51,7 +51,7 @@ def add(
         Literal["warn", "refuse"], typer.Option(help=_("What becomes of mail that would not pass at its receivers."))
     ] = "warn",
     rate: Annotated[int, typer.Option(min=0, help=_("Messages an hour; 0 for no bound."))] = 1000,
-    visitor_rate: Annotated[int, typer.Option(min=0, help=_("Messages an hour from one visitor's address; 0 for no bound."))] = 20,
+    visitor_rate: Annotated[int, typer.Option(min=0, help=_("Messages an hour from one visitor's mailbox; 0 for no bound."))] = 20,
     unix_user: Annotated[
         str | None, typer.Option(metavar="USER", help=_("The user of this system whose mail by zegel-sendmail is this site's."))
     ] = None,

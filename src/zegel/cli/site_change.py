@@ -44,7 +44,7 @@ def change(
         Literal["warn", "refuse"] | None, typer.Option(help=_("What becomes of mail that would not pass at its receivers."))
     ] = None,
     rate: Annotated[int | None, typer.Option(min=0, help=_("Messages an hour; 0 for no bound."))] = None,
-    visitor_rate: Annotated[int | None, typer.Option(min=0, help=_("Messages an hour from one visitor's address; 0 for no bound."))] = None,
+    visitor_rate: Annotated[int | None, typer.Option(min=0, help=_("Messages an hour from one visitor's mailbox; 0 for no bound."))] = None,
     unix_user: Annotated[
         str | None,
         typer.Option(metavar="USER", help=_("The user of this system whose mail by zegel-sendmail is this site's; '' for none.")),

@@ -43,9 +43,21 @@ _MAX_LANES, _MAX_ALL = 100, 1000
 
 
 class Courier:
-    """The courier of one outbox, from :meth:`start` to :meth:`stop`. ``terms`` may be replaced at any time (see :meth:`take_over`)."""
+    """The courier of one outbox, from :meth:`start` to :meth:`stop`. ``terms`` may be replaced at any time (see :meth:`take_over`).
 
-    def __init__(self, outbox: Outbox, terms: Terms, notices: Notices, log: PostLog, *, clock: Callable[[], float] = time.time) -> None:
+    ``reached`` gives the time by which old things may go (``retention.reached``; None: nothing may); it is called in a thread.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        terms: Terms,
+        notices: Notices,
+        log: PostLog,
+        reached: Callable[[int], int | None],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.terms, self.clock = terms, clock
         self._outbox, self._notices, self._log = outbox, notices, log
         self._agenda = Agenda()
@@ -55,7 +67,7 @@ class Courier:
         self._held: dict[str, float] = {}  # until when it is left alone
         self._again: set[str] = set()  # routes with something new, found out while their lane was ending
         self._fresh = Fresh()
-        self._reach, self._late = Reach(log), Late(self, outbox, notices, log)
+        self._reach, self._late = Reach(log), Late(self, outbox, notices, log, reached)
         self._wake = asyncio.Event()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="courier")
         self._changes = -1

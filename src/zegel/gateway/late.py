@@ -2,12 +2,16 @@
 
 A message runs out, or is told to be late, only by a try: after that time it was tried once more, and in vain. So nothing runs out for the
 reason alone that the one next hop was away, or this daemon.
+
+A clock that leaps ends nothing at once either: what is given up, and what is forgotten, goes by the time that expiry has come to, too
+(:mod:`zegel.store.retention`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -18,6 +22,7 @@ from zegel.gateway.outbox import Outbox, Posting
 from zegel.gateway.terms import Terms
 from zegel.store import once, post, transit
 from zegel.store.posting import Item, Outcome, State
+from zegel.store.retention import DAY
 
 T = TypeVar("T")
 
@@ -49,15 +54,18 @@ class Disk(Protocol):
 class Late:
     """Looks after what is late."""
 
-    def __init__(self, disk: Disk, outbox: Outbox, notices: Notices, log: PostLog) -> None:
-        self._disk, self._outbox, self._notices, self._log = disk, outbox, notices, log
+    def __init__(self, disk: Disk, outbox: Outbox, notices: Notices, log: PostLog, reached: Callable[[int], int | None]) -> None:
+        self._disk, self._outbox, self._notices, self._log, self._reached = disk, outbox, notices, log, reached
 
     async def look(self, route: str) -> None:
         """Give up what has run out on a route, and tell of what is late. Raises StoreError."""
         terms = self._disk.terms
-        while items := await self._disk.read(lambda tx: post.overdue(tx, route, seconds=terms.expiry, limit=_BATCH)):
-            for item in items:
-                await self._give_up(item)
+        overdue = partial(post.overdue, route=route, seconds=terms.expiry, limit=_BATCH)
+        if await self._disk.read(overdue):
+            overdue = partial(overdue, before=await self._given_up_before(terms.expiry))
+            while items := await self._disk.read(overdue):
+                for item in items:
+                    await self._give_up(item)
         if not terms.warn:
             return
         while items := await self._disk.read(lambda tx: post.overdue(tx, route, seconds=terms.warn, unwarned=True, limit=_BATCH)):
@@ -66,12 +74,21 @@ class Late:
 
     async def tidy(self) -> None:
         """Forget what was over long enough ago, and give its room back to the disk. Raises StoreError."""
-        before = int(self._disk.clock()) - self._disk.terms.keep
-        while await self._disk.write(lambda tx: post.forget(tx, before=before, limit=_TIDY_BATCH)) == _TIDY_BATCH:
-            pass
-        while await self._disk.write(lambda tx: once.forget(tx, before=int(self._disk.clock()) - once.KEPT)):
-            pass
+        reached = await asyncio.to_thread(self._reached, int(self._disk.clock()))
+        if reached is not None:
+            before, named = reached - self._disk.terms.keep, reached - once.KEPT
+            while await self._disk.write(lambda tx: post.forget(tx, before=before, limit=_TIDY_BATCH)) == _TIDY_BATCH:
+                pass
+            while await self._disk.write(lambda tx: once.forget(tx, before=named)):
+                pass
         await asyncio.to_thread(self._outbox.spool.shrink)
+
+    async def _given_up_before(self, seconds: int) -> int:
+        """What came later is tried on, whatever the clock says: it may be the clock that is wrong. Raises StoreError."""
+        now = int(self._disk.clock())
+        reached = await asyncio.to_thread(self._reached, now)
+        # A day more than expiry has come to: a clock that is right is never that far ahead of it.
+        return (now if reached is None else min(now, reached + DAY)) - seconds
 
     async def _give_up(self, item: Item) -> None:
         now = self._disk.clock()

@@ -38,7 +38,7 @@ _LAST_PAUSE = 0.2
 _MAX_UNKNOWN = 1000
 _FULL = "messages are not recorded: too many wait for the store; mail goes on"
 _FULL_TODO = "see to the disk of the store, or to what keeps it locked: zegel status"
-_AHEAD = "the clock is far ahead of the last expiry: each hour at most one more day of messages is deleted"
+_AHEAD = "the clock is far ahead of the last expiry: each hour at most one more day of messages, also in quarantine, is deleted"
 _AHEAD_TODO = "set the clock if it is wrong; if it is right: zegel message expire"
 
 

@@ -31,6 +31,7 @@ from zegel.submission.ready import Ready, make_ready
 from zegel.submission.sender import Corrected, Foreign, SenderRules, correct
 from zegel.submission.trace import MOST_HOPS, hops, received
 from zegel.submission.unfit import Unfit
+from zegel.submission.visitor import untagged
 
 __all__ = ["Accepted", "Bounds", "Refused", "Relay", "Submission", "may_write_to"]
 # What has so many octets and lines at most is looked at by the loop itself: fields and parts, which cost most, are at least a line each.
@@ -124,7 +125,7 @@ class Relay:
 
     def _check_visitor(self, site: Site, visitor: str) -> None:
         """A form that one visitor fills in again and again, or a program in his place."""
-        if visitor and (wait := self._by_visitor.take((site.name, _folded(visitor)), site.visitor_rate, _now())):
+        if visitor and (wait := self._by_visitor.take((site.name, untagged(_folded(visitor))), site.visitor_rate, _now())):
             text = f"{visitor} has sent {site.visitor_rate} messages by {site.name} this hour; the next one is taken in {wait} seconds"
             raise Refused("450", "4.7.1", text, reason="visitor_rate")
 

@@ -33,10 +33,11 @@ def of(expected: str, seen: str) -> Difference | None:
     try:
         tags = taglist.parse(seen.encode("utf-8", "replace"))
     except taglist.TagListError as error:
-        return split or _malformed(wanted["v"], error)
-    if wanted["v"] != "DKIM1":
+        return split or _malformed(wanted.get("v", "DKIM1"), error)
+    if wanted.get("v", "DKIM1") != "DKIM1":
         return _tags(wanted, tags, split)
-    if all(tags.get(name) == value for name, value in wanted.items()) and next(iter(tags)) == "v":
+    same = all(tags.get(name) == value for name, value in wanted.items()) and _key_type(tags) == _key_type(wanted)
+    if same and next(iter(tags)) == "v":
         return _restriction(tags)
     return split or _other_key(tags, wanted)
 
@@ -106,22 +107,26 @@ def _terms(expected: str, seen: str, split: Difference | None) -> Difference | N
 def _other_key(tags: dict[str, str], wanted: dict[str, str]) -> Difference | None:
     if "p" not in tags or tags.get("v", "DKIM1") != "DKIM1" or ("v" in tags and next(iter(tags)) != "v"):
         return "other_record", N_("another record stands at {name}, which is no DKIM key record"), {}
-    public = taglist.without_space(tags["p"])
-    if not wanted["p"]:
+    public, own = taglist.without_space(tags["p"]), taglist.without_space(wanted["p"])
+    if not own:
         return ("not_revoked", N_("the record at {name} still has a key in p="), {}) if public else None
     if not public:
         return "revoked", N_("the record at {name} revokes the key (p= is empty)"), {}
-    kind = tags.get("k", "rsa").lower()
-    if kind != wanted["k"]:
-        values: dict[str, object] = {"seen": kind[:20], "wanted": wanted["k"]}
+    if _key_type(tags) != _key_type(wanted):
+        values: dict[str, object] = {"seen": _key_type(tags)[:20], "wanted": _key_type(wanted)}
         return "other_type", N_("the record at {name} says k={seen}, and this key is k={wanted}"), values
-    if public == wanted["p"]:
-        if tags["p"] != wanted["p"]:
+    if public == own:
+        if tags["p"] != public:
             return "split", N_("p= at {name} has a space inside, where two strings meet; some receivers cannot read that"), {}
         return _restriction(tags)
-    if wanted["p"].startswith(public):
-        return "cut", N_("p= at {name} is cut off after {count} of {length} characters"), _lengths(public, wanted["p"])
+    if own.startswith(public):
+        return "cut", N_("p= at {name} is cut off after {count} of {length} characters"), _lengths(public, own)
     return "other_key", N_("the record at {name} has another key in p="), {}
+
+
+def _key_type(tags: dict[str, str]) -> str:
+    """RFC 6376 3.6.1: k= is optional, and rsa without it; a literal of ABNF knows no case (RFC 5234 2.3)."""
+    return tags.get("k", "rsa").lower()
 
 
 def _accident(expected: str, seen: str) -> Difference | None:

@@ -71,12 +71,14 @@ def postpone(tx: Connection, route: str, answer: str, *, now: int, due: int, cou
     tx.execute(update(recipients).where(recipients.c.route == route, waits(), recipients.c.due <= now).values(**values))
 
 
-def overdue(tx: Connection, route: str, *, seconds: int, unwarned: bool = False, limit: int) -> list[Item]:
-    """Messages with recipients of a route that were still tried in vain so many seconds after they came; with ``unwarned`` those only that
-    nobody was told of.
+def overdue(tx: Connection, route: str, *, seconds: int, before: int | None = None, unwarned: bool = False, limit: int) -> list[Item]:
+    """Messages with recipients of a route that were still tried in vain so many seconds after they came; with ``before`` those only that
+    came by that time, with ``unwarned`` those only that nobody was told of.
     """
     late = select(recipients).join(messages, messages.c.id == recipients.c.message_id)
     late = late.where(recipients.c.route == route, waits(), recipients.c.tried >= messages.c.received + seconds)
+    if before is not None:
+        late = late.where(messages.c.received <= before)
     if unwarned:
         late = late.where(messages.c.warned.is_(False))
     return items(tx, tx.execute(late.limit(limit)))

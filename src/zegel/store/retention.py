@@ -1,8 +1,9 @@
 """How long messages are kept: what is older goes, a bounded number at a time, so that nobody waits long for the one who deletes.
 
 A clock that is wrong must not empty the store. The time by which an expiry went is kept, and the next one that goes by itself takes at
-most a day more: after weeks off it catches up a day at each look, and a clock set years ahead leaves time to see it. A person's word
-(``zegel message expire``) takes the clock as it is.
+most a day more: after weeks off it catches up a day at each look, and a clock set years ahead leaves time to see it. What is kept goes
+back by a day at most as well: a machine that starts in 1970 does not stop expiry for years. A person's word (``zegel message expire``)
+takes the clock as it is. Whatever else has a term, and no such memory of its own, goes by the same time (:func:`reached`).
 """
 
 from __future__ import annotations
@@ -42,8 +43,17 @@ def moment(tx: Transaction, *, now: int) -> int:
     """Return the time by which to expire, and keep it: ``now``, or a day past the last time where the clock is further ahead. Seconds."""
     last = tx.connection.execute(select(schema.expiry.c.seen)).scalar()
     by = now if last is None else min(now, int(last) + DAY)
-    trust(tx, now=by)
+    trust(tx, now=by if last is None else max(by, int(last) - DAY))
     return by
+
+
+def reached(tx: Transaction, *, now: int) -> int | None:
+    """Return the time that expiry has come to, for what is kept elsewhere; ``now`` where the clock is behind it, None before the first.
+
+    It trails a clock that is right by as long as lies between two expiries.
+    """
+    last = tx.connection.execute(select(schema.expiry.c.seen)).scalar()
+    return None if last is None else min(now, int(last))
 
 
 def trust(tx: Transaction, *, now: int) -> None:

@@ -17,7 +17,7 @@ from support.outbox import PATIENT, QUICK, TEXT, ZONE, Rig, rig
 from support.servers import free_port
 from zegel.adapters.whose import Whose
 from zegel.ask import Answer, Question
-from zegel.store import queue, transit
+from zegel.store import once, queue, transit
 from zegel.store.posting import Item, Recipient, State
 from zegel.store.spool import state
 
@@ -230,6 +230,89 @@ def test_a_message_runs_out_by_a_try_in_vain_after_its_time(tmp_path: Path) -> N
                 failed = made.items()[0].recipients[0]
                 assert failed.state is State.FAILED
                 assert failed.answer == "given up after 5 days; last answer: 451 4.7.1 greylisted"
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_leaps_gives_up_nothing_at_once(tmp_path: Path) -> None:
+    """It was tried for a second; the clock says ten years. It is given up when expiry has come so far, and by a try."""
+
+    async def run() -> None:
+        with NextHop(rcpt={"later@example.net": "451 4.7.1 greylisted"}) as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", expiry_days=5, warn_hours=0) as made:
+                start = int(made.clock())
+                made.reached = lambda now: min(now, start)
+                await made.put("later@example.net")
+                await made.until(lambda: made.items()[0].recipients[0].tries == 1)
+                made.clock.ahead += 3650 * DAY
+                await made.until(lambda: made.items()[0].recipients[0].tries == 2)
+                made.reached = lambda now: min(now, start + 4 * DAY - 60)
+                made.clock.ahead += DAY
+                await made.until(lambda: made.items()[0].recipients[0].tries == 3)
+                await asyncio.sleep(0.2)
+                assert (made.items()[0].recipients[0].state, hop.taken) == (State.WAITING, [])
+                made.reached = lambda now: min(now, start + 4 * DAY + 60)
+                made.clock.ahead += DAY
+                await made.until(lambda: len(hop.taken) == 1)
+                assert made.items()[0].recipients[0].state is State.FAILED
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_leaps_forgets_nothing_at_once(tmp_path: Path) -> None:
+    """The text of what failed is there to be sent again, and a name under which something was handed in is taken once."""
+
+    async def run() -> None:
+        asked: list[int] = []
+        with NextHop(rcpt={"no@example.net": "550 5.1.1 no such user"}) as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", keep_days=3, started=False) as made:
+                start, came_to = int(made.clock()), [0]
+
+                def reached(now: int) -> int | None:
+                    asked.append(now)
+                    return min(now, start + came_to[0])
+
+                made.reached = reached
+                await made.courier.start()
+                await made.put("no@example.net", contact="", once="1000 x")
+                await made.until(lambda: not made.waiting())
+
+                async def tidied() -> tuple[int, bool]:
+                    """Another round, ten years on: how many messages are left, and if the name is known."""
+                    rounds = len(asked)
+                    made.clock.ahead += 3650 * DAY
+                    await made.until(lambda: len(asked) > rounds)
+                    await asyncio.sleep(0.3)
+                    with made.spool.reading() as tx:
+                        return len(made.items()), once.taken(tx, "1000 x") is not None
+
+                assert await tidied() == (1, True)
+                came_to[0] = 3 * DAY - 60
+                assert await tidied() == (1, True)
+                came_to[0] = 3 * DAY + 60
+                assert await tidied() == (0, True)
+                came_to[0] = 7 * DAY - 60
+                assert await tidied() == (0, True)
+                came_to[0] = 7 * DAY + 60
+                assert await tidied() == (0, False)
+
+    asyncio.run(run())
+
+
+def test_before_the_first_expiry_nothing_is_forgotten(tmp_path: Path) -> None:
+    async def run() -> None:
+        asked: list[int] = []
+        with NextHop() as hop:
+            async with rig(tmp_path, f"127.0.0.1:{hop.port}", keep_days=0, started=False) as made:
+                made.reached = asked.append
+                await made.courier.start()
+                await made.put("a@example.net")
+                await made.until(lambda: not made.waiting())
+                rounds = len(asked)
+                made.clock.ahead += 3650 * DAY
+                await made.until(lambda: len(asked) > rounds)
+                await asyncio.sleep(0.3)
+                assert len(made.items()) == 1
 
     asyncio.run(run())
 

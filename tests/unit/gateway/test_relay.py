@@ -189,6 +189,25 @@ def test_form_abuse_is_bounded_by_site_and_by_visitor(tmp_path: Path) -> None:
     play(tmp_path, test)
 
 
+def test_the_tags_of_one_mailbox_are_counted_together_and_replies_go_to_the_address_as_written(tmp_path: Path) -> None:
+    async def test(stand: Stand) -> None:
+        site = replace(SITE, visitor_rate=3)
+        for tag in range(3):
+            sent = await stand.send(FORM.replace(b"jan@", b"jan+%d@" % tag), site=site)
+            identity = number(sent.queue_id)
+            assert identity is not None
+            with stand.spool.reading() as tx:
+                assert b"<jan+%d@visitor.example>" % tag in (transit.body(tx, identity) or b"")
+        assert (await stand.refused(FORM, site=site)).reason == "visitor_rate"
+        refused = await stand.refused(FORM.replace(b"jan@", b"jan+3@"), site=site)
+        assert refused.reason == "visitor_rate"
+        assert "jan+3@visitor.example has sent 3 messages" in refused.text
+        await stand.send(FORM.replace(b"jan@visitor", b"jan+3@other"), site=site)
+        await stand.send(FORM.replace(b"jan@", b"els+3@"), site=site)
+
+    play(tmp_path, test)
+
+
 def test_a_header_that_a_visitor_wrote_makes_no_recipient_and_no_author(tmp_path: Path) -> None:
     async def test(stand: Stand) -> None:
         evil = FORM.replace(b"Jan <jan@visitor.example>", b"=?utf-8?q?Jan=0D=0ABcc=3A_b=40example=2Enet?= <jan@visitor.example>")

@@ -18,7 +18,7 @@ from zegel.rollout import rotation
 from zegel.rollout.keeper import Keeper
 from zegel.rollout.keyrules import Rules
 from zegel.rollout.life import Times
-from zegel.store import domains, keychanges, keys, slots
+from zegel.store import audit, domains, keychanges, keys, slots
 from zegel.store.database import Store
 from zegel.store.keys import KeyState, StoredKey, Succession
 
@@ -167,6 +167,46 @@ def test_a_look_gives_the_key_as_it_is_afterwards(site: Site) -> None:
     with site.store.writing() as tx:
         removed = keychanges.remove(tx, EXAMPLE, "z3", now=site.now)
     assert attend(site, removed) == removed
+
+
+class Meddled(Site):
+    """While its servers are asked, somebody revokes the key."""
+
+    async def look_everywhere(self, name: str, rrtype: RRType) -> Looked:
+        with self.store.writing() as tx:
+            if keys.get(tx, EXAMPLE, "z1").state is KeyState.ACTIVE:
+                keychanges.revoke(tx, EXAMPLE, "z1", now=self.now)
+        return await super().look_everywhere(name, rrtype)
+
+
+def test_what_somebody_changed_during_a_look_stays_as_he_made_it(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """The look was at another state: nothing of it is written, told or published, and it is no fault."""
+    site, zones = Meddled(store), Zones()
+    key = site.add("z1", activate=True)
+    after = attend(site, key, zones)
+    assert (after.state, after.looked, after.trouble) == (KeyState.REVOKED, None, "")
+    assert site.all() == [after]
+    assert zones.asked == []
+    assert site.journal.registry.get_sample_value("zegel_faults_total") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_look_changes_is_in_the_audit_log_with_the_time_of_the_look(site: Site) -> None:
+    key = site.add("z1")
+    site.publish()
+    while attend(site, key).state is KeyState.PENDING:
+        site.now += 60
+    with site.store.reading() as tx:
+        line = audit.all(tx)[-1]
+    assert (line.action, line.time) == ("key.visible", site.now)
+
+
+def test_what_the_last_look_read_back_is_there_to_be_shown(site: Site) -> None:
+    site.add("z1", activate=True)
+    assert site.keeper.back is None
+    site.round()
+    assert site.keeper.back is not None
+    assert site.keeper.back.difference == "no_name"
 
 
 def test_what_is_not_as_it_should_be_is_published_where_we_may_write(site: Site) -> None:

@@ -38,6 +38,44 @@ def test_other_spellings_of_the_same_record_are_visible(text: str) -> None:
     assert seen(text).outcome is Outcome.VISIBLE
 
 
+PLAIN = RSA.replace("k=rsa; ", "")
+BARE = RSA.replace("v=DKIM1; k=rsa; ", "")
+
+
+@pytest.mark.parametrize("expected", [RSA, PLAIN, BARE, RSA.replace("k=rsa", "k=RSA")])
+@pytest.mark.parametrize("text", [RSA, PLAIN, BARE, RSA.replace("k=rsa", "k=RSA"), "k=rsa; " + BARE])
+def test_a_type_or_version_that_is_left_out_is_its_default_on_both_sides(expected: str, text: str) -> None:
+    """RFC 6376 3.6.1: k= and v= may be left out, and are rsa and DKIM1 then."""
+    assert seen(text, expected=expected).outcome is Outcome.VISIBLE
+
+
+@pytest.mark.parametrize("expected", [PLAIN, BARE])
+@pytest.mark.parametrize(
+    ("text", "difference", "told"),
+    [
+        (RSA.replace("k=rsa", "k=ed25519"), "other_type", "says k=ed25519, and this key is k=rsa"),
+        ("k=ed25519; " + BARE, "other_type", "says k=ed25519, and this key is k=rsa"),
+        (BARE.replace("MIIB", "MIIC"), "other_key", "another key"),
+        (RSA[:-4], "cut", f"after {len(BARE) - 6} of {len(BARE) - 2} characters"),
+        (BARE.replace("Q8A", "Q8A ", 1), "split", "a space inside"),
+        (BARE + "; h=sha1", "forbids", "h=sha1"),
+        ("k=rsa; p=", "revoked", "revokes the key"),
+        ("hello", "malformed", "no key record"),
+        ("v=spf1 -all", "other_record", "no DKIM key record"),
+    ],
+)
+def test_what_differs_from_a_record_without_its_type_is_named(expected: str, text: str, difference: str, told: str) -> None:
+    found = seen(text, expected=expected)
+    assert found.difference == difference
+    assert told in found.explanation
+
+
+def test_a_wanted_key_that_is_folded_is_the_key_without_its_spaces() -> None:
+    folded = RSA[:100] + " " + RSA[100:]
+    assert seen(BARE, expected=folded).outcome is Outcome.VISIBLE
+    assert seen(BARE.replace("MIIB", "MIIC"), expected=folded).difference == "other_key"
+
+
 def test_testing_is_told() -> None:
     assert is_testing(seen(RSA + "; t=y:s"))
     assert not is_testing(seen(RSA + "; t=s"))

@@ -80,6 +80,27 @@ def test_a_clock_set_right_again_is_followed_at_once(store: Store) -> None:
     assert moment(store, NOW + 2 * 3600) == NOW + 2 * 3600
 
 
+def test_a_clock_that_was_in_the_past_for_a_while_does_not_stop_expiry_for_years(store: Store) -> None:
+    """A machine without a battery starts in 1970, and is put right an hour later."""
+    assert [moment(store, now) for now in (NOW, 0, 3600)] == [NOW, 0, 3600]
+    assert [moment(store, NOW + 2 * 3600) for _ in range(3)] == [NOW - DAY, NOW, NOW + 2 * 3600]
+
+
+def test_what_is_kept_elsewhere_goes_by_the_time_that_expiry_has_come_to(store: Store) -> None:
+    def reached(now: int) -> int | None:
+        with store.reading() as tx:
+            return retention.reached(tx, now=now)
+
+    assert reached(NOW) is None, "before the first expiry nobody knows a time that was right"
+    moment(store, NOW)
+    assert [reached(now) for now in (NOW - 1, NOW, NOW + 1, NOW + 3650 * DAY)] == [NOW - 1, NOW, NOW, NOW]
+    moment(store, NOW + 3650 * DAY)
+    assert reached(NOW + 3650 * DAY) == NOW + DAY
+    with store.writing() as tx:
+        retention.trust(tx, now=NOW + 60 * DAY)
+    assert reached(NOW + 60 * DAY) == NOW + 60 * DAY
+
+
 def test_what_a_person_says_of_the_clock_holds(store: Store) -> None:
     assert moment(store, NOW) == NOW
     with store.writing() as tx:
