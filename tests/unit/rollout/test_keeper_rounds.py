@@ -203,10 +203,12 @@ def test_what_a_look_changes_is_in_the_audit_log_with_the_time_of_the_look(site:
 
 def test_what_the_last_look_read_back_is_there_to_be_shown(site: Site) -> None:
     site.add("z1", activate=True)
-    assert site.keeper.back is None
+    before = site.keeper.back
     site.round()
-    assert site.keeper.back is not None
-    assert site.keeper.back.difference == "no_name"
+    after = site.keeper.back
+    assert before is None
+    assert after is not None
+    assert after.difference == "no_name"
 
 
 def test_what_is_not_as_it_should_be_is_published_where_we_may_write(site: Site) -> None:
