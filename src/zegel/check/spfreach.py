@@ -56,9 +56,11 @@ def _size(tree: Node) -> Iterator[Item]:
         level = Level.FAIL
     elif count > _MANY_V4 or networks > _MANY_V6:
         level = Level.WARN
-    finding = N_("{ipv4} IPv4 addresses and {ipv6} IPv6 networks (/64) may send as this domain")
+    finding = N_("addresses that may send as this domain: {ipv4} of IPv4, and {ipv6} networks (/64) of IPv6")
     if uncounted:
-        finding = N_("{ipv4} IPv4 addresses and {ipv6} IPv6 networks (/64) may send as this domain; {terms} terms cannot be counted")
+        finding = N_(
+            "addresses that may send as this domain: {ipv4} of IPv4, and {ipv6} networks (/64) of IPv6; terms not counted: {terms}"
+        )
     yield SpfPoint.SIZE.item(level, finding, ipv4=count, ipv6=networks, terms=uncounted, widest=_widest(four))
 
 

@@ -59,7 +59,7 @@ class Keeper:
         self._store, self._journal, self._servers, self._rules = store, journal, servers, rules
         self._publisher, self._clock = publisher, clock
         self._quiet = quiet
-        self._told: dict[int, str] = {}  # the trouble of each key that was told
+        self._told: dict[tuple[int, str], str] = {}  # the trouble of each key that was told, with its record and with its rotation
         self._wake, self._everything = asyncio.Event(), False
         self.looks = 0
         self.back: ReadBack | None = None  # what the last look, at whatever key, read back
@@ -174,8 +174,9 @@ class Keeper:
             try:
                 begun = rotation.rotate(self._store, key.domain, key.algorithm, now=now)
             except StoreError as error:
-                self._note_once(key, str(error))
+                self._note_once(key, _ROTATION, str(error))
             else:
+                self._told.pop((key.number, _ROTATION), None)
                 self._journal.note("key rotation begun", key=begun.key.name, record=begun.key.record_name)
 
     # -- what is told -----------------------------------------------------------------------------------------------------------------
@@ -186,16 +187,17 @@ class Keeper:
             if change.action and not self._quiet:
                 self._journal.note(_EVENTS[change.action], key=key.name, record=key.record_name, state=key.state.value)
             if key.state is KeyState.ACTIVE and key.misses >= MISSES:
-                self._note_once(key, why)
+                self._note_once(key, _RECORD, why)
             elif not key.trouble:
-                self._told.pop(key.number, None)
+                self._told.pop((key.number, _RECORD), None)
 
-    def _note_once(self, key: StoredKey, why: str) -> None:
-        if self._told.get(key.number) != why and not self._quiet:
-            self._told[key.number] = why
+    def _note_once(self, key: StoredKey, kind: str, why: str) -> None:
+        if self._told.get((key.number, kind)) != why and not self._quiet:
+            self._told[key.number, kind] = why
             self._journal.alarm("key in trouble, and signing on", key=key.name, why=why)
 
 
+_RECORD, _ROTATION = "record", "rotation"
 _EVENTS = {
     "key.visible": "key visible",
     "key.unseen": "key not visible any more",

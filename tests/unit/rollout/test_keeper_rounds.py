@@ -306,8 +306,8 @@ def test_a_key_that_was_activated_in_the_future_is_not_rotated_at_once(site: Sit
     assert site.states() == {"z1": "active"}
 
 
-def test_a_rotation_that_cannot_begin_stops_no_other(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its slots are full: that is told."""
+def with_full_slots(site: Site) -> Domain:
+    """A domain whose keys can have no successor."""
     full = Domain.parse("a.example")
     with site.store.writing() as tx:
         domains.add(tx, full, now=NOW)
@@ -318,6 +318,12 @@ def test_a_rotation_that_cannot_begin_stops_no_other(site: Site, capsys: pytest.
             assert isinstance(PEM.private_key, bytes)
             keys.add(tx, full, place, "ed25519", PEM.private_key, PEM.public, now=NOW, slot=slot)
         keychanges.activate(tx, full, "e1", now=NOW)
+    return full
+
+
+def test_a_rotation_that_cannot_begin_stops_no_other(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its slots are full: that is told."""
+    full = with_full_slots(site)
     site.add("z1", activate=True)
     site.rules = Rules(Times(), rotate=DAY)
     site.publish()
@@ -350,6 +356,17 @@ def test_trouble_is_told_once_and_again_when_it_comes_back(site: Site, capsys: p
     assert rounds(2) == []
     site.dns = {}
     assert len(rounds(5)) == 1
+
+
+def test_a_rotation_that_cannot_begin_is_told_once_beside_other_trouble(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two troubles of one key do not take turns."""
+    with_full_slots(site)
+    site.rules = Rules(Times(), rotate=DAY)
+    for _ in range(8):
+        site.round(later=DAY // 4, everything=True)
+    told = [line for line in capsys.readouterr().out.splitlines() if "key in trouble" in line]
+    assert len([line for line in told if "no slot of a.example is free" in line]) == 1
+    assert len(told) == 2
 
 
 def test_what_happens_to_a_key_is_told_unless_quiet(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
