@@ -18,7 +18,8 @@ import pytest
 
 # Below the ports that Linux gives to clients (ip_local_port_range), or a client may have one before its server does.
 _PORTS = range(20_000, 32_768)
-_claims, _ledger = threading.Lock(), None  # type: threading.Lock, int | None
+_claims = threading.Lock()
+_ledger: int | None = None
 _start = os.getpid() * 101 % len(_PORTS)  # processes begin apart
 _candidates = itertools.chain(_PORTS[_start:], _PORTS[:_start])  # each once
 _SERVER_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
