@@ -10,6 +10,7 @@ away. No user's files keep those of others waiting: of one, some are taken at a 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -57,6 +58,9 @@ class Waiting(NamedTuple):
 
     names: list[str]
     over: list[tuple[str, int]]
+
+
+_NO_FILE = frozenset((errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EACCES, errno.EPERM))  # what only its owner's doing brings about
 
 
 class Aside:
@@ -141,10 +145,10 @@ class DropFolder:
         """Read a file; it stays until :meth:`remove`. Raises :class:`DropError` for what is no message, FileNotFoundError, OSError."""
         try:
             descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        except FileNotFoundError:
-            raise
         except OSError as error:
-            raise DropError(f"it cannot be opened: {error.strerror}") from None
+            if error.errno in _NO_FILE:
+                raise DropError(f"it cannot be opened: {error.strerror}") from None
+            raise  # gone, or want of something of ours: what lies there may be a message
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

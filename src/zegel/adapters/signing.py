@@ -8,6 +8,8 @@ order of the questions; what it cannot sign is an empty answer, and the other pr
 from __future__ import annotations
 
 import contextlib
+import resource
+import signal
 import socket
 import struct
 import sys
@@ -18,7 +20,7 @@ from zegel.dkim.crypto import Key
 KEY: Final = b"K"  # the number of a key, and its domain, selector and PEM, each behind its length
 SIGN: Final = b"S"  # the number of a key, and the SHA-256 of what it is to sign
 FORGET: Final = b"F"  # all keys
-READY: Final = b"R"  # before all answers
+READY: Final = b"1"  # before all answers: which requests it knows. Another letter when these change
 NUMBER: Final = struct.Struct("!I")
 LENGTH: Final = struct.Struct("!H")
 _DIGEST: Final = 32
@@ -36,7 +38,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             answers.flush()
         elif kind == KEY:
             number, texts = _number(requests), [_text(requests) for _ in range(3)]
-            keys[number] = Key.restore(texts[0].decode(), texts[1].decode(), texts[2])
+            keys.pop(number, None)
+            with contextlib.suppress(ValueError):  # then all that is asked of it has an empty answer
+                keys[number] = Key.restore(texts[0].decode(), texts[1].decode(), texts[2])
         elif kind == FORGET:
             keys.clear()
         else:
@@ -70,6 +74,10 @@ def _exactly(requests: BinaryIO, count: int) -> bytes:
 
 def main() -> None:
     """Serve the socket whose descriptor is the first argument."""
+    # It ends with its socket, when all is signed, and not with a signal that is sent to everything at once.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys are all that it has
     # The other process may be killed at any moment.
     with (
         contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError),
@@ -78,7 +86,3 @@ def main() -> None:
         wire.makefile("wb") as answers,
     ):
         serve(requests, answers)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -113,6 +114,22 @@ def test_a_file_of_another_that_has_lost_its_first_name_says_which_that_was(fold
     os.rename(folder.path / f"new.{ID}", folder.path / ("new." + "f" * 32))
     with pytest.raises(DropError, match="another name"):
         folder.take("new." + "f" * 32)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM])
+def test_want_of_something_of_ours_is_not_said_of_the_message(folder: DropFolder, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """What is no message is taken away; a message that cannot be opened for the moment stays."""
+    name = put(folder)
+
+    def scarce(*_arguments: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", scarce)
+        with pytest.raises(OSError, match=os.strerror(number)) as raised:
+            folder.take(name)
+    assert not isinstance(raised.value, DropError)
+    assert folder.take(name).data == DATA
 
 
 def test_a_huge_file_is_not_read(folder: DropFolder) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import signal
+import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -169,6 +172,100 @@ def test_one_that_cannot_be_started_is_told_once(monkeypatch: pytest.MonkeyPatch
     play(test, start=False, again=0.01)
 
 
+def test_a_question_that_cannot_be_asked_shifts_no_answer() -> None:
+    async def test(one: Signer, alarms: Alarms) -> None:
+        (good,) = drafts(1, KEYS[:1])
+        large = zegel.Key.restore("example.be", "large", KEYS[1].pem + b"\n" * 70_000)
+        for _ in range(3):
+            with pytest.raises(struct.error):
+                await one.sign([good._replace(key=large)])
+        asked = [drafts(number, [KEYS[number % 3]]) for number in range(20)]
+        assert await asyncio.gather(*map(one.sign, asked)) == [[draft.sign() for draft in each] for each in asked]
+        assert alarms == []
+
+    play(test)
+
+
+def test_want_of_descriptors_is_told_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, none = socket.socketpair, iter(range(3))
+
+    def scarce() -> tuple[socket.socket, socket.socket]:
+        if next(none, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return pairs()
+
+    async def test(one: Signer, alarms: Alarms) -> None:
+        monkeypatch.setattr(socket, "socketpair", scarce)
+        assert await one.sign(drafts(1, KEYS[:1])) == [draft.sign() for draft in drafts(1, KEYS[:1])]
+        await becomes(lambda: one.ready)
+        (alarm,) = alarms
+        assert "Too many open files" in alarm
+
+    play(test, start=False, again=0.01)
+
+
+def test_one_of_another_version_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "READY", b"0")
+
+    async def test(one: Signer, alarms: Alarms) -> None:
+        await one.sign(drafts(1, KEYS[:1]))
+        await becomes(lambda: alarms != [])
+        assert "another version" in alarms[0]
+        assert await one.sign(drafts(2, KEYS[:1])) == [draft.sign() for draft in drafts(2, KEYS[:1])]
+
+    play(test, start=False)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_closed_while_it_starts_nothing_is_left(turns: int) -> None:
+    async def run() -> None:
+        alarms = Alarms()
+        one = Signer(alarms, again=0.01)
+        signed = asyncio.create_task(one.sign(drafts(1, KEYS[:1])))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await one.close()
+        assert await signed == [draft.sign() for draft in drafts(1, KEYS[:1])]
+        assert await one.sign(drafts(2, KEYS[:1])) == [draft.sign() for draft in drafts(2, KEYS[:1])]
+        await asyncio.sleep(0.05)
+        assert one.pid is None
+        assert not one.ready
+        assert alarms == []
+
+    asyncio.run(run())
+
+
+def test_signals_that_are_sent_to_everything_do_not_end_it() -> None:
+    async def test(one: Signer, alarms: Alarms) -> None:
+        assert one.pid is not None
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            os.kill(one.pid, number)
+        assert await one.sign(drafts(1, KEYS[:2])) == [draft.sign() for draft in drafts(1, KEYS[:2])]
+        assert alarms == []
+
+    play(test)
+
+
+def test_it_finds_its_modules_where_they_were_found(tmp_path: Path) -> None:
+    """Where nothing is installed, as in a zip or with PYTHONPATH: the plain interpreter knows no Zegel."""
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "import asyncio, zegel\n"
+        "from zegel.adapters.signer import Signer\n"
+        "from zegel.dkim.sign import Style, draft_message\n"
+        "async def run():\n"
+        "    one, key = Signer(print), zegel.Key.generate('example.be', 's', 'ed25519')\n"
+        "    await one.sign(draft_message(b'From: a@example.be\\r\\n\\r\\nx\\r\\n', [key], Style(), now=1))\n"
+        "    async with asyncio.timeout(60):\n"
+        "        while not one.ready: await asyncio.sleep(0.01)\n"
+        "    await one.close()\n"
+        "asyncio.run(run())\n"
+    )
+    plain = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
+    done = subprocess.run([plain, "-I", "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_it_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     """However that one ends: nothing is left that holds keys."""
     code = (
@@ -219,6 +316,14 @@ def test_what_it_cannot_sign_is_an_empty_answer() -> None:
     requests = io.BytesIO(signing.SIGN + struct.pack("!I", 5) + b"d" * 32)
     answers = io.BytesIO()
     signing.serve(requests, answers)
+    assert answers.getvalue() == signing.READY + b"\0\0"
+
+
+def test_a_key_that_is_none_ends_nothing() -> None:
+    texts = b"".join(struct.pack("!H", len(text)) + text for text in (b"example.be", b"s", b"no key"))
+    requests = signing.KEY + struct.pack("!I", 0) + texts + signing.SIGN + struct.pack("!I", 0) + b"d" * 32
+    answers = io.BytesIO()
+    signing.serve(io.BytesIO(requests), answers)
     assert answers.getvalue() == signing.READY + b"\0\0"
 
 
