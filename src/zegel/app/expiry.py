@@ -45,7 +45,7 @@ class Expiry:
         while True:
             try:
                 await self.look()
-            except Exception as error:
+            except Exception as error:  # told, and done again at the next look: nothing else waits for it
                 self._shared.journal.fault(error)
             await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -78,7 +78,7 @@ def test_branches_advance_each_on_its_own() -> None:
         resolver = Slow()
         task = asyncio.create_task(converse(together(chain("dead", "x"), chain("one", "two", "three")), resolver, Budget(Limits())))
         for name in ("one", "two", "three"):
-            await until(lambda name=name: name in resolver.asked)  # type: ignore[misc]
+            await until(lambda name=name: name in resolver.asked)  # type: ignore[misc]  # mypy gives a default of a lambda no type
             resolver.gate(name).set()
         assert resolver.asked == ["dead", "one", "two", "three"], "no lockstep: the dead one does not stall the other branch"
         resolver.gate("dead").set()

@@ -25,7 +25,7 @@ def test_no_port_is_given_twice() -> None:
         assert two.stdout is not None
         given = [free_port() for _ in range(1000)]
         for other in (one, two):
-            given += map(int, other.stdout.readline().split())  # type: ignore[union-attr]
+            given += map(int, other.stdout.readline().split())  # type: ignore[union-attr]  # it is a pipe: see above
         for other in (one, two):
             other.communicate("\n", 20)
     assert len(given) == 3000
